@@ -1,0 +1,121 @@
+"""eventkit: how fast does an event-driven program answer, and what decides it?
+
+    import eventkit as ek
+
+    bus = ek.EventBus()
+
+    @bus.processor("button.click", emits="counter.changed", executor=ek.Threads(4))
+    def count(event): ...
+
+Names are loaded when they are first used, so that `import eventkit` is quick and a part that you
+do not use need not be installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bus import (
+        DeadLetter as DeadLetter,
+    )
+    from .bus import (
+        DrainTimeout as DrainTimeout,
+    )
+    from .bus import (
+        EventBus as EventBus,
+    )
+    from .bus import (
+        HandlersFailed as HandlersFailed,
+    )
+    from .bus import (
+        NoReply as NoReply,
+    )
+    from .event import (
+        CloudEvent as CloudEvent,
+    )
+    from .event import (
+        Event as Event,
+    )
+    from .event import (
+        InvalidEvent as InvalidEvent,
+    )
+    from .event import (
+        decode as decode,
+    )
+    from .event import (
+        encode as encode,
+    )
+    from .executors.event_loop import (
+        EventLoop as EventLoop,
+    )
+    from .executors.inline import (
+        Inline as Inline,
+    )
+    from .executors.threads import (
+        Threads as Threads,
+    )
+    from .queues import (
+        BusClosed as BusClosed,
+    )
+    from .queues import (
+        QueueFull as QueueFull,
+    )
+    from .subscription import (
+        Retry as Retry,
+    )
+    from .subscription import (
+        Subscription as Subscription,
+    )
+    from .timeline import (
+        Journey as Journey,
+    )
+    from .timeline import (
+        Timeline as Timeline,
+    )
+    from .timeline import (
+        percentile as percentile,
+    )
+    from .topics import (
+        InvalidTopic as InvalidTopic,
+    )
+    from .triggers import (
+        ClosedLoop as ClosedLoop,
+    )
+    from .triggers import (
+        OpenLoop as OpenLoop,
+    )
+    from .triggers import (
+        Timer as Timer,
+    )
+
+_HOME = {
+    "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
+    "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode"],
+    "executors.event_loop": ["EventLoop"],
+    "executors.inline": ["Inline"],
+    "executors.threads": ["Threads"],
+    "queues": ["BusClosed", "QueueFull"],
+    "subscription": ["Retry", "Subscription"],
+    "timeline": ["Journey", "Timeline", "percentile"],
+    "topics": ["InvalidTopic"],
+    "triggers": ["ClosedLoop", "OpenLoop", "Timer"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("lab", "queueing"):
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _MODULE_OF:
+        raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(__all__)}.")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "lab", "queueing"]

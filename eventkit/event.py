@@ -1,0 +1,112 @@
+"""Event: what travels, in the process and on any wire."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from time import perf_counter_ns, time_ns
+from typing import Any, Literal
+
+import msgspec
+
+from .topics import InvalidTopic, check_topic
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened. Immutable, so every subscriber may share the one object.
+
+    `topic` says what kind of thing it was and `data` carries the particulars. `id` counts up
+    within the process. `time` is when the event was *due*, in nanoseconds of
+    `time.perf_counter_ns`; it is in the past when whoever fires it got round to it late.
+    Events with the same `key` keep their order on every executor. `cause` is the id of the
+    event that led to this one.
+
+    The garbage collector does not look inside events: `data` must not refer back to its own
+    event, or neither is ever freed.
+    """
+
+    topic: str
+    data: Any = None
+    id: int = msgspec.field(default_factory=itertools.count(1).__next__)
+    time: int = msgspec.field(default_factory=perf_counter_ns)
+    key: str | None = None
+    cause: int | None = None
+
+
+class InvalidEvent(ValueError):
+    """Bytes that are no CloudEvents 1.0 JSON object, or one that cannot become an Event."""
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event on the wire: the CloudEvents 1.0 attributes, named as the specification has them.
+
+    `source` and `id` together are unique. `time` is wall-clock time, because a monotonic clock
+    means nothing on another machine. `type` holds our topic and `subject` our key.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    time: datetime | msgspec.UnsetType = msgspec.UNSET
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    cause: str | msgspec.UnsetType = msgspec.UNSET
+    data: Any = msgspec.UNSET
+    data_base64: bytes | msgspec.UnsetType = msgspec.UNSET
+
+    def to_event(self) -> Event:
+        """The same event for this process: with an id of its own, its time on our clock, and no
+        cause, since the cause's id counted in another process.
+        """
+        payload = self.data if self.data_base64 is msgspec.UNSET else self.data_base64
+        return Event(
+            self.type,
+            None if payload is msgspec.UNSET else payload,
+            time=perf_counter_ns() if self.time is msgspec.UNSET else _on_our_clock(self.time),
+            key=None if self.subject is msgspec.UNSET else self.subject,
+        )
+
+
+_decoder = msgspec.json.Decoder(CloudEvent)
+
+
+def encode(event: Event, source: str) -> bytes:
+    """The event as a CloudEvents 1.0 JSON object. `source` names where its id counts.
+
+    Raises TypeError when `event.data` holds something that JSON cannot say.
+    """
+    is_bytes = isinstance(event.data, bytes)
+    wire = CloudEvent(
+        id=str(event.id),
+        source=source,
+        type=event.topic,
+        time=_wall_clock(event.time),
+        subject=msgspec.UNSET if event.key is None else event.key,
+        cause=msgspec.UNSET if event.cause is None else str(event.cause),
+        data=msgspec.UNSET if is_bytes else event.data,
+        data_base64=event.data if is_bytes else msgspec.UNSET,
+    )
+    return msgspec.json.encode(wire)
+
+
+def decode(raw: bytes | str) -> CloudEvent:
+    """The CloudEvent that `raw` holds. Raises InvalidEvent, which says what is wrong with it."""
+    try:
+        wire = _decoder.decode(raw)
+        check_topic(wire.type)
+    except (msgspec.DecodeError, InvalidTopic, UnicodeDecodeError) as problem:
+        raise InvalidEvent(
+            f"not a CloudEvents 1.0 JSON object that eventkit can take: {problem}. "
+            "It needs specversion '1.0', id, source, and a type that is a valid topic."
+        ) from problem
+    if not wire.id or not wire.source:
+        raise InvalidEvent("a CloudEvent needs an id and a source that are not empty.")
+    return wire
+
+
+def _wall_clock(monotonic_ns: int) -> datetime:
+    return datetime.fromtimestamp((monotonic_ns + time_ns() - perf_counter_ns()) / 1e9, UTC)
+
+
+def _on_our_clock(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e9) - time_ns() + perf_counter_ns()

@@ -1,0 +1,79 @@
+"""How a processor runs: one file for each model, all with the same few methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..event import Event
+from ..queues import Job, JobQueue, Work
+
+
+class Executor(Protocol):
+    """What the bus asks of an executor."""
+
+    name: str
+    runs_coroutines: bool
+
+    @property
+    def accepted(self) -> int:
+        """How many events it has ever accepted."""
+
+    def submit(self, work: Work, event: Event) -> Job | None:
+        """Accept work, or raise QueueFull or BusClosed. Returns the job given up for it, if any."""
+
+    def worker(self) -> str:
+        """The name of the worker that is calling: a lane in the pictures."""
+
+    def is_own_thread(self) -> bool:
+        """Whether the calling thread is one that this executor needs for its work."""
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        """Wait up to `timeout` seconds until nothing waits or runs; whether that came about."""
+
+    def unfinished(self) -> list[str]:
+        """What is running and how much waits, in words."""
+
+    def close(self, timeout: float) -> list[Job]:
+        """Finish within `timeout` seconds what was accepted, stop, and return what nobody began."""
+
+
+class Queued:
+    """The part that executors with a queue have in common."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    @property
+    def accepted(self) -> int:
+        """How many events it has ever accepted."""
+        return self._queue.accepted
+
+    @property
+    def dropped(self) -> int:
+        """How many events the overflow policy has given up."""
+        return self._queue.dropped
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for a worker now."""
+        return self._queue.waiting
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        return self._queue.wait_idle(timeout)
+
+    def _unfinished(self, running: list[tuple[str, Job | None]]) -> list[str]:
+        lines = [
+            f"{job.work.name} with event {job.event.id} ({job.event.topic!r}) on {worker}"
+            for worker, job in running
+            if job
+        ]
+        if self._queue.waiting:
+            lines.append(f"{self._queue.waiting} waiting in {self._queue.name}")
+        return lines
+
+
+def name_of(handler: Callable[..., Any]) -> str:
+    """How a handler is called in messages and pictures."""
+    name = getattr(handler, "__qualname__", None) or repr(handler)
+    return str(name).rpartition("<locals>.")[2]

@@ -1,0 +1,199 @@
+"""EventLoop: run coroutine functions on an asyncio event loop. One thread, many waits at once."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+import weakref
+from collections import deque
+
+from ..event import Event
+from ..queues import Job, JobQueue, Overflow, Work
+from . import Queued
+
+_JOBS_BEFORE_A_YIELD = 256
+
+
+class EventLoop(Queued):
+    """Runs handlers on an asyncio loop: its own, in a thread of its own, or the `loop` given,
+    such as `asyncio.get_running_loop()`.
+
+    Handlers start in the order fired; while one awaits, the next starts, up to `concurrency` at
+    once. `concurrency=1` keeps order strictly, and so does a common key. `capacity` and `overflow`
+    bound what waits, as for Threads. A plain function is allowed: it freezes the loop while it
+    runs, and so every other handler on it.
+    """
+
+    runs_coroutines = True
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        concurrency: int = 1024,
+        capacity: int | None = None,
+        overflow: Overflow = "block",
+        name: str = "loop",
+    ):
+        if loop is not None and not isinstance(loop, asyncio.AbstractEventLoop):
+            raise TypeError(
+                f"loop is an asyncio event loop, such as asyncio.get_running_loop(), "
+                f"or None for one of its own; got {loop!r}."
+            )
+        if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
+            raise ValueError(
+                f"concurrency is how many handlers may be under way at once, 1 or "
+                f"more; got {concurrency!r}."
+            )
+        self.name = name
+        super().__init__(JobQueue(name, capacity, overflow))
+        self._lanes = _Lanes(loop, self._queue, concurrency, name)
+        weakref.finalize(self, self._lanes.stop)
+
+    def submit(self, work: Work, event: Event) -> Job | None:
+        given_up = self._queue.put(Job(work, event), not self.is_own_thread())
+        self._lanes.wake()
+        return given_up
+
+    def worker(self) -> str:
+        task = asyncio.current_task()
+        return task.get_name() if task else self.name
+
+    def is_own_thread(self) -> bool:
+        return self._lanes.thread_id == threading.get_ident()
+
+    def unfinished(self) -> list[str]:
+        return self._unfinished(list(self._lanes.running.items()))
+
+    def close(self, timeout: float) -> list[Job]:
+        deadline = time.monotonic() + timeout
+        if not self.is_own_thread():
+            self._queue.wait_idle(timeout)
+        left = self._queue.close()
+        self._lanes.stop(max(0.0, deadline - time.monotonic()))
+        return left
+
+    def __repr__(self) -> str:
+        return f"EventLoop(capacity={self._queue.capacity}, overflow={self._queue.overflow!r})"
+
+
+class _Lanes:
+    """The tasks that run the jobs of one queue. There is always one lane more than there are
+    handlers that wait, so that a waiting handler holds nobody up; lanes are kept and used again,
+    which costs far less than a task for each event.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop | None, queue: JobQueue, limit: int, name: str
+    ):
+        self.running: dict[str, Job | None] = {}
+        self.thread_id: int | None = None
+        self._loop = loop
+        self._thread: threading.Thread | None = None
+        self._queue = queue
+        self._limit = limit
+        self._name = name
+        self._tasks: list[asyncio.Task[None]] = []
+        self._resting: deque[asyncio.Future[None]] = deque()
+        self._wake_pending = False
+        self._lane_due = False
+        self._start_lock = threading.Lock()
+        if loop is not None and _is_running_here(loop):
+            self.thread_id = threading.get_ident()
+
+    def wake(self) -> None:
+        """Have the loop look at the queue. From any thread; one wake-up serves a whole burst."""
+        if not self._wake_pending:
+            self._wake_pending = True
+            self._started_loop().call_soon_threadsafe(self._woken)
+
+    def stop(self, timeout: float = 0.0) -> None:
+        """Cancel what still runs and, if the loop is our own, end it. Can be called twice."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        loop.call_soon_threadsafe(self._cancel)
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _woken(self) -> None:
+        self._wake_pending = False  # first, so that a job put from now on wakes the loop again
+        self.thread_id = threading.get_ident()
+        self._call_a_lane()
+
+    def _call_a_lane(self) -> None:
+        if self._lane_due or not self._queue.waiting:
+            return
+        if self._resting:
+            self._resting.popleft().set_result(None)
+            self._lane_due = True
+        elif len(self._tasks) < self._limit:
+            name = f"{self._name}-{len(self._tasks) + 1}"
+            self._tasks.append(asyncio.get_running_loop().create_task(self._lane(name), name=name))
+            self._lane_due = True
+
+    async def _lane(self, name: str) -> None:
+        job: Job | None = None
+        count = 0
+        while True:
+            self._lane_due = False
+            job = self._queue.take(finished=job, wait=False)
+            if job is None:
+                await self._rest()
+                continue
+            self._call_a_lane()  # for the rest of the queue, should this handler wait
+            self.running[name] = job
+            await self._run(job)
+            self.running[name] = None
+            count += 1
+            if count % _JOBS_BEFORE_A_YIELD == 0:
+                await asyncio.sleep(0)
+
+    async def _run(self, job: Job) -> None:
+        result = job.work.run(job.event)
+        if not inspect.isawaitable(result):
+            return
+        try:
+            await result
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise  # this lane is being stopped; otherwise only the handler was cancelled
+
+    async def _rest(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._resting.append(future)
+        await future
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._thread:
+            asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
+
+    def _started_loop(self) -> asyncio.AbstractEventLoop:
+        with self._start_lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_run_loop, args=(self._loop,), name=self._name, daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        cancelled = asyncio.all_tasks(loop)
+        if cancelled:
+            loop.run_until_complete(asyncio.wait(cancelled, timeout=1))
+        loop.close()
+
+
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    return asyncio._get_running_loop() is loop

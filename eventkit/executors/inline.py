@@ -1,0 +1,41 @@
+"""Inline: run the handler at once, in the caller's thread. This is what blocking means."""
+
+from __future__ import annotations
+
+import threading
+
+from ..event import Event
+from ..queues import Job, Work
+
+
+class Inline:
+    """The caller waits until the handler is done, and everything behind the caller waits too.
+
+    There is no queue: when `fire` returns, the handler has run.
+    """
+
+    name = "inline"
+    runs_coroutines = False
+    accepted = 0
+
+    def submit(self, work: Work, event: Event) -> Job | None:
+        work.run(event)
+        return None
+
+    def worker(self) -> str:
+        return threading.current_thread().name
+
+    def is_own_thread(self) -> bool:
+        return False
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        return True
+
+    def unfinished(self) -> list[str]:
+        return []
+
+    def close(self, timeout: float) -> list[Job]:
+        return []
+
+    def __repr__(self) -> str:
+        return "Inline()"

@@ -1,0 +1,95 @@
+"""What theory predicts: exact response times for given arrivals, and the classic formulas.
+
+Symbols follow the textbooks: λ arrivals a second, μ services a second for each server, c servers,
+ρ = λ / cμ utilisation. All times are in seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+
+
+def response_times(
+    arrivals: Sequence[float], services: Sequence[float], servers: int = 1
+) -> list[float]:
+    """Response times (finished − arrived) of a first-come-first-served queue, exactly.
+
+    `arrivals[i]` is when job i comes, in ascending order; `services[i]` how long it takes. With
+    one server this is Lindley's recursion (D. V. Lindley, 1952, Proc. Camb. Phil. Soc. 48:277);
+    with more, the job at the head goes to the server that is free first (J. Kiefer and
+    J. Wolfowitz, 1955, Trans. Amer. Math. Soc. 78:1).
+    """
+    if len(arrivals) != len(services):
+        raise ValueError(
+            f"each arrival needs one service time; got {len(arrivals)} arrivals and "
+            f"{len(services)} service times."
+        )
+    if any(later < earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)):
+        raise ValueError("arrivals must be in ascending order.")
+    if servers < 1:
+        raise ValueError(f"servers is a whole number, 1 or more; got {servers!r}.")
+    free_at = [-math.inf] * servers
+    times = []
+    for arrived, service in zip(arrivals, services, strict=True):
+        finished = max(arrived, free_at[0]) + service
+        heapq.heapreplace(free_at, finished)
+        times.append(finished - arrived)
+    return times
+
+
+def mm1(arrival_rate: float, service_rate: float) -> float:
+    """Mean response time with random arrivals, exponential services, one server: 1 / (μ − λ).
+
+    L. Kleinrock, Queueing Systems, vol. 1 (1975), chapter 3.
+    """
+    _check(arrival_rate, service_rate, 1)
+    return 1 / (service_rate - arrival_rate)
+
+
+def md1(arrival_rate: float, service_rate: float) -> float:
+    """Mean response time with random arrivals and constant services, one server:
+    1/μ + ρ / (2 μ (1 − ρ)).
+
+    The Pollaczek–Khinchine formula with no variance: Kleinrock (1975), chapter 5.
+    """
+    rho = _check(arrival_rate, service_rate, 1)
+    return 1 / service_rate + rho / (2 * service_rate * (1 - rho))
+
+
+def mmc(arrival_rate: float, service_rate: float, servers: int) -> float:
+    """Mean response time with random arrivals, exponential services, `servers` servers:
+    1/μ + C(c, λ/μ) / (cμ − λ), where C is the probability of having to wait.
+    """
+    _check(arrival_rate, service_rate, servers)
+    waiting = erlang_c(arrival_rate, service_rate, servers)
+    return 1 / service_rate + waiting / (servers * service_rate - arrival_rate)
+
+
+def erlang_c(arrival_rate: float, service_rate: float, servers: int) -> float:
+    """The probability that an arrival must wait (Erlang's C, 1917; Kleinrock (1975), chapter 3).
+
+    Computed from Erlang's B by its recursion, which does not overflow for many servers.
+    """
+    rho = _check(arrival_rate, service_rate, servers)
+    load = arrival_rate / service_rate
+    blocked = 1.0
+    for server in range(1, servers + 1):
+        blocked = load * blocked / (server + load * blocked)
+    return blocked / (1 - rho * (1 - blocked))
+
+
+def _check(arrival_rate: float, service_rate: float, servers: int) -> float:
+    if servers < 1 or service_rate <= 0 or arrival_rate < 0:
+        raise ValueError(
+            f"rates are positive and servers 1 or more; got arrival_rate="
+            f"{arrival_rate!r}, service_rate={service_rate!r}, servers={servers!r}."
+        )
+    utilisation = arrival_rate / (service_rate * servers)
+    if utilisation >= 1:
+        raise ValueError(
+            f"utilisation is {utilisation:.3g}: at 1 or more the queue grows without "
+            "end and no mean exists. Lower the arrival rate or add servers."
+        )
+    return utilisation

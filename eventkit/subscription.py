@@ -1,0 +1,273 @@
+"""Subscription: one handler's place on the bus, and how an event reaches it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .event import Event
+from .executors import Executor, name_of
+from .executors.inline import Inline
+from .timeline import Journey, Timeline
+
+if TYPE_CHECKING:
+    from .bus import EventBus
+
+Handler = Callable[[Event], Any]
+
+
+class Retry(NamedTuple):
+    """Call a handler that raises again, up to `times` more: first after `backoff` seconds, then
+    after twice as long each time. The worker waits meanwhile, so order is kept.
+    """
+
+    times: int
+    backoff: float = 0.1
+
+
+class Subscription:
+    """What `EventBus.subscribe` returns. `cancel()` it, or use it as a context manager.
+
+    `deliver` is what the bus calls for each event. For a plain inline listener that is the
+    handler itself, with nothing in between.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        pattern: str,
+        handler: Handler,
+        executor: Executor | None,
+        emits: str | None,
+        priority: int,
+        once: bool,
+        group: str | None,
+        retry: Retry | None,
+    ):
+        self.pattern = pattern
+        self.handler = handler
+        self.name = name_of(handler)
+        self.executor = executor or Inline()
+        self.emits = emits
+        self.priority = priority
+        self.group = group
+        self._bus = bus
+        self._is_async = check_handler(handler, self.executor)
+        self._call = _with_retry(handler, retry, self._is_async) if retry else handler
+        self._unused = [None] if once else None
+        self.run: Callable[[Event], Any] = self._run_async if self._is_async else self._run
+        self.deliver = self._choose_deliver()
+
+    def cancel(self) -> None:
+        """Get no further events. What was fired before is still handled. Can be called twice."""
+        self._bus._forget(self)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
+    def __repr__(self) -> str:
+        return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
+
+    def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
+        """As `deliver`, and every stage is stamped into a journey."""
+        journey = Journey(event, self.name, fired, perf_counter_ns())
+        timeline.add(journey)
+        if self._unused is not None and not self._claim():
+            journey.outcome = "dropped"
+        elif isinstance(self.executor, Inline):
+            _RecordedWork(self, journey).call(self._deliver_inline, event)
+        else:
+            self._hand_over(_RecordedWork(self, journey), event)
+
+    def give_up(self, event: Event, error: Exception | None = None) -> None:
+        """An accepted event will not be handled: dropped by its executor's overflow policy, or
+        cut off by `close`, which is an error.
+        """
+        self._bus._given_up(self, event, error)
+
+    def _choose_deliver(self) -> Callable[[Event], Any]:
+        if self._unused is not None:
+            return self._deliver_once
+        if not isinstance(self.executor, Inline):
+            return self._deliver_to_executor
+        return self._deliver_inline if self.emits else self._call
+
+    def _deliver_once(self, event: Event) -> None:
+        if not self._claim():
+            return
+        if isinstance(self.executor, Inline):
+            self._deliver_inline(event)
+        else:
+            self._deliver_to_executor(event)
+
+    def _claim(self) -> bool:
+        """Whether this is the one event that a `once` subscription takes. `pop` is atomic."""
+        try:
+            assert self._unused is not None
+            self._unused.pop()
+        except IndexError:
+            return False
+        self.cancel()
+        return True
+
+    def _deliver_inline(self, event: Event) -> None:
+        try:
+            result = self._call(event)
+            self._bus._emit(self, event, result)
+        except Exception as error:
+            self._bus._refuse_request(self, event, error)
+            raise
+
+    def _deliver_to_executor(self, event: Event) -> None:
+        self._hand_over(self, event)
+
+    def _hand_over(self, work: Subscription | _RecordedWork, event: Event) -> None:
+        given_up = self.executor.submit(work, event)
+        if given_up is not None:
+            given_up.work.give_up(given_up.event)
+
+    def _run(self, event: Event) -> bool:
+        """Call the handler on a worker, where nobody is left to raise to: the failure goes to the
+        bus. True if there was none.
+        """
+        try:
+            self._bus._emit(self, event, self._call(event))
+        except BaseException as error:
+            self._bus._failed(self, event, error)
+            return False
+        return True
+
+    async def _run_async(self, event: Event) -> bool:
+        try:
+            self._bus._emit(self, event, await self._call(event))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._bus._failed(self, event, error)
+            if not isinstance(error, Exception):
+                raise  # a cancelled handler; its executor must know
+            return False
+        return True
+
+
+class Group:
+    """Subscriptions that share a group: each event goes to one of them, in turn. Events with one
+    key all go to the same one.
+    """
+
+    def __init__(self, members: Sequence[Subscription]):
+        self._members = members
+        self._turn = itertools.count().__next__
+
+    def deliver(self, event: Event) -> None:
+        self._next_member(event).deliver(event)
+
+    def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
+        self._next_member(event).deliver_recorded(event, fired, timeline)
+
+    def _next_member(self, event: Event) -> Subscription:
+        turn = self._turn() if event.key is None else hash(event.key)
+        return self._members[turn % len(self._members)]
+
+
+class _RecordedWork:
+    """A subscription's work for one event, stamping the journey as it goes."""
+
+    def __init__(self, subscription: Subscription, journey: Journey):
+        self.name = subscription.name
+        self._subscription = subscription
+        self._journey = journey
+        self.run: Callable[[Event], Any] = self._run_async if subscription._is_async else self._run
+
+    def call(self, deliver: Callable[[Event], Any], event: Event) -> None:
+        self._start()
+        try:
+            deliver(event)
+        except BaseException:
+            self._finish(ok=False)
+            raise
+        self._finish(ok=True)
+
+    def give_up(self, event: Event, error: Exception | None = None) -> None:
+        self._journey.outcome = "abandoned" if error else "dropped"
+        self._subscription.give_up(event, error)
+
+    def _run(self, event: Event) -> None:
+        self._start()
+        self._finish(ok=self._subscription._run(event))
+
+    async def _run_async(self, event: Event) -> None:
+        self._start()
+        ok = False
+        try:
+            ok = await self._subscription._run_async(event)
+        finally:
+            self._finish(ok=ok)
+
+    def _start(self) -> None:
+        self._journey.worker = self._subscription.executor.worker()
+        self._journey.started = perf_counter_ns()
+
+    def _finish(self, *, ok: bool) -> None:
+        self._journey.finished = perf_counter_ns()
+        self._journey.outcome = "ok" if ok else "failed"
+
+
+def check_handler(handler: Handler, executor: Executor) -> bool:
+    """Whether the handler is a coroutine function. Raises TypeError, which says what to do, if it
+    cannot be called with an event or this executor cannot run it.
+    """
+    if not callable(handler):
+        raise TypeError(f"a handler is a function of one argument, the event; got {handler!r}.")
+    if isinstance(executor, type) or not hasattr(executor, "submit"):
+        raise TypeError(
+            f"executor is an instance such as Threads(4), or None for inline; got {executor!r}."
+        )
+    name = name_of(handler)
+    try:
+        inspect.signature(handler).bind(None)
+    except TypeError as problem:
+        raise TypeError(f"handler {name} must take one argument, the event: {problem}.") from None
+    except ValueError:
+        pass  # a built-in without a signature: it may well take one
+    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)
+    )
+    if is_async and not executor.runs_coroutines:
+        raise TypeError(
+            f"{name} is a coroutine function and {executor!r} would never await it. "
+            "Use executor=EventLoop(), or make it a plain function."
+        )
+    return is_async
+
+
+def _with_retry(handler: Handler, retry: Retry, is_async: bool) -> Handler:
+    @functools.wraps(handler, updated=())
+    def call(event: Event) -> Any:
+        for attempt in range(retry.times):
+            try:
+                return handler(event)
+            except Exception:
+                time.sleep(retry.backoff * 2**attempt)
+        return handler(event)
+
+    @functools.wraps(handler, updated=())
+    async def call_async(event: Event) -> Any:
+        import asyncio  # whoever has a coroutine function has it imported already
+
+        for attempt in range(retry.times):
+            try:
+                return await handler(event)
+            except Exception:
+                await asyncio.sleep(retry.backoff * 2**attempt)
+        return await handler(event)
+
+    return call_async if is_async else call

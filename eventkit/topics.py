@@ -1,0 +1,122 @@
+"""Topics, the patterns that match them, and the tree that finds who wants a topic.
+
+A topic is words joined by dots: `button.click`. A pattern may hold NATS's two wildcards: `*`
+stands for exactly one word, and `>`, at the end only, for one or more words.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class InvalidTopic(ValueError):
+    """A topic or pattern that NATS would refuse or misroute."""
+
+
+def check_topic(topic: object) -> None:
+    """Raise InvalidTopic unless `topic` can be fired: words joined by dots, no wildcards."""
+    _check(topic, "topic", wildcards=False)
+
+
+def check_pattern(pattern: object) -> None:
+    """Raise InvalidTopic unless `pattern` can be subscribed to."""
+    _check(pattern, "pattern", wildcards=True)
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Whether a topic fits a pattern, both of them valid."""
+    tree: TopicTree[bool] = TopicTree()
+    tree.add(pattern, True)
+    return bool(tree.match(topic))
+
+
+class TopicTree(Generic[T]):
+    """Values stored under patterns. Finding those that match a topic takes a walk along the
+    topic's words, however many patterns there are.
+    """
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+
+    def add(self, pattern: str, value: T) -> None:
+        node = self._root
+        for word in pattern.split("."):
+            node = node.children.setdefault(word, _Node())
+        node.values.append(value)
+
+    def remove(self, pattern: str, value: T) -> None:
+        """Take out a value added under this very pattern. Raises KeyError or ValueError if it is
+        not there. Branches left empty go with it.
+        """
+        words = pattern.split(".")
+        path = [self._root]
+        for word in words:
+            path.append(path[-1].children[word])
+        path[-1].values.remove(value)
+        for parent, word in zip(reversed(path[:-1]), reversed(words), strict=True):
+            child = parent.children[word]
+            if child.values or child.children:
+                break
+            del parent.children[word]
+
+    def match(self, topic: str) -> list[T]:
+        """The values of all patterns that the topic fits, in no particular order."""
+        found: list[T] = []
+        level = [self._root]
+        for word in topic.split("."):
+            for node in level:
+                if ">" in node.children:
+                    found += node.children[">"].values
+            level = [
+                node.children[step]
+                for node in level
+                for step in (word, "*")
+                if step in node.children
+            ]
+        for node in level:
+            found += node.values
+        return found
+
+
+class _Node(Generic[T]):
+    __slots__ = ("children", "values")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.values: list[T] = []
+
+
+def _check(name: object, kind: str, *, wildcards: bool) -> None:
+    if not isinstance(name, str):
+        raise InvalidTopic(f"a {kind} is a string such as 'button.click'; got {name!r}.")
+    words = name.split(".")
+    for place, word in enumerate(words, start=1):
+        problem = _problem(word, wildcards=wildcards, last=place == len(words))
+        if problem:
+            raise InvalidTopic(
+                f"{name!r} is no valid {kind}: {problem}. A {kind} is words joined by single "
+                "dots"
+                + (
+                    ", with * for one word and > at the end for the rest."
+                    if wildcards
+                    else ", without wildcards: * and > belong in subscriptions."
+                )
+            )
+
+
+def _problem(word: str, *, wildcards: bool, last: bool) -> str | None:
+    if not word:
+        return "it has an empty word (a dot too many, or nothing at all)"
+    if any(letter.isspace() or letter < " " or letter == "\x7f" for letter in word):
+        return f"the word {word!r} has a space or control character in it"
+    if "*" not in word and ">" not in word:
+        return None
+    if not wildcards:
+        return f"{word!r} has a wildcard in it"
+    if len(word) > 1:
+        return f"{word!r} has a wildcard inside a word; it must be a word of its own"
+    if word == ">" and not last:
+        return "> must be the last word"
+    return None

@@ -19,76 +19,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bus import (
         DeadLetter as DeadLetter,
-    )
-    from .bus import (
         DrainTimeout as DrainTimeout,
-    )
-    from .bus import (
         EventBus as EventBus,
-    )
-    from .bus import (
         HandlersFailed as HandlersFailed,
-    )
-    from .bus import (
         NoReply as NoReply,
     )
     from .event import (
         CloudEvent as CloudEvent,
-    )
-    from .event import (
         Event as Event,
-    )
-    from .event import (
         InvalidEvent as InvalidEvent,
-    )
-    from .event import (
         decode as decode,
-    )
-    from .event import (
         encode as encode,
     )
-    from .executors.event_loop import (
-        EventLoop as EventLoop,
-    )
-    from .executors.inline import (
-        Inline as Inline,
-    )
-    from .executors.threads import (
-        Threads as Threads,
-    )
-    from .queues import (
-        BusClosed as BusClosed,
-    )
-    from .queues import (
-        QueueFull as QueueFull,
-    )
-    from .subscription import (
-        Retry as Retry,
-    )
-    from .subscription import (
-        Subscription as Subscription,
-    )
-    from .timeline import (
-        Journey as Journey,
-    )
-    from .timeline import (
-        Timeline as Timeline,
-    )
-    from .timeline import (
-        percentile as percentile,
-    )
-    from .topics import (
-        InvalidTopic as InvalidTopic,
-    )
-    from .triggers import (
-        ClosedLoop as ClosedLoop,
-    )
-    from .triggers import (
-        OpenLoop as OpenLoop,
-    )
-    from .triggers import (
-        Timer as Timer,
-    )
+    from .executors.event_loop import EventLoop as EventLoop
+    from .executors.inline import Inline as Inline
+    from .executors.threads import Threads as Threads
+    from .queues import BusClosed as BusClosed, QueueFull as QueueFull
+    from .subscription import Retry as Retry, Subscription as Subscription
+    from .timeline import Journey as Journey, Timeline as Timeline, percentile as percentile
+    from .topics import InvalidTopic as InvalidTopic
+    from .triggers import ClosedLoop as ClosedLoop, OpenLoop as OpenLoop, Timer as Timer
 
 _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],

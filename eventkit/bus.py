@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -291,10 +291,8 @@ class EventBus:
         """As `close`, without holding up the running event loop."""
         import asyncio
 
-        try:
+        with suppress(DrainTimeout):  # close() finds the same and says so
             await asyncio.to_thread(self.drain, timeout)
-        except DrainTimeout:
-            pass  # close() finds the same and says so
         self.close(timeout=0)
 
     def __enter__(self) -> EventBus:

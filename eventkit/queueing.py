@@ -7,6 +7,7 @@ Symbols follow the textbooks: λ arrivals a second, μ services a second for eac
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -26,7 +27,7 @@ def response_times(
             f"each arrival needs one service time; got {len(arrivals)} arrivals and "
             f"{len(services)} service times."
         )
-    if any(later < earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)):
+    if any(later < earlier for earlier, later in itertools.pairwise(arrivals)):
         raise ValueError("arrivals must be in ascending order.")
     if servers < 1:
         raise ValueError(f"servers is a whole number, 1 or more; got {servers!r}.")

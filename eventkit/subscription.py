@@ -238,9 +238,8 @@ def check_handler(handler: Handler, executor: Executor) -> bool:
         raise TypeError(f"handler {name} must take one argument, the event: {problem}.") from None
     except ValueError:
         pass  # a built-in without a signature: it may well take one
-    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)
-    )
+    # an object's own `__call__` may be the coroutine function, hence the look at its class
+    is_async = any(inspect.iscoroutinefunction(call) for call in (handler, type(handler).__call__))
     if is_async and not executor.runs_coroutines:
         raise TypeError(
             f"{name} is a coroutine function and {executor!r} would never await it. "

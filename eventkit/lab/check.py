@@ -1,0 +1,111 @@
+"""Exercise: a stub, a check that knows what went wrong, three hints, and the solution.
+
+The solution is written once, as code between two marker comments; the stub that learners get is
+derived from it, so that the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+BEGIN = "# solution begins"
+END = "# solution ends"
+
+
+class NotAttempted(Exception):
+    """The stub has been left as it was."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer that the check must refuse: the belief behind it, and words that its
+    diagnosis must contain.
+    """
+
+    belief: str
+    attempt: Any
+    says: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """`diagnose(attempt)` returns None for a right answer, and otherwise what is wrong with it:
+    the misconception, and the smallest case that refutes it. It raises NotAttempted for a stub.
+    """
+
+    name: str
+    solution: Any
+    diagnose: Callable[[Any], str | None]
+    hints: tuple[str, str, str]
+    praise: str
+    wrong: Sequence[Wrong] = field(default=())
+
+    def check(self, attempt: Any) -> bool:
+        """Say whether the attempt is right, wrong and why, or not an attempt yet."""
+        try:
+            diagnosis = self.diagnose(attempt)
+        except NotAttempted:
+            print("Not attempted yet: replace the … in the cell above, run it, then run this.")
+            return False
+        except Exception as error:
+            diagnosis = f"your code raised {type(error).__name__}: {error}"
+        print(f"Not yet: {diagnosis}" if diagnosis else f"Right. {self.praise}")
+        return diagnosis is None
+
+    def help(self) -> Help:
+        """Three hints, from a nudge to nearly all of it, and the solution; each folded away."""
+        return Help(self)
+
+    def solution_source(self) -> str:
+        """The solution's code, without the markers."""
+        lines = self._source().splitlines()
+        return "\n".join(line for line in lines if line.strip() not in (BEGIN, END))
+
+    def stub(self) -> str:
+        """The code that learners start from: the solution with each marked part replaced by …"""
+        lines, hidden = [], False
+        for line in self._source().splitlines():
+            if line.strip() == BEGIN:
+                hidden = True
+                lines.append(line.replace(BEGIN, "return ...  # your code here"))
+            elif line.strip() == END:
+                hidden = False
+            elif not hidden:
+                lines.append(line)
+        return "\n".join(lines)
+
+    def _source(self) -> str:
+        if isinstance(self.solution, str):
+            return self.solution
+        return textwrap.dedent(inspect.getsource(self.solution)).rstrip()
+
+
+class Help:
+    """Hints and solution, folded away until somebody opens them."""
+
+    def __init__(self, exercise: Exercise):
+        folded = [
+            (f"Hint {n}", f"<p>{html.escape(hint)}</p>") for n, hint in enumerate(exercise.hints, 1)
+        ]
+        folded.append(("Solution", f"<pre>{html.escape(exercise.solution_source())}</pre>"))
+        self.html = ("".join(
+            f"<details><summary>{title}</summary>{body}</details>" for title, body in folded
+        ))  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return "[Three hints and the solution: open this notebook in JupyterLab to unfold them]"
+
+
+def attempted(result: Any) -> Any:
+    """The result of a learner's function, or NotAttempted if it is still the stub's …"""
+    if result is ...:
+        raise NotAttempted
+    return result

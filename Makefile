@@ -1,0 +1,120 @@
+# Everything that a learner or a developer types. `make` alone lists it.
+# Needs make, a POSIX shell and Python 3.11 or newer; uses uv if it is there.
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+PY := $(VENV)/Scripts/python
+else
+PY := $(VENV)/bin/python
+endif
+
+LESSON ?= 00_start_here
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
+
+# Tests see a Jupyter without anybody's personal settings or start-up files.
+ISOLATED := IPYTHONDIR="$(CURDIR)/$(VENV)/ipython" JUPYTER_CONFIG_DIR="$(CURDIR)/$(VENV)/jupyter"
+PYTEST := $(ISOLATED) $(PY) -m pytest
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test lint unit nbval browser chromium notebooks notebooks-ten bench clean
+
+help:  ## List what there is to type
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+# --- for learners ---------------------------------------------------------------------------------
+
+# Root needs a flag, and without a display there is no browser to open: the address is printed.
+AS_ROOT = $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
+NO_DISPLAY = $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
+
+lab: $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02_live_counter for another)
+	@$(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	  --LabApp.default_url="/lab/tree/notebooks/$(LESSON).ipynb" $(AS_ROOT) $(NO_DISPLAY) $(ARGS)
+
+# --- for developers -------------------------------------------------------------------------------
+
+test: lint unit nbval browser  ## Run every check: lint, tests, notebooks, browser (under 15 minutes)
+
+lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
+	@echo "==> ruff and mypy"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+unit: $(VENV)/.has-test  ## Run unit, property and contract tests, and the rules for notebooks
+	@echo "==> unit, property and contract tests, rules for notebooks"
+	@$(PYTEST) tests --ignore=tests/browser
+
+nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
+	@echo "==> notebooks, cell by cell against their committed outputs"
+	@$(PYTEST) $(NBVAL) notebooks
+
+browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
+	@echo "==> lessons in JupyterLab in a real browser"
+	@$(PYTEST) tests/browser
+
+chromium: $(VENV)/.has-test
+	@$(PY) tests/browser/chromium.py
+
+notebooks: $(VENV)/.has-test  ## Run all notebooks and record their outputs
+	@$(ISOLATED) $(PY) tests/notebooks/record.py notebooks/*.ipynb
+
+notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of them on a busy machine
+	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(NBVAL) notebooks
+
+bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers
+	@$(PY) -m benchmarks $(ARGS)
+
+clean:  ## Remove the environment and every cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# --- the environment: each stamp is made anew only when pyproject.toml has changed ----------------
+
+$(VENV)/.made:
+	@python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python py; do \
+	  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	  then python=$$p; break; fi; \
+	done; \
+	if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --seed --allow-existing --python "$${python:->=3.11}" $(VENV); \
+	elif [ -n "$$python" ]; then \
+	  "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	else \
+	  echo "Python 3.11 or newer is needed, and none was found on the PATH."; \
+	  echo "Install it, or say where it is: make PYTHON=/path/to/python lab"; \
+	  exit 1; \
+	fi
+	@touch $@
+
+# matplotlib builds its font cache on first use and says so on stderr: not in a learner's first cell.
+# JupyterLab asks to show news when it is first opened: nobody needs to be asked.
+LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
+NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+define install
+	@echo "Installing eventkit with what '$(1)' needs into $(VENV); this takes a minute, once ..."
+	@if command -v uv >/dev/null 2>&1; \
+	then uv pip install --quiet --python $(PY) --editable ".[$(1)]"; \
+	else $(PY) -m pip install --quiet --disable-pip-version-check --editable ".[$(1)]"; fi
+endef
+define furnish
+	@$(PY) -c "import matplotlib.font_manager"
+	@mkdir -p $(LAB_SETTINGS)
+	@echo '$(NO_NEWS)' > $(LAB_SETTINGS)/overrides.json
+endef
+
+$(VENV)/.has-lab: $(VENV)/.made pyproject.toml
+	$(call install,lab)
+	$(furnish)
+	@touch $@
+
+# What tests need includes what the lab needs, so one installation stands for both.
+$(VENV)/.has-test: $(VENV)/.made pyproject.toml
+	$(call install,test)
+	$(furnish)
+	@touch $(VENV)/.has-lab $@
+
+$(VENV)/.has-bench: $(VENV)/.made pyproject.toml
+	$(call install,bench)
+	@touch $@

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..timeline import Journey
 from .look import THEORY, WAITING
@@ -79,7 +80,9 @@ def waterfall(axes: Axes, journeys: Sequence[Journey], colour: str) -> None:
         axes.barh(number, due + response - began, left=began, height=0.7, color=colour)
         if len(done) <= 30:
             axes.text(due + response, number, f" {response:.0f}", va="center", fontsize=8)
-    axes.invert_yaxis()
+    if not axes.yaxis_inverted():  # axes that are shared are turned over once
+        axes.invert_yaxis()
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("time since the first event (ms)")
     axes.set_ylabel("event")
     axes.margins(x=0.08)

@@ -1,0 +1,89 @@
+"""Lesson 03: choose an executor and its size to meet a response-time goal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...executors.event_loop import EventLoop
+from ...executors.inline import Inline
+from ...executors.threads import Threads
+from ...queueing import response_times
+from ..check import Exercise, NotAttempted, Wrong
+
+EVENTS = 20
+RATE = 20.0
+WORK = 0.2
+GOAL = 0.4
+FEWEST = 4
+
+
+def choose_executor() -> Any:
+    """An executor that answers 20 events, 20 a second, each 200 ms of blocking work, within
+    400 ms at the worst, with no more threads than needed.
+    """
+    import eventkit as ek
+
+    # solution begins
+    return ek.Threads(4)
+    # solution ends
+
+
+def slowest(servers: int) -> float:
+    """The slowest response time that theory predicts for this many servers, in seconds."""
+    arrivals = [number / RATE for number in range(EVENTS)]
+    return max(response_times(arrivals, [WORK] * EVENTS, servers))
+
+
+def diagnose(choose: Any) -> str | None:
+    executor = choose()
+    if executor is ...:
+        raise NotAttempted
+    if executor is None or isinstance(executor, Inline):
+        return (
+            f"inline, the trigger waits for each handler, and so do the events behind it: the "
+            f"last one is answered after {slowest(1):.1f} s. It is the next events that wait, not "
+            "the one being handled"
+        )
+    if isinstance(executor, EventLoop):
+        return (
+            "the work blocks, and on an event loop a blocking handler holds up every other: one "
+            f"at a time, up to {slowest(1):.1f} s, like inline. Async makes waiting cheap; it "
+            "does not make blocking code fast"
+        )
+    if not isinstance(executor, Threads):
+        return f"return an executor such as ek.Threads(2); this returned {executor!r}"
+    servers = executor.workers
+    if slowest(servers) > GOAL:
+        return (
+            f"with {servers} worker(s), {RATE * WORK:g} events come while one is worked on, and "
+            f"the queue grows with every one: the slowest takes {slowest(servers):.2f} s. "
+            f"Utilisation is {RATE * WORK / servers:.2f}; above 1 no patience helps"
+        )
+    if servers > FEWEST:
+        return (
+            f"{servers} workers meet the goal, but {servers - FEWEST} of them never have anything "
+            f"to do: no more than {RATE * WORK:g} events are in work at once. More threads are "
+            "not faster threads"
+        )
+    return None
+
+
+exercise = Exercise(
+    name="meet_the_goal",
+    solution=choose_executor,
+    diagnose=diagnose,
+    hints=(
+        "How many events arrive while one is being worked on?",
+        "rate × work is how many workers are busy on average. Fewer than that and the queue grows "
+        "without end; whether more are needed you can ask queueing.response_times.",
+        "20 a second × 0.2 s = 4. Try servers=3 and servers=4 in queueing.response_times.",
+    ),
+    praise="Four workers are busy all the time and nobody ever waits for one.",
+    wrong=[
+        Wrong("the slow part is the processor", lambda: Inline(), "the next events that wait"),
+        Wrong("async makes my code faster", lambda: EventLoop(), "blocking handler holds up"),
+        Wrong("any thread pool will do", lambda: Threads(2), "the queue grows"),
+        Wrong("more threads are faster", lambda: Threads(64), "never have anything"),
+        Wrong("an executor is a class", lambda: Threads, "return an executor such as"),
+    ],
+)

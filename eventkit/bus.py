@@ -8,14 +8,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .event import Event
 from .executors import Executor, name_of
 from .queues import BusClosed, QueueFull
-from .subscription import Group, Handler, Retry, Subscription
+from .subscription import Group, Handler, Retry, Subscription, check_options
 from .timeline import Timeline
 from .topics import TopicTree, check_pattern, check_topic
 
@@ -79,7 +79,9 @@ class EventBus:
         self._tree: TopicTree[Subscription] = TopicTree()
         self._order: dict[Subscription, int] = {}
         self._next_place = itertools.count().__next__
+        self._turns: dict[str | None, Iterator[int]] = {}
         self._executors: list[Executor] = []
+        self._dropping: list[Executor] = []
         self._recorder: Timeline | None = None
         self._awaited: dict[object, Future[Event]] = {}
         self._closed = False
@@ -103,7 +105,7 @@ class EventBus:
         refused = None
         try:
             route = self._routes[event.topic]
-        except KeyError:
+        except (KeyError, TypeError):  # not seen yet, or no topic at all
             route = self._find_route(event.topic)
         for deliver in route:
             try:
@@ -139,11 +141,7 @@ class EventBus:
         check_pattern(pattern)
         if emits is not None:
             check_topic(emits)
-        if once and group is not None:
-            raise ValueError(
-                "once= and group= do not go together: a member that has left could "
-                "still be its group's choice, and the event would be lost."
-            )
+        check_options(priority, once, group, retry)
         subscription = Subscription(
             self, pattern, handler, executor, emits, priority, once, group, retry
         )
@@ -291,9 +289,7 @@ class EventBus:
         """As `close`, without holding up the running event loop."""
         import asyncio
 
-        with suppress(DrainTimeout):  # close() finds the same and says so
-            await asyncio.to_thread(self.drain, timeout)
-        self.close(timeout=0)
+        await asyncio.to_thread(self.close, timeout)
 
     def __enter__(self) -> EventBus:
         return self
@@ -330,7 +326,12 @@ class EventBus:
         shared: dict[object, list[Subscription]] = {}
         for subscription in found:
             shared.setdefault(subscription.group or subscription, []).append(subscription)
-        return [members[0] if len(members) == 1 else Group(members) for members in shared.values()]
+        return [
+            members[0]
+            if len(members) == 1
+            else Group(members, self._turns.setdefault(members[0].group, itertools.count()))
+            for members in shared.values()
+        ]
 
     def _recording(
         self, targets: list[Subscription | Group], timeline: Timeline
@@ -384,13 +385,14 @@ class EventBus:
         if isinstance(error, QueueFull) and error.event is event:
             return error
         owner = getattr(deliver, "__self__", None)
-        self._report(
-            owner.name if isinstance(owner, Subscription) else name_of(deliver), event, error
-        )
+        if isinstance(owner, Subscription):
+            self._failed(owner, event, error)
+        else:
+            self._report(name_of(deliver), event, error)
         return None
 
     def _failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
-        """A handler failed on a worker."""
+        """Failed for certain, retries and all: who requested it must hear of it, too."""
         self._report(subscription.name, event, error)
         self._refuse_request(subscription, event, error)
 
@@ -402,7 +404,7 @@ class EventBus:
         self._refuse_request(
             subscription,
             event,
-            error or NoReply(f"{subscription.executor!r} was full and dropped the request."),
+            error or QueueFull(event, f"{subscription.executor!r} was full and dropped"),
         )
 
     def _report_drop(self, subscription: Subscription, event: Event) -> None:
@@ -410,7 +412,8 @@ class EventBus:
         time is counted in the executor's `dropped`.
         """
         executor = subscription.executor
-        if getattr(executor, "dropped", 1) == 1:
+        if executor not in self._dropping:
+            self._dropping.append(executor)
             _log().warning(
                 "%r is full and begins to drop events: event %d (%r) for %s was the first. "
                 "Its `dropped` counts them.",
@@ -423,7 +426,10 @@ class EventBus:
         letter = DeadLetter(event, error, handler)
         self.dead_letters.append(letter)
         if not event.topic.startswith("error.") and not self._closed:
-            self.publish(Event(f"error.{event.topic}", letter, key=event.key, cause=event.id))
+            try:
+                self.publish(Event(f"error.{event.topic}", letter, key=event.key, cause=event.id))
+            except (QueueFull, BusClosed) as refusal:
+                _log().warning("who listens for errors will not hear of it: %s", refusal)
 
     def _accepted(self) -> int:
         return sum(executor.accepted for executor in list(self._executors))
@@ -487,8 +493,8 @@ def _result(
     try:
         return future.result(timeout)
     except TimeoutError:
-        if future.done():
-            raise  # the handler's own
+        if future.done():  # the handler's own, or an answer at the last moment
+            return future.result()
         raise TimeoutError(_too_late(missing, timeout, unfinished())) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 from time import perf_counter_ns, time_ns
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -48,7 +48,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     source: str
     type: str
-    time: datetime | msgspec.UnsetType = msgspec.UNSET
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType = msgspec.UNSET
     subject: str | msgspec.UnsetType = msgspec.UNSET
     cause: str | msgspec.UnsetType = msgspec.UNSET
     data: Any = msgspec.UNSET
@@ -81,7 +81,7 @@ def encode(event: Event, source: str) -> bytes:
         source=source,
         type=event.topic,
         time=_wall_clock(event.time),
-        subject=msgspec.UNSET if event.key is None else event.key,
+        subject=event.key or msgspec.UNSET,
         cause=msgspec.UNSET if event.cause is None else str(event.cause),
         data=msgspec.UNSET if is_bytes else event.data,
         data_base64=event.data if is_bytes else msgspec.UNSET,
@@ -94,7 +94,7 @@ def decode(raw: bytes | str) -> CloudEvent:
     try:
         wire = _decoder.decode(raw)
         check_topic(wire.type)
-    except (msgspec.DecodeError, InvalidTopic, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, InvalidTopic, UnicodeError, RecursionError) as problem:
         raise InvalidEvent(
             f"not a CloudEvents 1.0 JSON object that eventkit can take: {problem}. "
             "It needs specversion '1.0', id, source, and a type that is a valid topic."

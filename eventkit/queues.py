@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 from .event import Event
 
 Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
+NOTHING: Any = object()
 
 
 class Work(Protocol):
@@ -35,13 +36,12 @@ class Job(NamedTuple):
 
 
 class QueueFull(Exception):
-    """An executor with overflow="raise" had no room for `event`, so it was not accepted."""
+    """An executor had no room for `event`, so that it will not be handled."""
 
-    def __init__(self, event: Event, name: str, capacity: int) -> None:
+    def __init__(self, event: Event, what: str) -> None:
         super().__init__(
-            f"{name} refused event {event.id} ({event.topic!r}): all {capacity} places in its "
-            "queue are taken. Fire more slowly, add workers, raise capacity=, or choose another "
-            "overflow=."
+            f"{what} event {event.id} ({event.topic!r}). Fire more slowly, add workers, raise "
+            "capacity=, or choose another overflow=."
         )
         self.event = event
 
@@ -61,7 +61,7 @@ class JobQueue:
     """
 
     def __init__(self, name: str, capacity: int | None = None, overflow: Overflow = "block"):
-        if capacity is not None and (not isinstance(capacity, int) or capacity < 1):
+        if capacity is not None and (type(capacity) is not int or capacity < 1):
             raise ValueError(
                 f"capacity is the number of events that may wait: 1 or more, or None for no "
                 f"bound; got {capacity!r}."
@@ -78,7 +78,9 @@ class JobQueue:
         self.closed = False
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
-        self._lock = threading.Lock()
+        # Re-entrant, since a forgotten executor's queue is closed by the garbage collector, which
+        # may come along in the middle of a `take`.
+        self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._idle = threading.Condition(self._lock)
@@ -91,6 +93,7 @@ class JobQueue:
         A worker of this very queue passes `may_wait=False`: it is let in beyond `capacity`,
         because nobody else could make the room it would wait for. Raises QueueFull or BusClosed.
         """
+        hash(job.event.key)  # a key that cannot be hashed fails here rather than in a worker
         given_up = None
         with self._lock:
             if self.capacity is not None and self.waiting >= self.capacity:
@@ -110,12 +113,15 @@ class JobQueue:
                 self._wake_one()
         return given_up
 
-    def take(self, finished: Job | None = None, wait: bool = True) -> Job | None:
+    def take(self, finished: str | None = NOTHING, wait: bool = True) -> Job | None:
         """The next job to run, or None when there is none: at once with `wait=False`, otherwise
-        only after the queue was closed. A worker hands back the job that it `finished`.
+        only after the queue was closed.
+
+        A worker that has `finished` a job hands back its key, and keeps no hold of the job: a
+        forgotten bus would live as long as the worker sleeps.
         """
         with self._lock:
-            job = self._finish(finished) if finished else None
+            job = None if finished is NOTHING else self._finish(finished)
             while job is None:
                 job = self._next_ready()
                 if job is None and (self.closed or not wait):
@@ -152,7 +158,8 @@ class JobQueue:
     def _make_room(self, job: Job, may_wait: bool) -> Job | None:
         assert self.capacity is not None
         if self.overflow == "raise":
-            raise QueueFull(job.event, self.name, self.capacity)
+            places = f"{self.name} has all {self.capacity} places in its queue taken"
+            raise QueueFull(job.event, f"{places} and refused")
         if self.overflow == "block":
             while may_wait and self.waiting >= self.capacity and not self.closed:
                 self._room.wait()
@@ -183,12 +190,11 @@ class JobQueue:
             self._parked[key].append(job)
         return None
 
-    def _finish(self, job: Job) -> Job | None:
+    def _finish(self, key: str | None) -> Job | None:
         """Count a job as done; the one parked behind it is next, and its worker goes on with it."""
         self.pending -= 1
         if not self.pending:
             self._idle.notify_all()
-        key = job.event.key
         if key is None:
             return None
         if self._parked[key]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .event import Event
 from .executors import Executor, name_of
 from .executors.inline import Inline
+from .queues import QueueFull
 from .timeline import Journey, Timeline
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Subscription:
         self.pattern = pattern
         self.handler = handler
         self.name = name_of(handler)
-        self.executor = executor or Inline()
+        self.executor = Inline() if executor is None else executor
         self.emits = emits
         self.priority = priority
         self.group = group
@@ -64,7 +64,10 @@ class Subscription:
         self.deliver = self._choose_deliver()
 
     def cancel(self) -> None:
-        """Get no further events. What was fired before is still handled. Can be called twice."""
+        """Get no further events. What was fired before is still handled: inside a handler, this
+        takes effect from the next event, also for the other subscribers of the present one. Can
+        be called twice.
+        """
         self._bus._forget(self)
 
     def __enter__(self) -> Subscription:
@@ -78,14 +81,19 @@ class Subscription:
 
     def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
         """As `deliver`, and every stage is stamped into a journey."""
+        if self._unused is not None and not self._claim():
+            return
         journey = Journey(event, self.name, fired, perf_counter_ns())
         timeline.add(journey)
-        if self._unused is not None and not self._claim():
-            journey.outcome = "dropped"
-        elif isinstance(self.executor, Inline):
-            _RecordedWork(self, journey).call(self._deliver_inline, event)
-        else:
-            self._hand_over(_RecordedWork(self, journey), event)
+        work = _RecordedWork(self, journey)
+        if isinstance(self.executor, Inline):
+            work.call(self._deliver_inline, event)
+            return
+        try:
+            self._hand_over(work, event)
+        except BaseException as refusal:
+            journey.outcome = "dropped" if isinstance(refusal, QueueFull) else "abandoned"
+            raise
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         """An accepted event will not be handled: dropped by its executor's overflow policy, or
@@ -93,12 +101,18 @@ class Subscription:
         """
         self._bus._given_up(self, event, error)
 
+    def raised(self, event: Event, error: Exception) -> None:
+        """`deliver` raised when a group had chosen this subscription. A refusal is raised on."""
+        if self._bus._raised(self.deliver, event, error):
+            raise error
+
     def _choose_deliver(self) -> Callable[[Event], Any]:
         if self._unused is not None:
             return self._deliver_once
         if not isinstance(self.executor, Inline):
             return self._deliver_to_executor
-        return self._deliver_inline if self.emits else self._call
+        is_plain = self._call is self.handler and not self.emits
+        return self.handler if is_plain else self._deliver_inline
 
     def _deliver_once(self, event: Event) -> None:
         if not self._claim():
@@ -119,12 +133,7 @@ class Subscription:
         return True
 
     def _deliver_inline(self, event: Event) -> None:
-        try:
-            result = self._call(event)
-            self._bus._emit(self, event, result)
-        except Exception as error:
-            self._bus._refuse_request(self, event, error)
-            raise
+        self._bus._emit(self, event, self._call(event))
 
     def _deliver_to_executor(self, event: Event) -> None:
         self._hand_over(self, event)
@@ -163,15 +172,23 @@ class Group:
     key all go to the same one.
     """
 
-    def __init__(self, members: Sequence[Subscription]):
+    def __init__(self, members: Sequence[Subscription], turns: Iterator[int]):
         self._members = members
-        self._turn = itertools.count().__next__
+        self._turn = turns.__next__
 
     def deliver(self, event: Event) -> None:
-        self._next_member(event).deliver(event)
+        member = self._next_member(event)
+        try:
+            member.deliver(event)
+        except Exception as error:
+            member.raised(event, error)
 
     def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
-        self._next_member(event).deliver_recorded(event, fired, timeline)
+        member = self._next_member(event)
+        try:
+            member.deliver_recorded(event, fired, timeline)
+        except Exception as error:
+            member.raised(event, error)
 
     def _next_member(self, event: Event) -> Subscription:
         turn = self._turn() if event.key is None else hash(event.key)
@@ -221,13 +238,30 @@ class _RecordedWork:
         self._journey.outcome = "ok" if ok else "failed"
 
 
+def check_options(priority: object, once: bool, group: object, retry: object) -> None:
+    """Raise TypeError or ValueError, which say what to do, if one of these cannot work."""
+    if not isinstance(priority, int | float):
+        raise TypeError(f"priority is a number, the higher the sooner; got {priority!r}.")
+    if group is not None and not (isinstance(group, str) and group):
+        raise TypeError(f"group is a name such as 'workers', or None; got {group!r}.")
+    if once and group is not None:
+        raise ValueError(
+            "once= and group= do not go together: a member that has left could "
+            "still be its group's choice, and the event would be lost."
+        )
+    if retry is not None and not (isinstance(retry, Retry) and retry.times >= 0 <= retry.backoff):
+        raise TypeError(
+            f"retry is Retry(times, backoff) with numbers of 0 or more, or None; got {retry!r}."
+        )
+
+
 def check_handler(handler: Handler, executor: Executor) -> bool:
     """Whether the handler is a coroutine function. Raises TypeError, which says what to do, if it
     cannot be called with an event or this executor cannot run it.
     """
     if not callable(handler):
         raise TypeError(f"a handler is a function of one argument, the event; got {handler!r}.")
-    if isinstance(executor, type) or not hasattr(executor, "submit"):
+    if isinstance(executor, type) or not hasattr(executor, "runs_coroutines"):
         raise TypeError(
             f"executor is an instance such as Threads(4), or None for inline; got {executor!r}."
         )

@@ -75,5 +75,6 @@ class Queued:
 
 def name_of(handler: Callable[..., Any]) -> str:
     """How a handler is called in messages and pictures."""
-    name = getattr(handler, "__qualname__", None) or repr(handler)
+    function = getattr(handler, "func", handler)  # a partial goes by its function's name
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return str(name).rpartition("<locals>.")[2]

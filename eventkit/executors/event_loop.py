@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 
 from ..event import Event
-from ..queues import Job, JobQueue, Overflow, Work
+from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow, Work
 from . import Queued
 
 _JOBS_BEFORE_A_YIELD = 256
@@ -53,6 +53,7 @@ class EventLoop(Queued):
         weakref.finalize(self, self._lanes.stop)
 
     def submit(self, work: Work, event: Event) -> Job | None:
+        self._lanes.check_alive()
         given_up = self._queue.put(Job(work, event), not self.is_own_thread())
         self._lanes.wake()
         return given_up
@@ -62,7 +63,7 @@ class EventLoop(Queued):
         return task.get_name() if task else self.name
 
     def is_own_thread(self) -> bool:
-        return self._lanes.thread_id == threading.get_ident()
+        return self._lanes.are_here()
 
     def unfinished(self) -> list[str]:
         return self._unfinished(list(self._lanes.running.items()))
@@ -89,7 +90,6 @@ class _Lanes:
         self, loop: asyncio.AbstractEventLoop | None, queue: JobQueue, limit: int, name: str
     ):
         self.running: dict[str, Job | None] = {}
-        self.thread_id: int | None = None
         self._loop = loop
         self._thread: threading.Thread | None = None
         self._queue = queue
@@ -100,8 +100,18 @@ class _Lanes:
         self._wake_pending = False
         self._lane_due = False
         self._start_lock = threading.Lock()
-        if loop is not None and _is_running_here(loop):
-            self.thread_id = threading.get_ident()
+
+    def are_here(self) -> bool:
+        """Whether the calling thread is the one that runs the loop."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
+    def check_alive(self) -> None:
+        """Raise BusClosed if the loop that was given to us has ended."""
+        if self._loop is not None and self._loop.is_closed() and not self._queue.closed:
+            raise BusClosed(
+                f"the event loop of {self._name} is closed, so nothing can run on it any more. "
+                "Close the bus before its loop ends, or let EventLoop() have a loop of its own."
+            )
 
     def wake(self) -> None:
         """Have the loop look at the queue. From any thread; one wake-up serves a whole burst."""
@@ -120,7 +130,6 @@ class _Lanes:
 
     def _woken(self) -> None:
         self._wake_pending = False  # first, so that a job put from now on wakes the loop again
-        self.thread_id = threading.get_ident()
         self._call_a_lane()
 
     def _call_a_lane(self) -> None:
@@ -135,18 +144,20 @@ class _Lanes:
             self._lane_due = True
 
     async def _lane(self, name: str) -> None:
-        job: Job | None = None
+        finished = NOTHING
         count = 0
         while True:
             self._lane_due = False
-            job = self._queue.take(finished=job, wait=False)
+            job = self._queue.take(finished, wait=False)
             if job is None:
+                finished = NOTHING
                 await self._rest()
                 continue
             self._call_a_lane()  # for the rest of the queue, should this handler wait
             self.running[name] = job
             await self._run(job)
             self.running[name] = None
+            finished = job.event.key
             count += 1
             if count % _JOBS_BEFORE_A_YIELD == 0:
                 await asyncio.sleep(0)
@@ -193,7 +204,3 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
         if cancelled:
             loop.run_until_complete(asyncio.wait(cancelled, timeout=1))
         loop.close()
-
-
-def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
-    return asyncio._get_running_loop() is loop

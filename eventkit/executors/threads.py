@@ -7,7 +7,7 @@ import time
 import weakref
 
 from ..event import Event
-from ..queues import Job, JobQueue, Overflow, Work
+from ..queues import NOTHING, Job, JobQueue, Overflow, Work
 from . import Queued
 
 
@@ -59,7 +59,8 @@ class Threads(Queued):
 
     def close(self, timeout: float) -> list[Job]:
         deadline = time.monotonic() + timeout
-        self._queue.wait_idle(timeout)
+        if not self.is_own_thread():
+            self._queue.wait_idle(timeout)
         left = self._queue.close()
         for thread in self._threads:
             if thread is not threading.current_thread():
@@ -94,8 +95,10 @@ def _work(queue: JobQueue, running: list[Job | None], place: int) -> None:
     """A worker's life. It knows the queue but not the executor, so that a forgotten executor can
     be collected.
     """
-    job: Job | None = None
-    while job := queue.take(finished=job):
+    finished = NOTHING
+    while job := queue.take(finished):
         running[place] = job
         job.work.run(job.event)
         running[place] = None
+        finished = job.event.key
+        del job

@@ -31,6 +31,18 @@ CASES = [
         "Merged clicks jump: ask whether the threshold lies between before and after",
     ),
     (
+        [12, 0],
+        10,
+        "a reset took the count from 12 to 0 and the user was told that it was reached. A "
+        "crossing has a direction: from below to at or above",
+    ),
+    (
+        [11, 0, 12],
+        10,
+        "after a reset the count crossed again and the user was not told. Remembering that "
+        "somebody has been told is not the same as watching for a crossing",
+    ),
+    (
         [0, 10],
         10,
         "the count reached exactly 10 and nobody was told. To reach a threshold is enough, it "
@@ -41,18 +53,6 @@ CASES = [
         10,
         "the count went 10, 11, 12 and the user was told more than once. At or above the "
         "threshold is a state and lasts; a crossing is a step, and starts below the threshold",
-    ),
-    (
-        [12, 0],
-        10,
-        "a reset took the count from 12 to 0 and the user was told that it was reached. A "
-        "crossing has a direction: from below to at or above",
-    ),
-    (
-        [0, 12, 0, 12],
-        10,
-        "after a reset the count crossed again and the user was not told. Remembering that "
-        "somebody has been told is not the same as watching for a crossing",
     ),
     ([0, 5, 9], 10, "the count never got beyond 9, and the user was told that it reached 10"),
 ]
@@ -74,7 +74,7 @@ def diagnose(rule: Rule) -> str | None:
 
 
 def _remembering() -> Rule:
-    told = []
+    told: list[int] = []
 
     def rule(before: int, after: int, threshold: int) -> bool:
         if before < threshold <= after and not told:

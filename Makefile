@@ -29,7 +29,7 @@ AS_ROOT = $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 NO_DISPLAY = $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
 lab: $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02_live_counter for another)
-	@$(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	@exec $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
 	  --LabApp.default_url="/lab/tree/notebooks/$(LESSON).ipynb" $(AS_ROOT) $(NO_DISPLAY) $(ARGS)
 
 # --- for developers -------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""Runs notebooks and records their outputs: `python tests/notebooks/record.py notebooks/*.ipynb`.
+
+The one tool by which outputs are made. What would differ from one recording or machine to the next
+is taken out, so that a second recording changes nothing but cells tagged nbval-ignore-output.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def execute(path: Path) -> None:
+    """Run the notebook in a fresh kernel and write its outputs into the file."""
+    options = {"timeout": 300, "store_widget_state": False, "record_timing": False}
+    flags = [f"--ExecutePreprocessor.{name}={value}" for name, value in options.items()]
+    flags.append("--coalesce-streams")  # how a kernel happened to cut its prints is no content
+    nbconvert = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute", "--inplace"]
+    subprocess.run([*nbconvert, "--log-level=WARN", *flags, path], check=True)
+
+
+def normalise(notebook: Any) -> None:
+    """Take out of the notebook what is of one machine or of one run."""
+    # Without a Python version: whoever records with another one changes no line by it.
+    notebook.metadata = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
+    for cell in notebook.cells:
+        for view in ("collapsed", "scrolled", "execution", "ExecuteTime", "trusted"):
+            cell.metadata.pop(view, None)
+        for output in cell.get("outputs", []):
+            # JupyterLab hides a view of the empty model. Of a lost one it says that it is lost.
+            if WIDGET in output.get("data", {}):
+                output.data[WIDGET]["model_id"] = ""
+            if "traceback" in output:
+                output.traceback = [line.replace(f"{ROOT}/", "") for line in output.traceback]
+
+
+def main(names: list[str]) -> int:
+    """Record every notebook that is named; stops at the first that fails."""
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *names], check=True)
+    for name in names:
+        print(f"==> {name}", flush=True)
+        path = Path(name)
+        execute(path)
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        normalise(notebook)
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

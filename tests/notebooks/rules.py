@@ -1,0 +1,187 @@
+"""What every lesson's file must hold to. Each rule takes a notebook and yields what is wrong."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+Notebook = Any  # nbformat's nodes are untyped
+Cell = Any
+
+# Tags that somebody acts on: nbval, the set-up test, or the lesson's own machinery.
+TAGS = {"setup", "nbval-ignore-output", "raises-exception", "exercise", "solution", "predict"}
+# What would tell one machine from another, or one run from the next.
+LOCAL = re.compile(
+    r"0x[0-9a-fA-F]{6,}|/(?:home|root|Users|tmp|work|private|var/folders)/[^\s'\"<]*"
+    r"|\b[A-Z]:\\[^\s'\"<]*|ipykernel_\d+|site-packages"
+)
+FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+INLINE_CODE = re.compile(r"`[^`\n]*`")
+HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
+HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)[^)]*\)|\b(?:href|src)=[\"']([^\"']+)[\"']")
+
+
+def read(path: Path) -> Notebook:
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def tags(cell: Cell) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def is_compared(cell: Cell) -> bool:
+    """Whether nbval holds this cell's output against the committed one."""
+    return cell.cell_type == "code" and "nbval-ignore-output" not in tags(cell)
+
+
+def code_cells(notebook: Notebook) -> list[Cell]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: Notebook) -> str:
+    """All markdown as one text, without blocks of code: a `#` in them is no heading."""
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return FENCE.sub("", "\n\n".join(cells))
+
+
+def texts(cell: Cell) -> Iterator[str]:
+    """Everything that a reader can read in a cell's outputs."""
+    for output in cell.outputs:
+        yield output.get("text", "")
+        yield "\n".join(output.get("traceback", []))
+        for kind, value in output.get("data", {}).items():
+            if isinstance(value, str) and not kind.startswith(("image/png", "image/jpeg")):
+                yield value
+
+
+def at(notebook: Notebook, cell: Cell) -> str:
+    first = next(iter(cell.source.splitlines()), "")
+    return f"cell {notebook.cells.index(cell)} ({first[:40]!r})"
+
+
+def prints(source: str) -> bool:
+    """Whether a cell's own statements, outside any function, print or display something."""
+    python = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+    todo: list[ast.AST] = [ast.parse(python)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", None))
+            if name in {"print", "display", "verdict"}:
+                return True
+        todo.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def was_run(notebook: Notebook, path: Path) -> Iterator[str]:
+    """nbval never compares a cell without an execution count: it would pass whatever it printed."""
+    for place, cell in enumerate(code_cells(notebook), start=1):
+        if cell.execution_count != place:
+            yield f"{at(notebook, cell)}: execution count {cell.execution_count}, not {place}"
+        if is_compared(cell) and not cell.outputs and prints(cell.source):
+            yield f"{at(notebook, cell)}: prints, but has no committed output"
+    if not any(is_compared(cell) and cell.outputs for cell in code_cells(notebook)):
+        yield "no cell has an output that is compared"
+
+
+def tags_are_known(notebook: Notebook, path: Path) -> Iterator[str]:
+    for cell in notebook.cells:
+        for tag in sorted(tags(cell) - TAGS):
+            yield f"{at(notebook, cell)}: unknown tag {tag!r}; known are {sorted(TAGS)}"
+        if re.search(r"NBVAL_|PYTEST_VALIDATE", cell.source):
+            yield f"{at(notebook, cell)}: a comment steers nbval; use a tag"
+
+
+def errors_are_meant(notebook: Notebook, path: Path) -> Iterator[str]:
+    for cell in code_cells(notebook):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        if failed and "raises-exception" not in tags(cell):
+            yield f"{at(notebook, cell)}: ends in an error without the tag raises-exception"
+
+
+def is_the_same_everywhere(notebook: Notebook, path: Path) -> Iterator[str]:
+    if "widgets" in notebook.metadata:
+        yield "holds the state of widgets: record with `make notebooks`, do not save from a browser"
+    for cell in code_cells(notebook):
+        for text in texts(cell):
+            for found in LOCAL.findall(text):
+                yield f"{at(notebook, cell)}: {found!r} in the output is of one machine or one run"
+
+
+def headings_nest(notebook: Notebook, path: Path) -> Iterator[str]:
+    levels = [(len(marks), text) for marks, text in HEADING.findall(prose(notebook))]
+    if [level for level, _ in levels].count(1) != 1 or levels[0][0] != 1:
+        yield "needs exactly one heading of level 1, before all others"
+    for (above, _), (level, text) in itertools.pairwise(levels):
+        if level > above + 1:
+            yield f"heading {text!r} of level {level} follows one of level {above}"
+
+
+def pictures_have_alt_text(notebook: Notebook, path: Path) -> Iterator[str]:
+    text = INLINE_CODE.sub("", prose(notebook))
+    for alt, target in IMAGE.findall(text):
+        if not alt.strip():
+            yield f"image {target} has no alt text"
+    for image in HTML_IMAGE.findall(text):
+        if not re.search(r"alt=[\"'][^\"']*\S[^\"']*[\"']", image):
+            yield f"{image} has no alt text"
+
+
+def anchors(notebook: Notebook) -> set[str]:
+    """Names that a heading answers to, as Jupyter writes them and in lower case as GitHub does."""
+    headings = [text.replace("`", "") for _, text in HEADING.findall(prose(notebook))]
+    names = {heading.replace(" ", "-") for heading in headings}
+    return names | {re.sub(r"[^\w-]", "", name).lower() for name in names}
+
+
+def links_lead_somewhere(notebook: Notebook, path: Path) -> Iterator[str]:
+    text = INLINE_CODE.sub("", prose(notebook))
+    targets = [link or attribute for link, attribute in LINK.findall(text)]
+    targets += [target for _, target in IMAGE.findall(text)]
+    for target in targets:
+        if re.match(r"[a-z]+:", target):  # the world outside, and attachments
+            continue
+        file, _, anchor = unquote(target).partition("#")
+        other = path.parent / file
+        if not other.exists():
+            yield f"link to {target}: there is no such file"
+        elif anchor and anchor not in anchors(read(other) if file else notebook):
+            yield f"link to {target}: there is no such heading"
+
+
+def has_one_setup_cell(notebook: Notebook, path: Path) -> Iterator[str]:
+    cells = [cell for cell in code_cells(notebook) if "setup" in tags(cell)]
+    if cells != code_cells(notebook)[:1]:
+        yield "needs one cell tagged setup: its first code cell"
+
+
+def ends_clean(notebook: Notebook, path: Path) -> Iterator[str]:
+    """A failure in a thread passes silently, unless somebody asks for it in the end."""
+    cells = code_cells(notebook)
+    if not cells or not re.search(r"\bassert_clean\(", cells[-1].source):
+        yield "the last code cell must call assert_clean()"
+
+
+RULES = [
+    was_run,
+    tags_are_known,
+    errors_are_meant,
+    is_the_same_everywhere,
+    headings_nest,
+    pictures_have_alt_text,
+    links_lead_somewhere,
+    has_one_setup_cell,
+    ends_clean,
+]

@@ -1,0 +1,91 @@
+"""The lessons as files: they keep the rules, and a wrong number in one does not go unseen."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.notebooks import rules
+
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "--exitfirst"]
+
+
+def test_there_are_lessons() -> None:
+    assert LESSONS
+
+
+@each_lesson
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_a_lesson_keeps_the_rule(lesson: Path, rule: Any) -> None:
+    assert list(rule(rules.read(lesson), lesson)) == []
+
+
+def nbval(notebook: Any, path: Path) -> subprocess.CompletedProcess[str]:
+    """What the comparison of `notebook`, written to `path`, says."""
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    command = [sys.executable, *NBVAL, f"--rootdir={path.parent}", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=path.parent, check=False)
+
+
+def first_number(notebook: Any) -> tuple[int, dict[str, Any], str]:
+    """Where the first compared digit stands: the cell's place, what holds it, under which key."""
+    for place, cell in enumerate(notebook.cells):
+        if rules.is_compared(cell) and "raises-exception" not in rules.tags(cell):
+            for output in cell.outputs:
+                holder = output if output.output_type == "stream" else output.get("data", {})
+                for key in ("text", "text/plain", "text/html"):
+                    if re.search(r"\d", holder.get(key, "")):
+                        return place, holder, key
+    raise AssertionError("no compared output shows a number")
+
+
+@each_lesson
+def test_one_changed_number_makes_nbval_fail(lesson: Path, tmp_path: Path) -> None:
+    notebook = rules.read(lesson)
+    place, _, _ = first_number(notebook)
+    notebook.cells = notebook.cells[: place + 1]  # what follows is compared by `make nbval`
+    changed = copy.deepcopy(notebook)
+    _, holder, key = first_number(changed)
+    holder[key] = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), holder[key], count=1)
+
+    unchanged = nbval(notebook, tmp_path / "unchanged.ipynb")
+    assert unchanged.returncode == 0, unchanged.stdout
+    failed = nbval(changed, tmp_path / "changed.ipynb")
+    assert failed.returncode == 1, failed.stdout
+    assert "Cell outputs differ" in failed.stdout
+
+
+@each_lesson
+def test_beside_the_other_package_named_eventkit_the_setup_cell_says_what_to_do(
+    lesson: Path, tmp_path: Path
+) -> None:
+    """That package (PyPI's eventkit, which ib_insync needs) comes first on the path here."""
+    other = tmp_path / "site" / "eventkit"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("class Event: ...\n")
+    setup = next(cell for cell in rules.read(lesson).cells if "setup" in rules.tags(cell))
+    script = tmp_path / "setup_cell.py"
+    script.write_text(setup.source, encoding="utf-8")
+
+    run = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"PYTHONPATH": str(other.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == (
+        "AssertionError: Another package named eventkit is installed here. "
+        "Run: pip uninstall eventkit, then restart the kernel."
+    )

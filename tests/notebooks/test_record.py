@@ -1,0 +1,36 @@
+"""The recorder: what it writes is the same on every run and keeps every rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+
+from tests.notebooks import record, rules
+from tests.notebooks.test_rules import code, markdown
+
+CELLS = [
+    markdown("# Recorded"),
+    code("import ipywidgets , sys", "", "setup"),
+    code("print('one', 1); print('two', file=sys.stderr); print('three')", ""),
+    code("ipywidgets.Button(description='+1')", ""),
+    code("from eventkit import EventBus\nEventBus().fire('not a topic')", "", "raises-exception"),
+    code("def assert_clean():\n    pass\n\nassert_clean()", ""),
+]
+
+
+def test_two_recordings_of_a_notebook_are_the_same_and_keep_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "lesson.ipynb"
+    fresh = nbformat.v4.new_notebook(cells=CELLS)  # type: ignore[no-untyped-call]
+    nbformat.write(fresh, path)  # type: ignore[no-untyped-call]
+
+    record.main([str(path)])
+    once = path.read_text(encoding="utf-8")
+    record.main([str(path)])
+
+    assert path.read_text(encoding="utf-8") == once
+    recorded = rules.read(path)
+    assert [problem for rule in rules.RULES for problem in rule(recorded, path)] == []
+    assert recorded.cells[1].source == "import ipywidgets, sys"  # formatted too
+    assert recorded.cells[3].outputs[0].data[record.WIDGET]["model_id"] == ""
+    assert recorded.metadata.language_info == {"name": "python"}

@@ -1,0 +1,68 @@
+"""`environment.yml` is what conda would read, and asks for the versions of `pyproject.toml`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rattler import MatchSpec
+from rattler.exceptions import InvalidMatchSpecError
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT: dict[str, Any] = yaml.safe_load((ROOT / "environment.yml").read_text())
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA = [one for one in ENVIRONMENT["dependencies"] if isinstance(one, str)]
+(PIP,) = [one["pip"] for one in ENVIRONMENT["dependencies"] if isinstance(one, dict)]
+
+
+def versions(requirements: list[str]) -> dict[str, str]:
+    """Each requirement's name and the versions it allows: {"msgspec": ">=0.20"}."""
+    split = [re.fullmatch(r"([\w.-]+)(?:\[.*\])?\s*(.*)", one) for one in requirements]
+    return {match[1]: match[2] for match in split if match}
+
+
+@pytest.mark.parametrize("dependency", CONDA)
+def test_conda_understands_the_dependency(dependency: str) -> None:
+    spec = MatchSpec(dependency, strict=True)
+    assert spec.name is not None
+    assert spec.version is not None or dependency == "pip"
+
+
+def test_conda_would_not_understand_nonsense() -> None:
+    with pytest.raises(InvalidMatchSpecError):
+        MatchSpec("msgspec >=>=0.20", strict=True)
+
+
+def test_packages_come_from_conda_forge() -> None:
+    assert ENVIRONMENT["channels"] == ["conda-forge"]
+
+
+def test_conda_is_asked_for_the_versions_of_the_project() -> None:
+    extras = PROJECT["optional-dependencies"]
+    needed = versions([*PROJECT["dependencies"], *extras["lab"]])
+    needed["python"] = PROJECT["requires-python"]
+    needed["nbval"] = versions(extras["test"])["nbval"]
+    asked = versions(CONDA)
+    assert asked.pop("pip") == ""
+    assert asked == needed
+
+
+def test_the_pip_section_installs_the_project_and_no_more(tmp_path: Path) -> None:
+    venv.create(tmp_path, with_pip=False)
+    python = str(tmp_path / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("\n".join(PIP))
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    install = [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)]
+    subprocess.run(install, cwd=ROOT, check=True)
+
+    ask = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    found = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["eventkit-notebooks"]

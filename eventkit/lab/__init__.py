@@ -5,6 +5,7 @@ from .counter import Counter, CounterPanel
 from .explorer import PartsExplorer
 from .figures import Picture, responses_figure, waterfall_figure
 from .live import LiveView
+from .look import Panel
 from .painter import Painter
 from .predict import Prediction
 from .race import Race, RacePanel
@@ -18,6 +19,7 @@ __all__ = [
     "Exercise",
     "LiveView",
     "Painter",
+    "Panel",
     "PartsExplorer",
     "Picture",
     "Prediction",

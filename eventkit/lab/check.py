@@ -45,17 +45,16 @@ class Exercise:
     praise: str
     wrong: Sequence[Wrong] = field(default=())
 
-    def check(self, attempt: Any) -> bool:
-        """Say whether the attempt is right, wrong and why, or not an attempt yet."""
+    def check(self, attempt: Any) -> None:
+        """Print whether the attempt is right, wrong and why, or not an attempt yet."""
         try:
             diagnosis = self.diagnose(attempt)
         except NotAttempted:
             print("Not attempted yet: replace the … in the cell above, run it, then run this.")
-            return False
+            return
         except Exception as error:
             diagnosis = f"your code raised {type(error).__name__}: {error}"
         print(f"Not yet: {diagnosis}" if diagnosis else f"Right. {self.praise}")
-        return diagnosis is None
 
     def help(self) -> Help:
         """Three hints, from a nudge to nearly all of it, and the solution; each folded away."""

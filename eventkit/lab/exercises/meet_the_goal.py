@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import eventkit as ek
+
 from ...executors.event_loop import EventLoop
 from ...executors.inline import Inline
 from ...executors.threads import Threads
@@ -17,12 +19,10 @@ GOAL = 0.4
 FEWEST = 4
 
 
-def choose_executor() -> Any:
+def choose_executor() -> object:
     """An executor that answers 20 events, 20 a second, each 200 ms of blocking work, within
     400 ms at the worst, with no more threads than needed.
     """
-    import eventkit as ek
-
     # solution begins
     return ek.Threads(4)
     # solution ends

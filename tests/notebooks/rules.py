@@ -16,13 +16,15 @@ from IPython.core.inputtransformer2 import TransformerManager
 Notebook = Any  # nbformat's nodes are untyped
 Cell = Any
 
-# Tags that somebody acts on: nbval, the set-up test, or the lesson's own machinery.
-TAGS = {"setup", "nbval-ignore-output", "raises-exception", "exercise", "solution", "predict"}
+# nbval acts on some of these, the tests on others; the rest name the parts of a lesson.
+TAGS = {"setup", "nbval-ignore-output", "raises-exception"}
+TAGS |= {"predict", "widget", "exercise", "check", "break-it"}
 # What would tell one machine from another, or one run from the next.
 LOCAL = re.compile(
     r"0x[0-9a-fA-F]{6,}|/(?:home|root|Users|tmp|work|private|var/folders)/[^\s'\"<]*"
     r"|\b[A-Z]:\\[^\s'\"<]*|ipykernel_\d+|site-packages"
 )
+EMBEDDED = re.compile(r"data:[\w/+;-]+;base64,[\w+/=]+")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")
 HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
@@ -61,7 +63,7 @@ def texts(cell: Cell) -> Iterator[str]:
         yield "\n".join(output.get("traceback", []))
         for kind, value in output.get("data", {}).items():
             if isinstance(value, str) and not kind.startswith(("image/png", "image/jpeg")):
-                yield value
+                yield EMBEDDED.sub("", value)
 
 
 def at(notebook: Notebook, cell: Cell) -> str:

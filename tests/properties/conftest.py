@@ -5,9 +5,9 @@ import os
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "eventkit",
+    "thorough",
     max_examples=int(os.environ.get("EVENTKIT_EXAMPLES", "1000")),
     deadline=None,  # a busy machine is no defect
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("eventkit")
+settings.load_profile("thorough")

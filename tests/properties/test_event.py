@@ -1,5 +1,6 @@
 """The wire: what goes out comes back, and no bytes whatever do harm."""
 
+import contextlib
 from typing import Any
 
 from cloudevents.core.formats.json import JSONFormat
@@ -30,10 +31,8 @@ def test_any_data_comes_back_and_the_sdk_agrees(data: Any, key: str | None) -> N
 
 @given(st.binary() | st.text())
 def test_arbitrary_input_is_an_event_or_invalid_event(raw: bytes | str) -> None:
-    try:
+    with contextlib.suppress(InvalidEvent):
         decode(raw)
-    except InvalidEvent:
-        pass
 
 
 @given(
@@ -44,7 +43,5 @@ def test_arbitrary_input_is_an_event_or_invalid_event(raw: bytes | str) -> None:
 def test_arbitrary_objects_are_events_or_invalid_events(fields: dict[str, Any]) -> None:
     import json
 
-    try:
+    with contextlib.suppress(InvalidEvent):
         decode(json.dumps({"specversion": "1.0", "id": "1", "source": "/", "type": "a"} | fields))
-    except InvalidEvent:
-        pass

@@ -136,7 +136,7 @@ def test_nonsense_is_refused_with_what_is_wrong_about_it(raw: bytes, reason: str
 
 
 def test_the_refusal_says_what_is_needed() -> None:
-    with pytest.raises(ek.InvalidEvent, match="needs specversion '1.0', id, source, and a type"):
+    with pytest.raises(ek.InvalidEvent, match=r"needs specversion '1\.0', id, source, and a type"):
         ek.decode(b"{}")
 
 

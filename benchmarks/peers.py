@@ -1,0 +1,151 @@
+"""Other packages that call listeners, each used as its own documentation recommends."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import distributions, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+PACKAGES = ("blinker", "pyee", "psygnal", "aiopubsub", "reactivex")
+OTHER_EVENTKIT = "eventkit==1.0.3"
+_ELSEWHERE = Path("build/peers")
+
+Publisher = tuple[str, dict[str, Any]]
+"""A statement that publishes `event`, and the names it uses."""
+
+
+def install_other_eventkit() -> None:
+    """The `eventkit` of PyPI is imported under the same name as ours, so it can't be installed
+    beside it: it goes into a folder of its own, which is not on the path. Without its dependency
+    numpy, which matplotlib has brought. Should this fail, it will be reported as missing.
+    """
+    if not (_ELSEWHERE / "eventkit").exists():
+        print(f"Installing {OTHER_EVENTKIT} into {_ELSEWHERE} ...", file=sys.stderr, flush=True)
+        quietly = ["--quiet", "--disable-pip-version-check", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "install", *quietly, "--target", str(_ELSEWHERE)]
+        subprocess.run([*command, OTHER_EVENTKIT], check=False, stdout=sys.stderr)
+
+
+def versions() -> Iterator[str]:
+    """Name and version of every peer that is here."""
+    for name in PACKAGES:
+        if importlib.util.find_spec(name):
+            yield f"{name} {version(name)}"
+    for other in distributions(name="eventkit", path=[str(_ELSEWHERE)]):
+        yield f"the other eventkit {other.version}"
+
+
+def publishers(listeners: int) -> dict[str, Publisher | str]:
+    """For every peer, how it calls this many listeners; or why it cannot."""
+    made: dict[str, Publisher | str] = {}
+    for name, make in _PEERS.items():
+        try:
+            made[name] = make(listeners)
+        except Exception as problem:  # a peer that does not work here must not end the run
+            made[name] = f"{type(problem).__name__}: {problem}"
+    return made
+
+
+def handlers(number: int) -> list[Callable[[object], None]]:
+    """Functions that do nothing, each one different, since some peers refuse the same one twice."""
+    return [lambda event: None for _ in range(number)]
+
+
+def _blinker(listeners: int) -> Publisher:
+    from blinker import Signal
+
+    signal = Signal()
+    receivers = handlers(listeners)
+    for receiver in receivers:
+        signal.connect(receiver)
+    return "signal.send(event)", {"signal": signal, "receivers": receivers}  # it holds them weakly
+
+
+def _pyee(listeners: int) -> Publisher:
+    from pyee import EventEmitter
+
+    emitter = EventEmitter()
+    for handler in handlers(listeners):
+        emitter.on("bench.topic", handler)
+    return "emitter.emit('bench.topic', event)", {"emitter": emitter}
+
+
+def _psygnal(listeners: int) -> Publisher:
+    from psygnal import Signal
+
+    class Owner:
+        changed = Signal(object)
+
+    owner = Owner()
+    for handler in handlers(listeners):
+        owner.changed.connect(handler)
+    return "owner.changed.emit(event)", {"owner": owner}
+
+
+def _psygnal_fast(listeners: int) -> Publisher:
+    """Without psygnal's checks of arguments and its guard against emitting within an emission."""
+    _, names = _psygnal(listeners)
+    return "owner.changed.emit_fast(event)", names
+
+
+def _aiopubsub(listeners: int) -> Publisher:
+    """Straight to the hub with a key made before: a Publisher makes two keys for every event."""
+    from aiopubsub import Hub, Key, Subscriber
+
+    hub = Hub()
+    for number in range(listeners):
+        Subscriber(hub, f"subscriber {number}").add_sync_listener(
+            Key("bench", "topic"), lambda key, message: None
+        )
+    return "hub.publish(key, event)", {"hub": hub, "key": Key("bench", "topic")}
+
+
+def _other_eventkit(listeners: int) -> Publisher:
+    emitted = _load_other_eventkit().Event("bench.topic")
+    for handler in handlers(listeners):
+        emitted += handler
+    return "emitted.emit(event)", {"emitted": emitted}
+
+
+def _reactivex(listeners: int) -> Publisher:
+    from reactivex import Subject
+
+    subject: Any = Subject()
+    for handler in handlers(listeners):
+        subject.subscribe(handler)
+    return "subject.on_next(event)", {"subject": subject}
+
+
+def _load_other_eventkit() -> ModuleType:
+    """Its modules find each other by relative imports, so it works under any name."""
+    name = "other_eventkit"
+    if name not in sys.modules:
+        home = _ELSEWHERE / "eventkit"
+        if not home.exists():
+            raise ImportError(f"not in {_ELSEWHERE}")
+        spec = importlib.util.spec_from_file_location(
+            name, home / "__init__.py", submodule_search_locations=[str(home)]
+        )
+        assert spec and spec.loader
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks for an event loop while being imported
+            spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+_PEERS = {
+    "aiopubsub, ready key": _aiopubsub,
+    "the other eventkit": _other_eventkit,
+    "psygnal, emit_fast": _psygnal_fast,
+    "psygnal, emit": _psygnal,
+    "reactivex Subject": _reactivex,
+    "pyee": _pyee,
+    "blinker": _blinker,
+}

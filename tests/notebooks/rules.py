@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
 import re
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from urllib.parse import unquote
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+
+from tests.notebooks import record
 
 Notebook = Any  # nbformat's nodes are untyped
 Cell = Any
@@ -98,6 +101,14 @@ def was_run(notebook: Notebook, path: Path) -> Iterator[str]:
         yield "no cell has an output that is compared"
 
 
+def was_recorded(notebook: Notebook, path: Path) -> Iterator[str]:
+    """One tool makes the outputs. A browser would leave its traces, the state of widgets too."""
+    recorded = copy.deepcopy(notebook)
+    record.normalise(recorded)
+    if recorded != notebook:
+        yield "not as the recorder leaves a notebook: run `make notebooks`"
+
+
 def tags_are_known(notebook: Notebook, path: Path) -> Iterator[str]:
     for cell in notebook.cells:
         for tag in sorted(tags(cell) - TAGS):
@@ -114,8 +125,6 @@ def errors_are_meant(notebook: Notebook, path: Path) -> Iterator[str]:
 
 
 def is_the_same_everywhere(notebook: Notebook, path: Path) -> Iterator[str]:
-    if "widgets" in notebook.metadata:
-        yield "holds the state of widgets: record with `make notebooks`, do not save from a browser"
     for cell in code_cells(notebook):
         for text in texts(cell):
             for found in LOCAL.findall(text):
@@ -178,6 +187,7 @@ def ends_clean(notebook: Notebook, path: Path) -> Iterator[str]:
 
 RULES = [
     was_run,
+    was_recorded,
     tags_are_known,
     errors_are_meant,
     is_the_same_everywhere,

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.notebooks import rules
+from tests.notebooks import record, rules
 
 Notebook = Any
 
@@ -43,6 +43,7 @@ def notebook(*cells: Any) -> Notebook:
     ]
     for place, cell in enumerate(rules.code_cells(made), start=1):
         cell.execution_count = place
+    record.normalise(made)
     return made
 
 
@@ -121,7 +122,7 @@ def changed_after_it_ran(made: Notebook) -> None:
         (without_count, "was_run"),
         (changed_after_it_ran, "was_run"),
         (nothing_compared, "was_run"),
-        (with_widget_state, "is_the_same_everywhere"),
+        (with_widget_state, "was_recorded"),
         (with_an_error, "errors_are_meant"),
         (with_setup_twice, "has_one_setup_cell"),
         (without_setup, "has_one_setup_cell"),

@@ -167,4 +167,5 @@ def percentile(values: Sequence[float], rank: float) -> float:
         raise ValueError("there is no percentile of nothing: no journey has finished yet.")
     if not 0 <= rank <= 100:
         raise ValueError(f"a percentile's rank is between 0 and 100; got {rank!r}.")
-    return sorted(values)[max(0, math.ceil(rank * len(values) / 100) - 1)]
+    place = math.ceil(round(rank * len(values) / 100, 6))  # 7 % of 100 is 7, not 7.000000000000001
+    return sorted(values)[max(0, place - 1)]

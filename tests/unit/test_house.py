@@ -1,0 +1,173 @@
+"""Who may know whom, what an import costs, and that everything public says what it promises."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+import eventkit as ek
+
+PACKAGE = Path(ek.__file__).parent
+ROOT = PACKAGE.parent
+LAB_ONLY = {"ipywidgets", "matplotlib", "IPython", "anywidget", "traitlets", "ipykernel"}
+OUTSIDE_LAB = sorted(
+    path for path in PACKAGE.rglob("*.py") if "lab" not in path.relative_to(PACKAGE).parts
+)
+EXECUTORS = ("inline", "threads", "event_loop")
+
+# module: what of eventkit it may import when it is itself imported. Each line only names modules
+# of the lines above it, so that this is also the order in which to read.
+MAY_KNOW: dict[str, set[str]] = {
+    "topics": set(),
+    "event": {"topics"},
+    "queues": {"event"},
+    "queueing": set(),
+    "timeline": {"event", "topics"},
+    "executors": {"event", "queues"},
+    **{f"executors.{name}": {"event", "queues", "executors"} for name in EXECUTORS},
+    "subscription": {"event", "queues", "executors", "executors.inline", "timeline"},
+    "bus": {"event", "topics", "queues", "executors", "subscription", "timeline"},
+    "triggers": {"event", "queues"},
+}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path, *, lazily: bool) -> set[str]:
+    """The absolute names of modules that a file imports when it is imported itself, or anywhere
+    with `lazily`. What stands under TYPE_CHECKING is imported by nobody.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = ["eventkit", *name_of(path).split(".")]
+    if path.name != "__init__.py":
+        package.pop()
+    package = [part for part in package if part]
+    found: set[str] = set()
+
+    def look(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not lazily:
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            found.add(".".join([*base, node.module or ""]).rstrip("."))
+        for child in ast.iter_child_nodes(node):
+            look(child)
+
+    look(tree)
+    return found
+
+
+@pytest.mark.parametrize("path", OUTSIDE_LAB, ids=name_of)
+def test_nothing_outside_lab_imports_what_only_notebooks_need(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imports(path, lazily=True)}
+    assert not roots & LAB_ONLY
+
+
+@pytest.mark.parametrize("path", OUTSIDE_LAB, ids=name_of)
+def test_nothing_outside_lab_imports_lab(path: Path) -> None:
+    assert not [name for name in imports(path, lazily=True) if name.startswith("eventkit.lab")]
+
+
+@pytest.mark.parametrize("module", MAY_KNOW)
+def test_a_module_knows_only_those_it_may_know(module: str) -> None:
+    path = PACKAGE / (module.replace(".", "/") + ".py")
+    if not path.exists():
+        path = PACKAGE / module / "__init__.py"
+    known = {
+        name.removeprefix("eventkit.")
+        for name in imports(path, lazily=False)
+        if name.startswith("eventkit")
+    }
+    assert known <= MAY_KNOW[module]
+
+
+def test_the_reading_order_is_the_order_of_dependency() -> None:
+    read: set[str] = set()
+    for module, known in MAY_KNOW.items():
+        assert known <= read, module
+        read.add(module)
+
+
+@pytest.mark.parametrize(
+    "statement", ["import eventkit", "import eventkit; eventkit.EventBus().subscribe('a', print)"]
+)
+def test_neither_the_import_nor_a_bus_loads_what_it_does_not_need(statement: str) -> None:
+    unwanted = ["asyncio", "logging", "concurrent.futures", "IPython", *sorted(LAB_ONLY)]
+    code = f"{statement}\nimport sys; print([m for m in {unwanted} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_eventkit_loads_nothing_of_it() -> None:
+    code = "import eventkit, sys; print([m for m in sys.modules if m.startswith('eventkit.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_names_for_type_checkers_and_the_names_for_python_agree() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {
+        (str(node.module), alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    loaded = {(module, name) for module, names in ek._HOME.items() for name in names}
+    assert typed == loaded
+    assert ek.__all__ == sorted(name for _, name in typed)
+
+
+def test_every_name_can_be_had_and_is_listed() -> None:
+    for name in ek.__all__:
+        assert getattr(ek, name).__name__ == name
+        assert name in dir(ek)
+
+
+def public_things() -> list[tuple[str, object]]:
+    """Public names, and the public methods that they define themselves. Executors' methods are
+    those of the protocol, which says what they promise.
+    """
+    from eventkit.executors import Executor
+
+    promised = set(vars(Executor))
+    things: list[tuple[str, object]] = []
+    for name in ek.__all__:
+        thing = getattr(ek, name)
+        things.append((name, thing))
+        if inspect.isclass(thing):
+            things += [
+                (f"{name}.{attribute}", value)
+                for attribute, value in vars(thing).items()
+                if isinstance(value, FunctionType | property)
+                and not attribute.startswith("_")
+                and not (attribute in promised and hasattr(thing, "runs_coroutines"))
+            ]
+    return things
+
+
+@pytest.mark.parametrize(("name", "thing"), public_things(), ids=lambda one: str(one)[:40])
+def test_every_public_name_says_what_it_promises(name: str, thing: object) -> None:
+    assert getattr(thing, "__doc__", None)
+
+
+@pytest.mark.parametrize("path", OUTSIDE_LAB, ids=name_of)
+def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring
+    assert len(docstring.splitlines()[0]) <= 100

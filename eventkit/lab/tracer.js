@@ -11,23 +11,22 @@ function render({ model, el }) {
   answer.setAttribute("role", "status");
   el.append(button, answer);
 
-  const pressedAt = new Map();
-  let clicks = 0;
+  // Only clicks that this view has sent: another view of the same widget, or Python, has its own.
+  const waiting = new Set();
   button.addEventListener("click", () => {
-    clicks += 1;
-    pressedAt.set(clicks, performance.now());
-    answer.textContent = `Click ${clicks} is on its way …`;
-    model.send({ kind: "click", click: clicks });
+    const pressed = performance.now();
+    waiting.add(pressed);
+    answer.textContent = "The click is on its way …";
+    model.send({ kind: "click", pressed });
   });
 
   function received(message) {
-    if (message.kind !== "answer") return;
+    if (message.kind !== "answer" || !waiting.delete(message.pressed)) return;
     answer.textContent = message.text;
     // Two frames later the text has been painted.
     requestAnimationFrame(() => requestAnimationFrame(() => {
-      const took = performance.now() - pressedAt.get(message.click);
-      pressedAt.delete(message.click);
-      model.send({ kind: "painted", click: message.click, milliseconds: took });
+      const milliseconds = performance.now() - message.pressed;
+      model.send({ kind: "painted", number: message.number, milliseconds });
     }));
   }
   model.on("msg:custom", received);

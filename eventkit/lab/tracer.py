@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import ipywidgets as widgets
@@ -18,7 +19,8 @@ from .session import Table
 
 STAGES = (
     "the browser sends the click to the kernel",
-    "the kernel's event loop is free and runs the button's callback",
+    "the click waits until the kernel's event loop is free",
+    "the loop runs the button's callback",
     "the callback fires an event on the bus",
     "the event waits in the queue of the processor's executor",
     "the processor runs",
@@ -28,6 +30,14 @@ STAGES = (
 )
 
 
+class Step(NamedTuple):
+    """One step of a traced click: what, on which thread, and for how long."""
+
+    what: str
+    where: str
+    milliseconds: float
+
+
 class _TraceButton(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("tracer.js")
 
@@ -35,15 +45,17 @@ class _TraceButton(anywidget.AnyWidget):
 class ClickTracer(Panel):
     """A button whose click is timed on its whole way. What happens in the browser is timed by
     the browser's clock and what happens in the kernel by the kernel's, so the two never have to
-    agree; the rest of the time is the way between them, there and back.
+    agree; the rest of the time is the way between them, there and back, and the waiting until
+    the kernel's event loop is free.
 
-    `click()` does from Python what a click does. `traces` holds what was measured, newest last.
+    `click()` does from Python what a click does, from where the kernel hears of it. `traces`
+    holds the steps of each click that has been answered, newest last.
     """
 
     def __init__(self, answer: Callable[[int], None] | None = None):
         self.bus = EventBus()
-        self.traces: list[dict[str, float]] = []
-        self._open: dict[int, dict[str, float]] = {}
+        self.traces: list[list[Step]] = []
+        self._clicks = 0
         self._answer = answer
         self._button = _TraceButton()
         self._button.on_msg(self._received)
@@ -60,46 +72,53 @@ class ClickTracer(Panel):
     def text(self) -> str:
         return f"[Click tracer: {len(self.traces)} clicks traced]"
 
-    def click(self, number: int = 0) -> None:
-        """As a click in the browser, from where the kernel hears of it."""
-        self._open[number] = {}
+    def click(self, pressed: float | None = None) -> None:
+        """Fire what a click fires. `pressed` is the browser's clock, None where there is none."""
+        self._clicks += 1
         called = perf_counter_ns()
-        self.bus.fire("button.click", {"click": number, "called": called})
+        self.bus.fire(
+            "button.click",
+            {"number": self._clicks, "pressed": pressed, "called": called, "on": _thread()},
+        )
 
     def _received(self, _: Any, message: dict[str, Any], __: Any) -> None:
         if message["kind"] == "click":
-            self.click(message["click"])
+            self.click(message["pressed"])
         else:
-            self._painted(message["click"], message["milliseconds"])
+            self._painted(message["number"], message["milliseconds"])
 
-    def _process(self, event: Event) -> dict[str, int]:
-        started = perf_counter_ns()
-        return {
-            **event.data,
-            "fired": event.time,
-            "started": started,
-            "finished": perf_counter_ns(),
-        }
+    def _process(self, event: Event) -> dict[str, Any]:
+        return {"click": event, "started": perf_counter_ns(), "on": _thread()}
 
     def _listen(self, event: Event) -> None:
-        data = event.data
         heard = perf_counter_ns()
-        self._open[data["click"]] = {
-            "callback → fired": (data["fired"] - data["called"]) / 1e6,
-            "waiting for the processor's thread": (data["started"] - data["fired"]) / 1e6,
-            "processor": (data["finished"] - data["started"]) / 1e6,
-            "result → listener": (heard - data["finished"]) / 1e6,
-        }
+        click, started, worker = event.data["click"], event.data["started"], event.data["on"]
+        number, called = click.data["number"], click.data["called"]
+        self.traces.append(
+            [
+                Step("callback, until it fires", click.data["on"], (click.time - called) / 1e6),
+                Step("waiting in the queue", "none", (started - click.time) / 1e6),
+                Step("processor", worker, (event.time - started) / 1e6),
+                Step("result fired, listener called", _thread(), (heard - event.time) / 1e6),
+            ]
+        )
         self._button.send(
-            {"kind": "answer", "click": data["click"], "text": f"Click {data['click']} answered."}
+            {"kind": "answer", "number": number, "pressed": click.data["pressed"]}
+            | {"text": f"Click {number} answered."}
         )
         if self._answer is not None:
-            self._answer(data["click"])
+            self._answer(number)
 
     def _painted(self, number: int, milliseconds: float) -> None:
-        trace = self._open.pop(number)
-        trace["browser ⇄ kernel, and painting"] = milliseconds - sum(trace.values())
-        trace["click → painted"] = milliseconds
-        self.traces.append(trace)
-        rows = [[stage, f"{took:.2f}"] for stage, took in trace.items()]
-        self._table.value = Table(["stage", "ms"], rows, f"Click {number}").html
+        trace = self.traces[number - 1]
+        on_the_way = milliseconds - sum(step.milliseconds for step in trace)
+        trace += [
+            Step("on the way, waiting for the loop, painting", "browser and kernel", on_the_way),
+            Step("from the press to the painted answer", "all of it", milliseconds),
+        ]
+        rows = [[step.what, step.where, f"{step.milliseconds:.2f}"] for step in trace]
+        self._table.value = Table(["step", "thread", "ms"], rows, f"Click {number}").html
+
+
+def _thread() -> str:
+    return threading.current_thread().name

@@ -1,0 +1,152 @@
+"""Exercises: their checks accept the solution and nothing else, and say why."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from eventkit.lab import exercises
+from eventkit.lab.check import Exercise, NotAttempted
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = [module.name for module in pkgutil.iter_modules(exercises.__path__)]
+
+
+def load(name: str) -> Exercise:
+    """An exercise as new: a wrong answer may remember what it was asked before."""
+    module = importlib.import_module(f"{exercises.__name__}.{name}")
+    exercise = importlib.reload(module).exercise
+    assert isinstance(exercise, Exercise)
+    return exercise
+
+
+WRONG = [
+    pytest.param(name, place, id=f"{name}: {wrong.belief}")
+    for name in NAMES
+    for place, wrong in enumerate(load(name).wrong)
+]
+
+
+@pytest.fixture(params=NAMES)
+def exercise(request: pytest.FixtureRequest) -> Exercise:
+    return load(request.param)
+
+
+def run_stub(exercise: Exercise) -> Any:
+    """What a learner's notebook holds after running the stub as it stands."""
+    scope: dict[str, Any] = {}
+    exec(exercise.stub(), {"ek": importlib.import_module("eventkit")}, scope)
+    (made,) = scope.values()
+    return made
+
+
+def says(exercise: Exercise, attempt: Any, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the check prints."""
+    exercise.check(attempt)
+    return capsys.readouterr().out
+
+
+def proves_itself(exercise: Exercise) -> None:
+    """The solution is accepted and each wrong answer refused, or AssertionError."""
+    assert exercise.diagnose(exercise.solution) is None
+    for wrong in exercise.wrong:
+        assert wrong.says in (exercise.diagnose(wrong.attempt) or ""), wrong.belief
+
+
+def test_the_solution_is_right(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    assert says(exercise, exercise.solution, capsys) == f"Right. {exercise.praise}\n"
+
+
+@pytest.mark.parametrize(("name", "place"), WRONG)
+def test_a_wrong_answer_is_refused_with_its_misconception(
+    name: str, place: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exercise = load(name)
+    wrong = exercise.wrong[place]
+    printed = says(exercise, wrong.attempt, capsys)
+    assert printed.startswith("Not yet: ")
+    assert wrong.says in printed
+
+
+def test_there_are_at_least_four_wrong_answers(exercise: Exercise) -> None:
+    assert len(exercise.wrong) >= 4
+
+
+def test_each_wrong_answer_has_a_diagnosis_of_its_own(exercise: Exercise) -> None:
+    said = [exercise.diagnose(wrong.attempt) for wrong in exercise.wrong]
+    assert len(set(said)) == len(said)
+
+
+def test_the_stub_runs_and_is_not_an_attempt(
+    exercise: Exercise, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub = run_stub(exercise)
+    with pytest.raises(NotAttempted):
+        exercise.diagnose(stub)
+    assert says(exercise, stub, capsys).startswith("Not attempted yet")
+
+
+def test_the_stub_hides_the_solution(exercise: Exercise) -> None:
+    assert "# your code here" in exercise.stub()
+    assert "# your code here" not in exercise.solution_source()
+    hidden = set(exercise.solution_source().splitlines()) - set(exercise.stub().splitlines())
+    assert hidden
+    assert not any(line in exercise.stub() for line in hidden)
+
+
+def test_the_solution_as_shown_is_right(exercise: Exercise) -> None:
+    scope: dict[str, Any] = {}
+    exec(exercise.solution_source(), {"ek": importlib.import_module("eventkit")}, scope)
+    (made,) = scope.values()
+    assert exercise.diagnose(made) is None
+
+
+def test_help_has_three_hints_and_the_solution(exercise: Exercise) -> None:
+    shown = exercise.help()._repr_html_()
+    assert shown.count("<details>") == 4
+    assert len(set(exercise.hints)) == 3
+    assert all(exercise.hints)
+
+
+def test_a_check_that_accepts_everything_or_nothing_is_found_out(exercise: Exercise) -> None:
+    proves_itself(exercise)
+    with pytest.raises(AssertionError):
+        proves_itself(replace(exercise, diagnose=lambda attempt: None))
+    with pytest.raises(AssertionError):
+        proves_itself(replace(exercise, diagnose=lambda attempt: "no"))
+
+
+def test_an_attempt_that_raises_is_wrong_and_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = says(load("notify_once"), lambda: True, capsys)
+    assert printed.startswith("Not yet: your code raised TypeError")
+
+
+def lessons() -> dict[str, list[tuple[str, list[str]]]]:
+    """For each exercise, the notebooks that import it, with their cells tagged `exercise`."""
+    found: dict[str, list[tuple[str, list[str]]]] = {name: [] for name in NAMES}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells  # type: ignore[no-untyped-call]
+        code = [cell for cell in cells if cell.cell_type == "code"]
+        stubs = [c.source for c in code if "exercise" in c.metadata.get("tags", [])]
+        source = "\n".join(cell.source for cell in code)
+        names = re.findall(r"^from eventkit\.lab\.exercises import (.+)$", source, re.MULTILINE)
+        for name in {name.strip() for line in names for name in line.split(",")}:
+            found[name].append((path.name, stubs))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_lesson_has_the_exercise_and_begins_with_its_stub(name: str) -> None:
+    assert [stubs for _, stubs in lessons()[name]] == [[load(name).stub()]]
+
+
+def test_each_lesson_has_an_exercise() -> None:
+    with_exercise = {path for found in lessons().values() for path, _ in found}
+    assert with_exercise == {path.name for path in NOTEBOOKS.glob("*.ipynb")}

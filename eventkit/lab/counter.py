@@ -17,7 +17,7 @@ from ..executors import Executor
 from ..executors.event_loop import EventLoop
 from ..executors.inline import Inline
 from ..executors.threads import Threads
-from .look import Panel, button, notice, row, spoken
+from .look import Panel, Status, button, row
 from .painter import Painter
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
@@ -104,7 +104,7 @@ class CounterPanel(Panel):
         self.bus = EventBus()
         self.notifications: list[str] = []
         self._number = widgets.HTML()
-        self._notice = widgets.HTML(spoken("No notification yet."))
+        self._notice = Status(text="No notification yet.")
         self._threshold = widgets.BoundedIntText(
             value=threshold, min=1, max=1_000_000, description="Notify at",
             layout=widgets.Layout(width="180px"), continuous_update=False,
@@ -170,6 +170,6 @@ class CounterPanel(Panel):
         self._number.value = f"<div class='ek-number'>{self.counter.value}</div>"
         if self.bus.dead_letters:
             last = self.bus.dead_letters[-1]
-            self._notice.value = notice(f"{last.handler} failed: {last.error}", good=False)
+            self._notice.say(f"{last.handler} failed: {last.error}", good=False)
         elif self.notifications:
-            self._notice.value = notice(self.notifications[-1], good=True)
+            self._notice.say(self.notifications[-1], good=True)

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from ..bus import EventBus
 from ..event import Event
-from .look import Panel, button, row, spoken
+from .look import Panel, Status, button, row
 
 PARTS = {
     "processor: count": ("button.click", "counter.changed"),
@@ -30,7 +30,8 @@ class PartsExplorer(Panel):
         self.heard: list[str] = []
         self._count = 0
         self._modes = {part: self._mode(part) for part in PARTS}
-        self._said = widgets.HTML(spoken("Fire an event to see its way."))
+        self._said = Status(text="Fire an event to see its way.")
+        self._steps = widgets.HTML()
         for part, (pattern, emits) in PARTS.items():
             self.bus.subscribe(pattern, self._handler(part), emits=emits)
         super().__init__(
@@ -41,6 +42,7 @@ class PartsExplorer(Panel):
                 button("Fire door.opened", lambda: self.fire("door.opened"), "nobody counts it"),
             ),
             self._said,
+            self._steps,
         )
 
     def fire(self, topic: str) -> str:
@@ -57,7 +59,8 @@ class PartsExplorer(Panel):
         steps = self.heard or ["nobody heard it"]
         said = "\n".join([f"fire({topic!r}) returned after {took * 1e3:.1f} ms", *steps])
         lines = "".join(f"<li>{html.escape(step)}</li>" for step in steps)
-        self._said.value = spoken(said.splitlines()[0]) + f"<ol class='ek-quiet'>{lines}</ol>"
+        self._said.say(said.splitlines()[0])
+        self._steps.value = f"<ol class='ek-quiet'>{lines}</ol>"
         return said
 
     def set(self, part: str, mode: str) -> None:

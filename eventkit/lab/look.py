@@ -6,9 +6,12 @@ The palette is Okabe and Ito's (2008), "Color universal design".
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 WAITING = "#999999"
 BLOCKING = "#D55E00"
@@ -16,24 +19,36 @@ NON_BLOCKING = "#0072B2"
 THEORY = "#000000"
 LISTENER = "#009E73"
 
-_STYLE = """
-<style>
-.ek-panel { border: 1px solid var(--jp-border-color2, #ccc); border-radius: 6px; padding: 12px; }
-.ek-prediction { padding: 8px 0 8px 12px; border-left: 4px solid #0072B2; }
-.ek-option { text-align: left; height: auto; min-height: 32px; white-space: normal;
-  line-height: 1.4; padding: 4px 12px; }
-.ek-notice { padding: 8px 12px; border-radius: 4px; border-left: 4px solid #D55E00;
-  color: var(--jp-ui-font-color1, #111); background: var(--jp-layout-color2, #eee);
-  max-width: 80ch; line-height: 1.5; }
-.ek-notice.good { border-left-color: #009E73; }
-.ek-number { font-size: 56px; line-height: 1.1; font-variant-numeric: tabular-nums;
-  font-weight: 600; color: var(--jp-ui-font-color1, #111); min-width: 4ch; }
-.ek-quiet { color: var(--jp-ui-font-color1, #333); line-height: 1.5; }
-.ek-panel button:focus-visible, .ek-prediction button:focus-visible,
-.ek-panel select:focus-visible, .ek-panel input:focus-visible {
-  outline: 3px solid #E69F00; outline-offset: 2px; }
-</style>
-"""
+
+class _Heading(anywidget.AnyWidget):
+    """A panel's heading; in the browser it also names the panel and brings its style."""
+
+    _esm = Path(__file__).with_name("panel.js")
+    _css = Path(__file__).with_name("panel.css")
+    title = traitlets.Unicode().tag(sync=True)
+
+
+class Status(anywidget.AnyWidget):
+    """A line of text whose changes are announced by screen readers."""
+
+    _esm = Path(__file__).with_name("status.js")
+    text = traitlets.Unicode().tag(sync=True)
+    kind = traitlets.Unicode("ek-quiet").tag(sync=True)
+
+    def say(self, text: str, good: bool | None = None) -> None:
+        """Show this: as plain text, or in a box as good or bad news."""
+        boxed = "ek-notice ek-good" if good else "ek-notice"
+        with self.hold_sync():
+            self.kind = "ek-quiet" if good is None else boxed
+            self.text = text
+
+
+class _Slider(anywidget.AnyWidget):
+    _esm = Path(__file__).with_name("slider.js")
+    label = traitlets.Unicode().tag(sync=True)
+    low = traitlets.Int().tag(sync=True)
+    high = traitlets.Int().tag(sync=True)
+    value = traitlets.Int().tag(sync=True)
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
@@ -41,8 +56,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets comes without typ
 
     def __init__(self, title: str, *children: Any):
         self.title = title
-        heading = widgets.HTML(f"{_STYLE}<strong>{html.escape(title)}</strong>")
-        super().__init__([heading, *children])
+        super().__init__([_Heading(title=title), *children])
         self.add_class("ek-panel")
 
     def text(self) -> str:
@@ -69,16 +83,6 @@ def button(label: str, on_click: Any, tooltip: str, **options: Any) -> widgets.B
     return made
 
 
-def spoken(text: str, kind: str = "ek-quiet") -> str:
-    """HTML whose changes screen readers announce."""
-    return f"{_STYLE}<div role='status' aria-live='polite' class='{kind}'>{html.escape(text)}</div>"
-
-
-def notice(text: str, *, good: bool) -> str:
-    """A message in a box, announced to screen readers."""
-    return spoken(text, f"ek-notice{' good' if good else ''}")
-
-
 def quiet(text: str) -> str:
     """Plain text in the panel's font."""
     return f"<div class='ek-quiet'>{html.escape(text)}</div>"
@@ -87,23 +91,16 @@ def quiet(text: str) -> str:
 def number_with_slider(
     label: str, value: int, low: int, high: int, unit: str
 ) -> tuple[widgets.BoundedIntText, widgets.HBox]:
-    """A number field, and a slider tied to it: the field is what keyboards and readers use."""
-    style = {"description_width": "120px"}
+    """A number field, and a slider tied to it; either can be used."""
+    name = f"{label} ({unit})"
     field = widgets.BoundedIntText(
         value=value,
         min=low,
         max=high,
-        description=f"{label} ({unit})",
-        style=style,
+        description=name,
+        style={"description_width": "120px"},
         layout=widgets.Layout(width="200px"),
     )
-    slider = widgets.IntSlider(
-        value=value,
-        min=low,
-        max=high,
-        readout=False,
-        tooltip=label,
-        layout=widgets.Layout(width="180px"),
-    )
+    slider = _Slider(label=name, low=low, high=high, value=value)
     widgets.jslink((field, "value"), (slider, "value"))
     return field, row(field, slider)

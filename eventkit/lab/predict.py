@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from .look import Panel, notice, spoken
+from .look import Panel, Status
 
 
 class Prediction(Panel):
@@ -21,7 +21,7 @@ class Prediction(Panel):
         self.answers = options
         self.right = right
         self.chosen: list[str] = []
-        self._reason = widgets.HTML(spoken(""))
+        self._reason = Status()
         buttons = [self._button(letter) for letter in options]
         super().__init__(question, *buttons, self._reason)
 
@@ -47,7 +47,7 @@ class Prediction(Panel):
         return button
 
     def _show(self, letter: str) -> None:
-        self._reason.value = notice(self._record(letter), good=letter == self.right)
+        self._reason.say(self._record(letter), good=letter == self.right)
 
     def _record(self, letter: str) -> str:
         if letter not in self.answers:

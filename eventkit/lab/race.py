@@ -18,7 +18,7 @@ from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, responses_figure, waterfall_figure
 from .live import LiveView
-from .look import BLOCKING, NON_BLOCKING, Panel, button, notice, number_with_slider, row, spoken
+from .look import BLOCKING, NON_BLOCKING, Panel, Status, button, number_with_slider, row
 from .painter import Painter
 from .session import Table
 
@@ -172,7 +172,7 @@ class RacePanel(Panel):
         )
         self._stop_button = button("Stop", self._stop, "end the race early", disabled=True)
         self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Answered")
-        self._status = widgets.HTML(spoken("Ready."))
+        self._status = Status(text="Ready.")
         self._views = [LiveView("Blocking", BLOCKING), LiveView("Non-blocking", NON_BLOCKING)]
         self._result = widgets.VBox()
         self._painter = Painter(self._paint)
@@ -213,7 +213,7 @@ class RacePanel(Panel):
         self._over.clear()
         self._run_button.disabled, self._stop_button.disabled = True, False
         self._progress.max = 2 * self.race.events
-        self._status.value = spoken(f"Running; about {self.race.span():.1f} s.")
+        self._status.say(f"Running; about {self.race.span():.1f} s.")
         self._thread = threading.Thread(target=self._run, name="race", daemon=True)
         self._thread.start()
         threading.Thread(target=self._tick, name="race-clock", daemon=True).start()
@@ -256,13 +256,13 @@ class RacePanel(Panel):
     def _show_result(self, race: Race) -> None:
         self._run_button.disabled, self._stop_button.disabled = False, True
         if self._failure is not None:
-            self._status.value = notice(f"The race failed: {self._failure}", good=False)
+            self._status.say(f"The race failed: {self._failure}", good=False)
         elif race.stopped.is_set():
-            self._status.value = notice(
+            self._status.say(
                 "Stopped. Nothing is compared: the handlers were cut short.", good=False
             )
         else:
-            self._status.value = spoken(_summary(race))
+            self._status.say(_summary(race))
             self._result.children = [
                 widgets.HTML(picture._repr_mimebundle_()["text/html"])
                 for picture in (race.waterfall(), race.responses())

@@ -1,0 +1,149 @@
+"""A notebook that is open in JupyterLab, driven through the page."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+
+from .server import LabServer
+
+# Generous: several of these pages may share two cores with other work.
+PATIENCE = 30_000
+
+# What the console may say, and why it is no fault of ours.
+HARMLESS = [
+    # Chromium has no sound, no battery … of its own accord; none known so far.
+]
+
+CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
+KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
+
+
+class Notebook:
+    """Opens a notebook of the server's and waits until its kernel is ready. `complaints` are the
+    errors and warnings of the page so far; what is left there at the end fails the test.
+    """
+
+    def __init__(self, context: BrowserContext, server: LabServer, path: str):
+        self.complaints: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("console", self._console)
+        self.page.on("pageerror", self._page_error)
+        self.page.goto(server.address(path))
+        self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget")
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel has handled all that was sent to it before, clicks included."""
+        self.page.wait_for_function(
+            f"""() => {{ {KERNEL}
+            return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
+        )
+        self.page.evaluate(f"async () => {{ {KERNEL} await kernel.requestKernelInfo() }}")
+
+    def run_all(self, timeout: float = 120) -> None:
+        """Run every cell, in order, and wait for the last. No cell may end in an error, unless
+        its tag says that it is meant to.
+        """
+        self.page.set_default_timeout(timeout * 1e3)
+        self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.wait_for_function(
+            f"""() => {{ {CURRENT}
+            return notebook.content.widgets.map((cell) => cell.model)
+              .filter((model) => model.type === "code" && model.sharedModel.source.trim())
+              .every((model) => model.executionCount && model.executionState === "idle") }}"""
+        )
+        self.page.set_default_timeout(PATIENCE)
+        self.wait_idle()
+        assert self.errors() == []
+
+    def run_last(self) -> None:
+        """Run the last code cell again: in a lesson, the one that asserts that all is clean."""
+        self.page.evaluate(
+            f"""async () => {{ {CURRENT}
+            const cells = notebook.content.widgets;
+            const last = cells.findLastIndex((cell) => cell.model.type === "code");
+            notebook.content.activeCellIndex = last;
+            notebook.content.deselectAll();
+            await jupyterapp.commands.execute("notebook:run-cell") }}"""
+        )
+        self.wait_idle()
+        assert self.errors() == []
+
+    def errors(self) -> list[str]:
+        """The error outputs of all cells in which none is expected."""
+        found: list[str] = self.page.evaluate(
+            f"""() => {{ {CURRENT}
+            return notebook.content.widgets.map((cell) => cell.model)
+              .filter((model) => model.type === "code")
+              .filter((model) => !model.getMetadata("tags")?.includes("raises-exception"))
+              .flatMap((model) => model.outputs.toJSON())
+              .filter((output) => output.output_type === "error")
+              .map((output) => `${{output.ename}}: ${{output.evalue}}`) }}"""
+        )
+        return found
+
+    def ask(self, expression: str) -> Any:
+        """The value of a Python expression in the kernel: a literal, such as a number or list."""
+        reply = self.page.evaluate(
+            f"""async (expression) => {{ {KERNEL}
+            const future = kernel.requestExecute(
+              {{ code: "", silent: true, store_history: false,
+                user_expressions: {{ answer: expression }} }});
+            return (await future.done).content.user_expressions.answer }}""",
+            expression,
+        )
+        assert reply["status"] == "ok", f"{expression}: {reply.get('evalue')}"
+        return ast.literal_eval(reply["data"]["text/plain"])
+
+    def do(self, code: str) -> None:
+        """Run Python statements in the kernel, without a cell."""
+        reply = self.page.evaluate(
+            f"""async (code) => {{ {KERNEL}
+            const future = kernel.requestExecute({{ code, store_history: false }});
+            return (await future.done).content }}""",
+            code,
+        )
+        assert reply["status"] == "ok", f"{code}: {reply.get('evalue')}"
+
+    def panel(self, title: str | re.Pattern[str]) -> Locator:
+        """The panel of eventkit's with this heading."""
+        return self.page.get_by_role("group", name=title)
+
+    def controls(self) -> Locator:
+        """Whatever can be operated in the outputs of the notebook's cells."""
+        return self.page.locator(".jp-OutputArea-output").locator(
+            "button, select, input:not([type=hidden]), textarea, summary, [role=slider]"
+        )
+
+    def theme(self, name: str) -> None:
+        """Change to "JupyterLab Dark" or "JupyterLab Light"."""
+        light = "true" if name == "JupyterLab Light" else "false"
+        self.page.evaluate(
+            "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name
+        )
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+
+    def close(self) -> None:
+        """End the kernel and close the page."""
+        if self.page.is_closed():
+            return
+        try:
+            self.page.evaluate(
+                f"async () => {{ {CURRENT} await notebook.sessionContext.shutdown() }}"
+            )
+        finally:
+            self.page.close()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(
+            re.search(pattern, message.text) for pattern in HARMLESS
+        ):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _page_error(self, error: Error) -> None:
+        self.complaints.append(f"uncaught: {error}")

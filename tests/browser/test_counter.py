@@ -1,0 +1,198 @@
+"""The live counter, clicked in the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from eventkit.lab.counter import EXECUTORS
+
+from .conftest import Pages
+from .notebook import Notebook
+
+PANEL = "panel = lab.CounterPanel(threshold=10); panel"
+
+# Notes when a button was clicked last and when the panel's number became right.
+WATCH = """([panel, label, right]) => {
+  const button = [...panel.querySelectorAll("button")].find((one) => one.textContent === label);
+  const times = (window.times = { last: Infinity, right: null });
+  button.addEventListener("click", () => { times.last = performance.now() });
+  new MutationObserver(() => {
+    const number = panel.querySelector(".ek-number")?.textContent;
+    times.right = number === right ? (times.right ?? performance.now()) : null;
+  }).observe(panel, { childList: true, subtree: true, characterData: true });
+}"""
+
+
+class Counter:
+    """What a user sees of the counter, and can do with it."""
+
+    def __init__(self, notebook: Notebook):
+        self.notebook = notebook
+        self.panel = notebook.panel("Live counter")
+        self.number = self.panel.locator(".ek-number")
+        self.status = self.panel.get_by_role("status")
+
+    def press(self, label: str) -> None:
+        self.button(label).click()
+
+    def button(self, label: str) -> Locator:
+        return self.panel.get_by_role("button", name=label, exact=True)
+
+    def choose(self, executor: str) -> None:
+        self.panel.get_by_role("combobox", name="Processor").select_option(executor)
+
+    def set_threshold(self, threshold: int) -> None:
+        field = self.panel.get_by_role("spinbutton", name="Notify at")
+        field.fill(str(threshold))
+        field.press("Enter")
+        self.notebook.wait_idle()
+        assert self.notebook.ask("panel.counter.threshold") == threshold
+
+    def shows(self, number: int) -> None:
+        expect(self.number).to_have_text(str(number))
+
+    def press_many(self, label: str, times: int) -> None:
+        """Press with the mouse as fast as a finger could ever do."""
+        button = self.button(label)
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box
+        for _ in range(times):
+            self.notebook.page.mouse.click(
+                box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, delay=10
+            )
+
+    def is_clean(self) -> None:
+        self.notebook.do("lab.assert_clean(panel)")
+
+
+@pytest.fixture
+def counter(pages: Pages) -> Counter:
+    return Counter(pages.cells(PANEL))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_two_hundred_clicks_count_two_hundred(counter: Counter, executor: str) -> None:
+    counter.choose(executor)
+
+    counter.press_many("+1", 200)
+
+    counter.shows(200)
+    counter.notebook.wait_idle()
+    assert counter.notebook.ask("panel.counter.value") == 200
+    counter.shows(200)
+    counter.is_clean()
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_ten_thousand_stand_there_within_a_second_of_the_last_press(
+    counter: Counter, executor: str
+) -> None:
+    counter.choose(executor)
+
+    counter.notebook.page.evaluate(WATCH, [counter.panel.element_handle(), "×100", "10000"])
+
+    counter.press_many("×100", 100)
+    counter.shows(10_000)
+
+    took = counter.notebook.page.evaluate("() => times.right - times.last")
+    assert took < 1_000, f"{took} ms after the last press"
+    counter.notebook.wait_idle()
+    counter.shows(10_000)
+    counter.is_clean()
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_each_crossing_is_told_once(counter: Counter, executor: str) -> None:
+    counter.choose(executor)
+    page = counter.notebook.page
+    counter.status.evaluate(
+        "(line) => { window.told = []; new MutationObserver(() => told.push(line.textContent))"
+        ".observe(line, { childList: true, characterData: true, subtree: true }) }"
+    )
+
+    def crosses(label: str, number: int, nth: int | None) -> None:
+        """Press and look: the nth notification, or none."""
+        before = page.evaluate("() => told.length")
+        counter.press(label)
+        counter.shows(number)
+        if nth is not None:
+            expect(counter.status).to_have_text(re.compile(f"^Notification {nth}: "))
+        counter.notebook.wait_idle()
+        assert page.evaluate("() => told.length") == before + (nth is not None)
+
+    expect(counter.status).to_have_text("No notification yet.")
+    for number in range(1, 10):
+        crosses("+1", number, None)
+    crosses("+1", 10, 1)  # 9 → 10: to the threshold
+    crosses("+1", 11, None)
+    crosses("×10", 21, None)
+    crosses("Reset", 0, None)
+    crosses("×10", 10, 2)  # the threshold in one go
+    crosses("×100", 110, None)
+    counter.set_threshold(150)
+    crosses("×100", 210, 3)  # over the threshold, without standing on it
+    counter.set_threshold(300)
+    crosses("×10", 220, None)
+    crosses("Reset", 0, None)
+    crosses("×100", 100, None)
+    counter.set_threshold(50)  # edited to below the count: nothing is crossed
+    crosses("+1", 101, None)
+
+    assert len(counter.notebook.ask("panel.notifications")) == 3
+    counter.is_clean()
+
+
+def test_the_notification_is_in_a_live_region_that_stays(counter: Counter) -> None:
+    expect(counter.status).to_have_attribute("aria-live", "polite")
+    counter.status.evaluate("(line) => line.setAttribute('data-mine', 'yes')")
+
+    counter.press("×10")
+
+    expect(counter.status).to_contain_text("the counter reached 10")
+    expect(counter.status).to_have_attribute("data-mine", "yes")
+
+
+def test_the_processor_can_be_changed_between_clicks(counter: Counter) -> None:
+    right = 0
+    for executor in [*EXECUTORS, *EXECUTORS]:
+        for label, clicks in (("×100", 100), ("+1", 1), ("×10", 10)):
+            counter.press(label)
+            right += clicks
+        counter.choose(executor)  # while the last clicks may still be waiting
+        counter.press("+1")
+        right += 1
+
+    counter.shows(right)
+    assert counter.notebook.ask("panel.counter.value") == right
+    assert len(counter.notebook.ask("panel.notifications")) == 1
+    counter.is_clean()
+
+
+def test_work_per_click_shows_in_how_the_number_moves(counter: Counter) -> None:
+    """Handed over, the clicks are accepted at once and counted one by one; nothing is lost."""
+    counter.choose("Threads(4): handed over")
+    work = counter.panel.get_by_role("spinbutton", name="Work per click (ms)")
+    work.fill("20")
+    work.press("Enter")
+
+    counter.press("×10")
+    counter.press("×10")
+
+    counter.shows(20)
+    counter.is_clean()
+
+
+def test_two_views_of_one_panel_show_the_same(pages: Pages) -> None:
+    notebook = pages.cells(PANEL, "panel")
+    panels = notebook.panel("Live counter")
+    expect(panels).to_have_count(2)
+
+    panels.first.get_by_role("button", name="×10", exact=True).click()
+
+    for index in range(2):
+        expect(panels.nth(index).locator(".ek-number")).to_have_text("10")
+        expect(panels.nth(index).get_by_role("status")).to_contain_text("reached 10")

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         encode as encode,
     )
     from .executors.event_loop import EventLoop as EventLoop
+    from .executors.greenlets import Greenlets as Greenlets
     from .executors.inline import Inline as Inline
+    from .executors.selector import (
+        Delay as Delay,
+        Readable as Readable,
+        Selector as Selector,
+        Writable as Writable,
+    )
     from .executors.threads import Threads as Threads
     from .queues import BusClosed as BusClosed, QueueFull as QueueFull
     from .subscription import Retry as Retry, Subscription as Subscription
@@ -44,7 +51,9 @@ _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
     "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode"],
     "executors.event_loop": ["EventLoop"],
+    "executors.greenlets": ["Greenlets"],
     "executors.inline": ["Inline"],
+    "executors.selector": ["Delay", "Readable", "Selector", "Writable"],
     "executors.threads": ["Threads"],
     "queues": ["BusClosed", "QueueFull"],
     "subscription": ["Retry", "Subscription"],
@@ -58,7 +67,7 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("lab", "queueing"):
+    if name in ("interleavings", "lab", "queueing"):
         return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(__all__)}.")
@@ -68,4 +77,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "lab", "queueing"]
+    return [*__all__, "interleavings", "lab", "queueing"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .event import Event
-from .executors import Executor, name_of
+from .executors import Executor, WaitsBy, name_of
 from .executors.inline import Inline
 from .queues import QueueFull
 from .timeline import Journey, Timeline
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .bus import EventBus
 
 Handler = Callable[[Event], Any]
+_KINDS = {"await": ("coroutine", "EventLoop()"), "yield": ("generator", "Selector()")}
 
 
 class Retry(NamedTuple):
@@ -58,7 +59,7 @@ class Subscription:
         self.group = group
         self._bus = bus
         self._is_async = check_handler(handler, self.executor)
-        self._call = _with_retry(handler, retry, self._is_async) if retry else handler
+        self._call = self._choose_call(retry)
         self._unused = [None] if once else None
         self.run: Callable[[Event], Any] = self._run_async if self._is_async else self._run
         self.deliver = self._choose_deliver()
@@ -105,6 +106,15 @@ class Subscription:
         """`deliver` raised when a group had chosen this subscription. A refusal is raised on."""
         if self._bus._raised(self.deliver, event, error):
             raise error
+
+    def _choose_call(self, retry: Retry | None) -> Handler:
+        call = self.handler
+        if self.executor.waits_by == "yield" and self._is_async:
+            call = types.coroutine(call)  # what it yields reaches the reactor through our awaits
+        if retry is None:
+            return call
+        retrying = _with_retry_async if self._is_async else _with_retry
+        return retrying(call, retry, self.executor)
 
     def _choose_deliver(self) -> Callable[[Event], Any]:
         if self._unused is not None:
@@ -256,12 +266,13 @@ def check_options(priority: object, once: bool, group: object, retry: object) ->
 
 
 def check_handler(handler: Handler, executor: Executor) -> bool:
-    """Whether the handler is a coroutine function. Raises TypeError, which says what to do, if it
-    cannot be called with an event or this executor cannot run it.
+    """Whether the handler gives way while it waits: a coroutine or generator function. Raises
+    TypeError, which says what to do, if it cannot be called with an event or this executor cannot
+    run it.
     """
     if not callable(handler):
         raise TypeError(f"a handler is a function of one argument, the event; got {handler!r}.")
-    if isinstance(executor, type) or not hasattr(executor, "runs_coroutines"):
+    if isinstance(executor, type) or not hasattr(executor, "waits_by"):
         raise TypeError(
             f"executor is an instance such as Threads(4), or None for inline; got {executor!r}."
         )
@@ -272,35 +283,45 @@ def check_handler(handler: Handler, executor: Executor) -> bool:
         raise TypeError(f"handler {name} must take one argument, the event: {problem}.") from None
     except ValueError:
         pass  # a built-in without a signature: it may well take one
-    # an object's own `__call__` may be the coroutine function, hence the look at its class
-    is_async = any(inspect.iscoroutinefunction(call) for call in (handler, type(handler).__call__))
-    if is_async and not executor.runs_coroutines:
+    waits_by = _waits_by(handler)
+    if waits_by and waits_by != executor.waits_by:
+        kind, other = _KINDS[waits_by]
         raise TypeError(
-            f"{name} is a coroutine function and {executor!r} would never await it. "
-            "Use executor=EventLoop(), or make it a plain function."
+            f"{name} is a {kind} function and {executor!r} would never {waits_by} it. "
+            f"Use executor={other}, or make it a plain function."
         )
-    return is_async
+    return waits_by is not None
 
 
-def _with_retry(handler: Handler, retry: Retry, is_async: bool) -> Handler:
+def _waits_by(handler: Handler) -> WaitsBy:
+    # an object's own `__call__` may be the coroutine function, hence the look at its class
+    calls = (handler, type(handler).__call__)
+    if any(inspect.iscoroutinefunction(call) for call in calls):
+        return "await"
+    return "yield" if any(inspect.isgeneratorfunction(call) for call in calls) else None
+
+
+def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
     @functools.wraps(handler, updated=())
     def call(event: Event) -> Any:
         for attempt in range(retry.times):
             try:
                 return handler(event)
             except Exception:
-                time.sleep(retry.backoff * 2**attempt)
+                executor.pause(retry.backoff * 2**attempt)
         return handler(event)
 
-    @functools.wraps(handler, updated=())
-    async def call_async(event: Event) -> Any:
-        import asyncio  # whoever has a coroutine function has it imported already
+    return call
 
+
+def _with_retry_async(handler: Handler, retry: Retry, executor: Executor) -> Handler:
+    @functools.wraps(handler, updated=())
+    async def call(event: Event) -> Any:
         for attempt in range(retry.times):
             try:
                 return await handler(event)
             except Exception:
-                await asyncio.sleep(retry.backoff * 2**attempt)
+                await executor.pause(retry.backoff * 2**attempt)
         return await handler(event)
 
-    return call_async if is_async else call
+    return call

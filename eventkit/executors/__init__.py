@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ..event import Event
 from ..queues import Job, JobQueue, Work
+
+WaitsBy = Literal["await", "yield"] | None
+"""How a handler gives way to others while it waits: not at all, as a coroutine function that
+awaits, or as a generator function that yields what it waits for."""
 
 
 class Executor(Protocol):
     """What the bus asks of an executor."""
 
     name: str
-    runs_coroutines: bool
+    waits_by: WaitsBy
 
     @property
     def accepted(self) -> int:
@@ -21,6 +26,11 @@ class Executor(Protocol):
 
     def submit(self, work: Work, event: Event) -> Job | None:
         """Accept work, or raise QueueFull or BusClosed. Returns the job given up for it, if any."""
+
+    def pause(self, seconds: float) -> Any:
+        """Wait between two attempts of a handler: what is returned is awaited, if handlers here
+        wait by await or yield.
+        """
 
     def worker(self) -> str:
         """The name of the worker that is calling: a lane in the pictures."""
@@ -40,6 +50,8 @@ class Executor(Protocol):
 
 class Queued:
     """The part that executors with a queue have in common."""
+
+    waits_by: WaitsBy = None
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
@@ -61,6 +73,9 @@ class Queued:
 
     def wait_idle(self, timeout: float | None) -> bool:
         return self._queue.wait_idle(timeout)
+
+    def pause(self, seconds: float) -> Any:
+        time.sleep(seconds)
 
     def _unfinished(self, running: list[tuple[str, Job | None]]) -> list[str]:
         lines = [

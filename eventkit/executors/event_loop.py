@@ -8,10 +8,11 @@ import threading
 import time
 import weakref
 from collections import deque
+from typing import Any
 
 from ..event import Event
 from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow, Work
-from . import Queued
+from . import Queued, WaitsBy
 
 _JOBS_BEFORE_A_YIELD = 256
 
@@ -26,7 +27,7 @@ class EventLoop(Queued):
     runs, and so every other handler on it.
     """
 
-    runs_coroutines = True
+    waits_by: WaitsBy = "await"
 
     def __init__(
         self,
@@ -57,6 +58,9 @@ class EventLoop(Queued):
         given_up = self._queue.put(Job(work, event), not self.is_own_thread())
         self._lanes.wake()
         return given_up
+
+    def pause(self, seconds: float) -> Any:
+        return asyncio.sleep(seconds)
 
     def worker(self) -> str:
         task = asyncio.current_task()

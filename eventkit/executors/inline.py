@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from ..event import Event
 from ..queues import Job, Work
+from . import WaitsBy
 
 
 class Inline:
@@ -15,12 +17,15 @@ class Inline:
     """
 
     name = "inline"
-    runs_coroutines = False
+    waits_by: WaitsBy = None
     accepted = 0
 
     def submit(self, work: Work, event: Event) -> Job | None:
         work.run(event)
         return None
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def worker(self) -> str:
         return threading.current_thread().name

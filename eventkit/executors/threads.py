@@ -20,8 +20,6 @@ class Threads(Queued):
     `name-2`, …
     """
 
-    runs_coroutines = False
-
     def __init__(
         self,
         workers: int = 4,

@@ -27,8 +27,17 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "EventLoop": lambda **options: ek.EventLoop(**options),
     "EventLoop(concurrency=1)": lambda **options: ek.EventLoop(concurrency=1, **options),
     "EventLoop(loop)": lambda **options: ek.EventLoop(_given, **options),
+    "Selector": lambda **options: ek.Selector(**options),
+    "Greenlets": lambda **options: ek.Greenlets(**options),
 }
-ORDERED = {"Threads(1)", "EventLoop", "EventLoop(concurrency=1)", "EventLoop(loop)"}
+ORDERED = {
+    "Threads(1)",
+    "EventLoop",
+    "EventLoop(concurrency=1)",
+    "EventLoop(loop)",
+    "Selector",
+    "Greenlets",
+}
 BORROWERS = {"EventLoop(loop)"}  # their thread is not theirs to end
 WORKERS = {"Threads(4)": 4}  # how many blocking handlers run at once; else one
 
@@ -263,7 +272,7 @@ def test_a_worker_is_named_after_the_executor(setting: Setting) -> None:
 def test_an_executor_keeps_the_protocol(setting: Setting) -> None:
     executor = setting.make()
     needed = [name for name in vars(Executor) if not name.startswith("_")]
-    for name in [*needed, "name", "runs_coroutines"]:
+    for name in [*needed, "name", "waits_by"]:
         assert hasattr(executor, name), name
     assert executor.is_own_thread() is False
     assert executor.wait_idle(0) is True

@@ -156,7 +156,7 @@ def public_things() -> list[tuple[str, object]]:
                 for attribute, value in vars(thing).items()
                 if isinstance(value, FunctionType | property)
                 and not attribute.startswith("_")
-                and not (attribute in promised and hasattr(thing, "runs_coroutines"))
+                and not (attribute in promised and hasattr(thing, "waits_by"))
             ]
     return things
 

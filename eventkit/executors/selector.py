@@ -1,0 +1,283 @@
+"""Selector: run generator functions on a reactor. One thread, many sockets at once."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import selectors
+import socket
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from ..event import Event
+from ..queues import BusClosed, Job, JobQueue, Overflow, Work
+from . import Queued, WaitsBy
+
+_JOBS_BEFORE_A_LOOK = 256
+
+
+class Wish:
+    """What a generator yields to say what it waits for."""
+
+    def __await__(self) -> Generator[Wish, None, None]:
+        yield self
+
+
+class Readable(Wish):
+    """Wait until a socket has something to read, or a connection to accept."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+
+class Writable(Wish):
+    """Wait until a socket takes something to write, or is connected."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+
+class Delay(Wish):
+    """Wait for some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Selector(Queued):
+    """Runs generator functions on one thread. A handler yields `Readable(sock)`, `Writable(sock)`
+    or `Delay(seconds)`, and goes on when that has come about; meanwhile others run, up to
+    `concurrency` at once. What it returns is its result.
+
+    Sockets must be non-blocking (`sock.setblocking(False)`). Handlers start in the order fired;
+    `concurrency=1` or a common key keep order strictly. `capacity` and `overflow` bound what
+    waits, as for Threads. A plain function is allowed: while it runs, nothing else does.
+    """
+
+    waits_by: WaitsBy = "yield"
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 1024,
+        capacity: int | None = None,
+        overflow: Overflow = "block",
+        name: str = "selector",
+    ):
+        if type(concurrency) is not int or concurrency < 1:
+            raise ValueError(
+                f"concurrency is how many handlers may be under way at once, 1 or more; "
+                f"got {concurrency!r}."
+            )
+        self.name = name
+        super().__init__(JobQueue(name, capacity, overflow))
+        self._reactor = _Reactor(self._queue, concurrency, name)
+        weakref.finalize(self, self._reactor.stop)
+
+    def submit(self, work: Work, event: Event) -> Job | None:
+        given_up = self._queue.put(Job(work, event), not self.is_own_thread())
+        self._reactor.wake()
+        return given_up
+
+    def pause(self, seconds: float) -> Any:
+        return Delay(seconds)
+
+    def worker(self) -> str:
+        return self._reactor.lane
+
+    def is_own_thread(self) -> bool:
+        return threading.current_thread() is self._reactor.thread
+
+    def unfinished(self) -> list[str]:
+        return self._unfinished([(task.lane, task.job) for task in list(self._reactor.tasks)])
+
+    def close(self, timeout: float) -> list[Job]:
+        deadline = time.monotonic() + timeout
+        if not self.is_own_thread():
+            self._queue.wait_idle(timeout)
+        left = self._queue.close()
+        self._reactor.stop(max(0.0, deadline - time.monotonic()))
+        return left
+
+    def __repr__(self) -> str:
+        return f"Selector(capacity={self._queue.capacity}, overflow={self._queue.overflow!r})"
+
+
+class _Task:
+    """A handler under way, and the lane that it is drawn in."""
+
+    def __init__(self, job: Job, lane: str) -> None:
+        self.job = job
+        self.lane = lane
+        self.coroutine: Coroutine[Wish, None, Any] | None = None
+
+
+class _Reactor:
+    """The thread that waits for whatever comes first: a socket, a delay, or a new job."""
+
+    def __init__(self, queue: JobQueue, concurrency: int, name: str) -> None:
+        self.lane = name
+        self.thread: threading.Thread | None = None
+        self.tasks: set[_Task] = set()
+        self._queue = queue
+        self._name = name
+        self._free_lanes = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
+        self._delays: list[tuple[float, int, _Task]] = []
+        self._next_number = itertools.count().__next__
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._ear = socket.socketpair()  # a byte through here ends the waiting
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        self._wake_pending = False
+        self._handed_on: deque[Job] = deque()  # same key as one that has just finished
+        self._more_to_begin = False
+        self._stopping = False
+        self._start_lock = threading.Lock()
+
+    def wake(self) -> None:
+        """Have the thread look at the queue; one wake-up serves a whole burst."""
+        if self.thread is None:
+            self._start()
+        if not self._wake_pending:
+            self._wake_pending = True
+            self._bell.send(b"!")
+
+    def stop(self, timeout: float = 0.0) -> None:
+        """Cut off what still runs and end the thread. Can be called twice."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if self.thread is None:
+            self._end()
+            return
+        self._bell.send(b"!")
+        if self.thread is not threading.current_thread():
+            self.thread.join(timeout)
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._selector.register(self._ear, selectors.EVENT_READ)
+                self.thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            for task in self._ready():
+                self._step(task)
+            self._begin_new()
+        for task in list(self.tasks):
+            self._step(task, BusClosed("the bus was closed while this was waiting."))
+        self._end()
+
+    def _ready(self) -> list[_Task]:
+        """The tasks whose waiting is over; waits until there is one, or the bell rings."""
+        now = time.monotonic()
+        timeout = max(0.0, self._delays[0][0] - now) if self._delays else None
+        timeout = 0.0 if self._more_to_begin else timeout
+        ready: list[_Task] = []
+        for key, mask in self._selector.select(timeout):
+            if key.fileobj is self._ear:
+                self._ear.recv(4096)
+                self._wake_pending = False
+            else:
+                ready += self._unregister(key, mask)
+        now = time.monotonic()
+        while self._delays and self._delays[0][0] <= now:
+            ready.append(heapq.heappop(self._delays)[2])
+        return ready
+
+    def _begin_new(self) -> None:
+        for _ in range(_JOBS_BEFORE_A_LOOK):
+            job = self._next_job()
+            if job is None:
+                self._more_to_begin = False
+                return
+            self._begin(job)
+        self._more_to_begin = True
+
+    def _next_job(self) -> Job | None:
+        if self._handed_on:
+            return self._handed_on.popleft()
+        return self._queue.take(wait=False) if self._free_lanes else None
+
+    def _begin(self, job: Job) -> None:
+        task = _Task(job, self._free_lanes.pop())
+        self.tasks.add(task)
+        self.lane = task.lane
+        result = job.work.run(job.event)
+        if isinstance(result, Coroutine):
+            task.coroutine = result
+            self._step(task)
+        else:
+            self._finish(task)
+
+    def _step(self, task: _Task, error: Exception | None = None) -> None:
+        """Let a handler go on to its next yield, and wait for what it wishes."""
+        assert task.coroutine is not None
+        while True:
+            self.lane = task.lane
+            try:
+                send = task.coroutine
+                wish = send.throw(error) if error else send.send(None)
+            except BaseException:  # it has returned, or failed, which the bus has been told
+                self._finish(task)
+                return
+            if self._stopping:
+                task.coroutine.close()
+                self._finish(task)
+                return
+            error = self._wait_for(task, wish)
+            if error is None:
+                return
+
+    def _wait_for(self, task: _Task, wish: object) -> Exception | None:
+        """Note what the task waits for. An error is what must be thrown into it instead."""
+        if isinstance(wish, Delay):
+            due = time.monotonic() + wish.seconds
+            heapq.heappush(self._delays, (due, self._next_number(), task))
+            return None
+        if not isinstance(wish, Readable | Writable):
+            return TypeError(
+                "a handler on Selector yields Readable(sock), Writable(sock) or Delay(seconds); "
+                f"this one yielded {wish!r}."
+            )
+        event = selectors.EVENT_READ if isinstance(wish, Readable) else selectors.EVENT_WRITE
+        try:
+            self._register(wish.sock, event, task)
+        except (ValueError, KeyError, OSError) as problem:
+            return ValueError(f"{wish.sock!r} cannot be waited for: {problem}.")
+        return None
+
+    def _register(self, sock: socket.socket, event: int, task: _Task) -> None:
+        key = self._selector.get_map().get(sock)
+        if key is None:
+            self._selector.register(sock, event, {event: task})
+        elif event in key.data:
+            raise ValueError("another handler waits for it already")
+        else:
+            self._selector.modify(sock, key.events | event, {**key.data, event: task})
+
+    def _unregister(self, key: selectors.SelectorKey, mask: int) -> list[_Task]:
+        waiting = {event: task for event, task in key.data.items() if not event & mask}
+        if waiting:
+            self._selector.modify(key.fileobj, key.events & ~mask, waiting)
+        else:
+            self._selector.unregister(key.fileobj)
+        return [task for event, task in key.data.items() if event & mask]
+
+    def _finish(self, task: _Task) -> None:
+        self.tasks.discard(task)
+        self._free_lanes.append(task.lane)
+        parked = self._queue.take(task.job.event.key, wait=False)
+        if parked is not None:
+            self._handed_on.append(parked)
+
+    def _end(self) -> None:
+        self._selector.close()
+        self._bell.close()
+        self._ear.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
@@ -58,10 +59,10 @@ class Subscription:
         self.priority = priority
         self.group = group
         self._bus = bus
-        self._is_async = check_handler(handler, self.executor)
+        self.is_async = check_handler(handler, self.executor)
         self._call = self._choose_call(retry)
         self._unused = [None] if once else None
-        self.run: Callable[[Event], Any] = self._run_async if self._is_async else self._run
+        self.run: Callable[[Event], Any] = self._run_async if self.is_async else self._run
         self.deliver = self._choose_deliver()
 
     def cancel(self) -> None:
@@ -109,11 +110,11 @@ class Subscription:
 
     def _choose_call(self, retry: Retry | None) -> Handler:
         call = self.handler
-        if self.executor.waits_by == "yield" and self._is_async:
+        if self.executor.waits_by == "yield" and self.is_async:
             call = types.coroutine(call)  # what it yields reaches the reactor through our awaits
         if retry is None:
             return call
-        retrying = _with_retry_async if self._is_async else _with_retry
+        retrying = _with_retry_async if self.is_async else _with_retry
         return retrying(call, retry, self.executor)
 
     def _choose_deliver(self) -> Callable[[Event], Any]:
@@ -143,7 +144,9 @@ class Subscription:
         return True
 
     def _deliver_inline(self, event: Event) -> None:
-        self._bus._emit(self, event, self._call(event))
+        result = self._call(event)
+        if self.emits is not None:
+            self._bus._emit(self, event, result)
 
     def _deliver_to_executor(self, event: Event) -> None:
         self._hand_over(self, event)
@@ -158,7 +161,9 @@ class Subscription:
         bus. True if there was none.
         """
         try:
-            self._bus._emit(self, event, self._call(event))
+            result = self._call(event)
+            if self.emits is not None:
+                self._bus._emit(self, event, result)
         except BaseException as error:
             self._bus._failed(self, event, error)
             return False
@@ -166,7 +171,9 @@ class Subscription:
 
     async def _run_async(self, event: Event) -> bool:
         try:
-            self._bus._emit(self, event, await self._call(event))
+            result = await self._call(event)
+            if self.emits is not None:
+                self._bus._emit(self, event, result)
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -212,7 +219,8 @@ class _RecordedWork:
         self.name = subscription.name
         self._subscription = subscription
         self._journey = journey
-        self.run: Callable[[Event], Any] = self._run_async if subscription._is_async else self._run
+        self.is_async = subscription.is_async
+        self.run: Callable[[Event], Any] = self._run_async if self.is_async else self._run
 
     def call(self, deliver: Callable[[Event], Any], event: Event) -> None:
         self._start()
@@ -302,13 +310,16 @@ def _waits_by(handler: Handler) -> WaitsBy:
 
 
 def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
+    # where handlers await or yield, a plain one has nobody to hand a pause to: it blocks
+    pause = time.sleep if executor.waits_by else executor.pause
+
     @functools.wraps(handler, updated=())
     def call(event: Event) -> Any:
         for attempt in range(retry.times):
             try:
                 return handler(event)
             except Exception:
-                executor.pause(retry.backoff * 2**attempt)
+                pause(retry.backoff * 2**attempt)
         return handler(event)
 
     return call

@@ -100,8 +100,10 @@ class Model:
         if spec.once:
             self.spent.add(n)
             self.active.discard(n)
-        (self.worker if spec.on_worker else self.inline).append((n, topic, depth))
         try:
+            if spec.on_worker and self.closed:
+                raise Refused  # closed by a subscriber who got the event before this one
+            (self.worker if spec.on_worker else self.inline).append((n, topic, depth))
             self.act(n, spec, depth)
         except (Broken, Refused) as error:
             self.letters.append((topic, type(error).__name__))

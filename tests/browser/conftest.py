@@ -54,18 +54,24 @@ class Pages:
         self.opened: list[Notebook] = []
 
     def lesson(self, path: str) -> Notebook:
-        """A page of its own for a notebook of the server's."""
-        self.opened.append(Notebook(self._context, self._server, path))
-        return self.opened[-1]
+        """A notebook of the server's, run from top to bottom. One at a time is open."""
+        if [notebook.path for notebook in self.opened] != [path]:
+            self.close()
+            self._open(path).run_all()
+        return self.opened[0]
 
     def cells(self, *sources: str) -> Notebook:
         """A notebook of a set-up cell and these code cells, freshly run."""
         if sources not in self._of_cells:
             path = self._server.write(f"cells-{next(_numbers)}", SETUP, *sources)
-            self._of_cells[sources] = self.lesson(path)
+            self._of_cells[sources] = self._open(path)
         notebook = self._of_cells[sources]
         notebook.run_all()
         return notebook
+
+    def _open(self, path: str) -> Notebook:
+        self.opened.append(Notebook(self._context, self._server, path))
+        return self.opened[-1]
 
     def close(self) -> None:
         for notebook in self.opened:

@@ -6,7 +6,15 @@ import ast
 import re
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    ElementHandle,
+    Error,
+    Locator,
+    Page,
+    expect,
+)
 
 from .server import LabServer
 
@@ -14,9 +22,7 @@ from .server import LabServer
 PATIENCE = 30_000
 
 # What the console may say, and why it is no fault of ours.
-HARMLESS = [
-    # Chromium has no sound, no battery … of its own accord; none known so far.
-]
+HARMLESS = ["willReadFrequently"]  # the tests read a canvas's pixels, which pages seldom do
 
 CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
@@ -28,6 +34,7 @@ class Notebook:
     """
 
     def __init__(self, context: BrowserContext, server: LabServer, path: str):
+        self.path = path
         self.complaints: list[str] = []
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
@@ -41,7 +48,8 @@ class Notebook:
         """Wait until the kernel has handled all that was sent to it before, clicks included."""
         self.page.wait_for_function(
             f"""() => {{ {KERNEL}
-            return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
+            return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}""",
+            timeout=4 * PATIENCE,
         )
         self.page.evaluate(f"async () => {{ {KERNEL} await kernel.requestKernelInfo() }}")
 
@@ -119,6 +127,27 @@ class Notebook:
         return self.page.locator(".jp-OutputArea-output").locator(
             "button, select, input:not([type=hidden]), textarea, summary, [role=slider]"
         )
+
+    def stop_buttons(self) -> Locator:
+        """The buttons that can end what is running."""
+        return self.page.get_by_role("button", name="Stop", exact=True, disabled=False)
+
+    def can_stop(self) -> bool:
+        """Whether something is running, once the kernel has handled all clicks."""
+        self.wait_idle()
+        return self.stop_buttons().count() > 0
+
+    def to_the_top(self) -> None:
+        """Select the first cell, as a user's keyboard does in command mode."""
+        self.page.evaluate(f"() => {{ {CURRENT} notebook.content.activate() }}")
+        self.page.keyboard.press("Escape")
+        cells = f"() => {{ {CURRENT} return notebook.model.cells.length }}"
+        for _ in range(self.page.evaluate(cells)):
+            self.page.keyboard.press("ArrowUp")
+
+    def focused(self) -> ElementHandle | None:
+        """The element that the keyboard's next key goes to."""
+        return self.page.evaluate_handle("() => document.activeElement").as_element()
 
     def theme(self, name: str) -> None:
         """Change to "JupyterLab Dark" or "JupyterLab Light"."""

@@ -184,15 +184,3 @@ def test_work_per_click_shows_in_how_the_number_moves(counter: Counter) -> None:
 
     counter.shows(20)
     counter.is_clean()
-
-
-def test_two_views_of_one_panel_show_the_same(pages: Pages) -> None:
-    notebook = pages.cells(PANEL, "panel")
-    panels = notebook.panel("Live counter")
-    expect(panels).to_have_count(2)
-
-    panels.first.get_by_role("button", name="×10", exact=True).click()
-
-    for index in range(2):
-        expect(panels.nth(index).locator(".ek-number")).to_have_text("10")
-        expect(panels.nth(index).get_by_role("status")).to_contain_text("reached 10")

@@ -1,0 +1,179 @@
+"""Tracer, explorer and predictions, clicked in the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Pages
+from .notebook import Notebook
+
+COUNTER = "counter = lab.CounterPanel(); counter"
+TRACER = "tracer = lab.ClickTracer(); tracer"
+EXPLORER = "explorer = lab.PartsExplorer(); explorer"
+PREDICTION = """
+prediction = lab.Prediction(
+    "What will happen?",
+    {"a": ("One waits", "It is in the queue."), "b": ("None waits", "There is one thread only.")},
+    right="a",
+)
+prediction
+"""
+
+FLOOD = """
+import ipywidgets as widgets
+number, flooded = widgets.Label("0"), 0
+
+def paint():
+    number.value = str(flooded)
+
+painter = lab.Painter(paint)
+
+def flood(_):
+    global flooded
+    for flooded in range(1, 10_001):
+        painter.changed()
+
+button = widgets.Button(description="Flood")
+button.on_click(flood)
+lab.Panel("Painted", button, number)
+"""
+
+
+@pytest.fixture
+def notebook(pages: Pages) -> Notebook:
+    return pages.cells(COUNTER, "counter", TRACER, EXPLORER, PREDICTION, FLOOD)
+
+
+def test_a_traced_click_gives_stages_that_add_up_to_the_total(notebook: Notebook) -> None:
+    panel = notebook.panel("Click tracer")
+
+    for number in (1, 2):
+        panel.get_by_role("button", name="Click me and trace it").click()
+        expect(panel.get_by_role("table", name=f"Click {number}")).to_be_visible()
+        expect(panel.get_by_role("status").first).to_have_text(f"Click {number} answered.")
+
+        cells = panel.locator("tbody tr td:last-child").all_text_contents()
+        *stages, total = [float(cell) for cell in cells]
+        assert len(stages) >= 4 and min(stages) >= 0
+        assert sum(stages) == pytest.approx(total, abs=0.01 * len(stages))
+    notebook.do("lab.assert_clean(tracer)")
+
+
+@pytest.mark.parametrize(
+    ("letter", "says", "look"),
+    [
+        ("a", "a) Yes. It is in the queue.", "ek-good"),
+        ("b", "b) Not so. There is one thread only.", "ek-notice$"),
+    ],
+)
+def test_a_prediction_says_why_it_is_right_or_wrong(
+    notebook: Notebook, letter: str, says: str, look: str
+) -> None:
+    panel = notebook.panel("What will happen?")
+
+    panel.get_by_role("button", name=re.compile(rf"^{letter}\)")).click()
+
+    expect(panel.get_by_role("status")).to_have_text(says)
+    expect(panel.get_by_role("status")).to_have_class(re.compile(look))
+    assert notebook.ask("prediction.chosen") == [letter]
+
+
+def test_a_prediction_can_be_changed(notebook: Notebook) -> None:
+    panel = notebook.panel("What will happen?")
+
+    panel.get_by_role("button", name=re.compile(r"^b\)")).click()
+    expect(panel.get_by_role("status")).to_contain_text("Not so")
+    panel.get_by_role("button", name=re.compile(r"^a\)")).click()
+    expect(panel.get_by_role("status")).to_contain_text("Yes")
+
+
+PROCESSOR, SHOW, LOG = "processor: count", "listener: show", "listener: log"
+
+
+@pytest.mark.parametrize(
+    ("part", "mode", "heard", "milliseconds"),
+    [
+        (
+            PROCESSOR,
+            "works",
+            [
+                f"{PROCESSOR} got button.click",
+                f"{SHOW} got counter.changed",
+                f"{LOG} got counter.changed",
+                f"{LOG} got button.click",
+            ],
+            0,
+        ),
+        (PROCESSOR, "is off", [f"{LOG} got button.click"], 0),
+        (
+            SHOW,
+            "is slow",
+            [
+                f"{PROCESSOR} got button.click",
+                f"{SHOW} got counter.changed",
+                f"{LOG} got counter.changed",
+                f"{LOG} got button.click",
+            ],
+            500,
+        ),
+        (LOG, "is off", [f"{PROCESSOR} got button.click", f"{SHOW} got counter.changed"], 0),
+    ],
+)
+def test_the_explorer_shows_who_heard_what_and_how_long_it_took(
+    notebook: Notebook, part: str, mode: str, heard: list[str], milliseconds: int
+) -> None:
+    panel = notebook.panel("Parts explorer")
+    panel.get_by_role("combobox", name=part).select_option(mode)
+
+    panel.get_by_role("button", name="Fire button.click").click()
+
+    said = panel.get_by_role("status")
+    expect(said).to_contain_text("fire('button.click') returned after")
+    expect(panel.get_by_role("listitem")).to_have_text(heard)
+    took = re.search(r"([\d.]+) ms", said.inner_text())
+    assert took and float(took[1]) >= milliseconds
+
+
+@pytest.mark.parametrize("part", [PROCESSOR, SHOW, LOG])
+def test_the_explorer_shows_that_a_part_that_raises_stops_nobody_else(
+    notebook: Notebook, part: str
+) -> None:
+    panel = notebook.panel("Parts explorer")
+    panel.get_by_role("combobox", name=part).select_option("raises")
+
+    panel.get_by_role("button", name="Fire button.click").click()
+
+    steps = panel.get_by_role("listitem")
+    expect(steps.filter(has_text=f"dead letter: {part} is broken")).not_to_have_count(0)
+    expect(steps.filter(has_text=f"{LOG} got button.click")).to_have_count(1)
+    notebook.do("lab.assert_clean(explorer)")
+
+
+def test_an_event_that_no_part_wants_is_heard_by_the_log_alone(notebook: Notebook) -> None:
+    panel = notebook.panel("Parts explorer")
+
+    panel.get_by_role("button", name="Fire door.opened").click()
+
+    expect(panel.get_by_role("listitem")).to_have_text([f"{LOG} got door.opened"])
+
+
+def test_a_painter_ends_on_the_last_of_ten_thousand_updates(notebook: Notebook) -> None:
+    panel = notebook.panel("Painted")
+
+    panel.get_by_role("button", name="Flood").click()
+
+    expect(panel.locator(".widget-label")).to_have_text("10000")
+
+
+def test_two_views_of_one_panel_show_the_same(notebook: Notebook) -> None:
+    panels = notebook.panel("Live counter")
+    expect(panels).to_have_count(2)
+
+    panels.first.get_by_role("button", name="×10", exact=True).click()
+
+    for index in range(2):
+        expect(panels.nth(index).locator(".ek-number")).to_have_text("10")
+        expect(panels.nth(index).get_by_role("status")).to_contain_text("reached 10")

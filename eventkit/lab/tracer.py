@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from ..bus import EventBus
 from ..event import Event
 from ..executors.threads import Threads
-from .look import Panel, quiet
+from .look import Panel, Status, quiet, row
 from .session import Table
 
 STAGES = (
@@ -39,7 +40,12 @@ class Step(NamedTuple):
 
 
 class _TraceButton(anywidget.AnyWidget):
+    """Only ever speaks to the kernel; answers go to `status`. ipykernel hears a widget that it has
+    answered from a callback on another thread from then on, and this click shall go the usual way.
+    """
+
     _esm = Path(__file__).with_name("tracer.js")
+    status = traitlets.Instance(widgets.Widget).tag(sync=True, **widgets.widget_serialization)
 
 
 class ClickTracer(Panel):
@@ -57,7 +63,8 @@ class ClickTracer(Panel):
         self.traces: list[list[Step]] = []
         self._clicks = 0
         self._answer = answer
-        self._button = _TraceButton()
+        self._status = Status()
+        self._button = _TraceButton(status=self._status)
         self._button.on_msg(self._received)
         self._table = widgets.HTML(quiet("No click traced yet."))
         self.bus.subscribe(
@@ -67,7 +74,7 @@ class ClickTracer(Panel):
             executor=Threads(1, name="processor"),
         )
         self.bus.subscribe("click.answered", self._listen)
-        super().__init__("Click tracer", self._button, self._table)
+        super().__init__("Click tracer", row(self._button, self._status), self._table)
 
     def text(self) -> str:
         return f"[Click tracer: {len(self.traces)} clicks traced]"
@@ -102,10 +109,8 @@ class ClickTracer(Panel):
                 Step("result fired, listener called", _thread(), (heard - event.time) / 1e6),
             ]
         )
-        self._button.send(
-            {"kind": "answer", "number": number, "pressed": click.data["pressed"]}
-            | {"text": f"Click {number} answered."}
-        )
+        self._status.say(f"Click {number} answered.")
+        self._status.send({"kind": "answer", "number": number, "pressed": click.data["pressed"]})
         if self._answer is not None:
             self._answer(number)
 

@@ -361,8 +361,7 @@ class EventBus:
 
     def _emit(self, subscription: Subscription, event: Event, result: Any) -> None:
         """A processor's result is the next event, and the reply if its event was a request."""
-        if subscription.emits is None:
-            return
+        assert subscription.emits is not None
         reply = None
         if result is not None:
             reply = Event(subscription.emits, result, key=event.key, cause=event.id)

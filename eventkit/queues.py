@@ -19,9 +19,12 @@ NOTHING: Any = object()
 
 
 class Work(Protocol):
-    """What an executor is given to do: call `run(event)`, and await it if it says so."""
+    """What an executor is given to do: call `run(event)`, and see the coroutine that this returns
+    through if the work `is_async`.
+    """
 
     name: str
+    is_async: bool
     run: Callable[[Event], Any]
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 import time
 import weakref
@@ -148,30 +147,31 @@ class _Lanes:
             self._lane_due = True
 
     async def _lane(self, name: str) -> None:
+        self._lane_due = False
         finished = NOTHING
         count = 0
         while True:
-            self._lane_due = False
             job = self._queue.take(finished, wait=False)
             if job is None:
                 finished = NOTHING
                 await self._rest()
                 continue
-            self._call_a_lane()  # for the rest of the queue, should this handler wait
+            if not self._lane_due:
+                self._call_a_lane()  # for the rest of the queue, should this handler wait
             self.running[name] = job
-            await self._run(job)
+            if job.work.is_async:
+                await self._run_async(job)
+            else:
+                job.work.run(job.event)
             self.running[name] = None
             finished = job.event.key
             count += 1
             if count % _JOBS_BEFORE_A_YIELD == 0:
                 await asyncio.sleep(0)
 
-    async def _run(self, job: Job) -> None:
-        result = job.work.run(job.event)
-        if not inspect.isawaitable(result):
-            return
+    async def _run_async(self, job: Job) -> None:
         try:
-            await result
+            await job.work.run(job.event)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task and task.cancelling():
@@ -181,6 +181,7 @@ class _Lanes:
         future = asyncio.get_running_loop().create_future()
         self._resting.append(future)
         await future
+        self._lane_due = False
 
     def _cancel(self) -> None:
         for task in self._tasks:

@@ -209,11 +209,11 @@ class _Reactor:
         task = _Task(job, self._free_lanes.pop())
         self.tasks.add(task)
         self.lane = task.lane
-        result = job.work.run(job.event)
-        if isinstance(result, Coroutine):
-            task.coroutine = result
+        if job.work.is_async:
+            task.coroutine = job.work.run(job.event)
             self._step(task)
         else:
+            job.work.run(job.event)
             self._finish(task)
 
     def _step(self, task: _Task, error: Exception | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Help:
 
     def __init__(self, exercise: Exercise):
         folded = [
-            (f"Hint {n}", f"<p>{html.escape(hint)}</p>") for n, hint in enumerate(exercise.hints, 1)
+            (f"Hint {n}", f"<p>{_with_code(hint)}</p>") for n, hint in enumerate(exercise.hints, 1)
         ]
         folded.append(("Solution", f"<pre>{html.escape(exercise.solution_source())}</pre>"))
         self.html = ("".join(
@@ -101,6 +102,11 @@ class Help:
 
     def __repr__(self) -> str:
         return "[Three hints and the solution: open this notebook in JupyterLab to unfold them]"
+
+
+def _with_code(text: str) -> str:
+    """As HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def attempted(result: Any) -> Any:

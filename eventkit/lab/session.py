@@ -8,6 +8,7 @@ import html
 import os
 import platform
 import random
+import re
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from ..bus import EventBus
 
 _failures: list[BaseException] = []
 _KERNEL_NEEDED = (7, 4)
+_LEFT = " style='text-align:left'"
 
 
 def setup(seed: int = 1) -> None:
@@ -92,14 +94,24 @@ class Table:
 
 
 def _html_table(rows: list[list[str]], caption: str) -> str:
+    # Jupyter aligns to the right, which is for numbers.
+    ends = ["" if _is_numeric(column[1:]) else _LEFT for column in zip(*rows, strict=True)]
+
     def line(cells: list[str], tag: str, extra: str = "") -> str:
-        inner = "".join(f"<{tag}{extra}>{html.escape(cell)}</{tag}>" for cell in cells)
+        inner = "".join(
+            f"<{tag}{extra}{end}>{html.escape(cell)}</{tag}>"
+            for cell, end in zip(cells, ends, strict=True)
+        )
         return f"<tr>{inner}</tr>"
 
     head = line(rows[0], "th", " scope='col'")
     body = "".join(line(row, "td") for row in rows[1:])
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[-+]?[\d,.]*\s*%?", cell) for cell in cells)
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:

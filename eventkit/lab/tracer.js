@@ -5,6 +5,7 @@ async function render({ model, el }) {
   const button = document.createElement("button");
   button.className = "jupyter-button widget-button mod-primary";
   button.style.width = "auto";
+  button.style.marginRight = "12px";
   button.textContent = "Click me and trace it";
   el.append(button);
 

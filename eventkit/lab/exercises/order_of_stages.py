@@ -10,7 +10,7 @@ STAGE_OF = {letter: stage for stage, letter in sorted(_LETTER_OF.items(), key=la
 
 
 def journey() -> str:
-    """The letters of the stages in the order in which they happen, such as "ABCDEFGHI"."""
+    """The letters of the stages as they happen, such as "ABCDEFGHI"."""
     # solution begins
     return "GBEIAHCFD"
     # solution ends

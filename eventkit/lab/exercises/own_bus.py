@@ -24,8 +24,9 @@ class OwnBus:
         self.failures = []  # what handlers raised
 
     def subscribe(self, topic, handler):
-        """Have `handler(event)` called for each event on this topic. Returns a function that
-        ends it. Both count from the next event on, even if called inside a handler.
+        """Have `handler(event)` called for each event on this topic. Returns a
+        function that ends it. Both count from the next event on, also when
+        called inside a handler.
         """
         # solution begins
         self.handlers[topic] = (*self.handlers.get(topic, ()), handler)
@@ -39,9 +40,9 @@ class OwnBus:
         # solution ends
 
     def fire(self, topic, data=None):
-        """Make an `ek.Event(topic, data)`, give this one event to each handler of the topic, in
-        the order of subscribing, and return it. A handler that raises stops nobody; what it
-        raised is kept in `failures`.
+        """Make an `ek.Event(topic, data)`, give this one event to each handler
+        of the topic, in the order of subscribing, and return it. A handler
+        that raises stops nobody; what it raised is kept in `failures`.
         """
         # solution begins
         event = ek.Event(topic, data)
@@ -392,10 +393,10 @@ exercise = Exercise(
         "do when the topic is not in it?",
         "The try belongs inside the loop, around one call. And walk over something that nobody "
         "changes meanwhile: a tuple that is replaced rather than a list that is appended to.",
-        "subscribe: self.handlers[topic] = (*self.handlers.get(topic, ()), handler), and return a "
-        "function that puts a tuple without it in its place. fire: for handler in "
-        "self.handlers.get(topic, ()): try … except Exception as error: "
-        "self.failures.append(error).",
+        "In subscribe: `self.handlers[topic] = (*self.handlers.get(topic, ()), handler)`, and "
+        "return a function that puts a tuple without it in its place. In fire: "
+        "`for handler in self.handlers.get(topic, ()):` and inside it "
+        "`try: handler(event)` and `except Exception as error: self.failures.append(error)`.",
     ),
     praise="In each of the cases it does what eventkit's does. There is no magic in a bus: a "
     "dict, a loop, and a try in the right place.",

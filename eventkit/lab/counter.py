@@ -122,9 +122,9 @@ class CounterPanel(Panel):
         self._work.observe(self._set_work, "value")
         self._executor.observe(self._change_executor, "value")
         buttons = row(
-            button("+1", lambda: self.counter.click(1), "one click, one event"),
-            button("×10", lambda: self.counter.click(10), "ten clicks at once"),
-            button("×100", lambda: self.counter.click(100), "a hundred clicks at once"),
+            button("+1", lambda: self._click(1), "one click, one event"),
+            button("×10", lambda: self._click(10), "ten clicks at once"),
+            button("×100", lambda: self._click(100), "a hundred clicks at once"),
             button("Reset", lambda: self.counter.reset(), "back to 0"),
         )
         super().__init__(
@@ -144,6 +144,10 @@ class CounterPanel(Panel):
         self.bus.subscribe("counter.changed", lambda _: self._painter.changed())
         self.bus.subscribe("counter.reached", self._notify)
         self.bus.subscribe("error.>", lambda _: self._painter.changed())
+
+    def _click(self, clicks: int) -> None:
+        self.counter.click(clicks)
+        self._painter.catch_up()
 
     def _notify(self, event: Event) -> None:
         number = len(self.notifications) + 1

@@ -156,6 +156,7 @@ class Notebook:
             "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name
         )
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def close(self) -> None:
         """End the kernel and close the page."""

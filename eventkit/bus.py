@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -180,9 +181,11 @@ class EventBus:
         `await drain_async()`, and inside a handler do not wait at all.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        accepted = -1
-        while accepted != self._accepted():  # a handler may have fired on while we looked away
-            accepted = self._accepted()
+        turns = -1
+        while (
+            not self._idle() or turns != self._turns_begun()
+        ):  # a handler may have fired on meanwhile
+            turns = self._turns_begun()
             for executor in list(self._executors):
                 if executor.is_own_thread() and not executor.wait_idle(0):
                     raise RuntimeError(
@@ -278,10 +281,8 @@ class EventBus:
         with self._lock:
             self._closed, self._routes = True, {}
         for executor in self._executors:
-            for job in executor.close(max(0.0, deadline - time.monotonic())):
-                job.work.give_up(
-                    job.event, BusClosed("the bus was closed before this event was handled.")
-                )
+            for work, event in executor.close(max(0.0, deadline - time.monotonic())):
+                work.give_up(event, BusClosed("the bus was closed before this event was handled."))
         for awaited in list(self._awaited.values()):
             _settle(awaited, error=BusClosed("the bus was closed while this was waited for."))
 
@@ -383,8 +384,8 @@ class EventBus:
         """
         if isinstance(error, QueueFull) and error.event is event:
             return error
-        owner = getattr(deliver, "__self__", None)
-        if isinstance(owner, Subscription):
+        owner = _owner(deliver)
+        if owner is not None:
             self._failed(owner, event, error)
         else:
             self._report(name_of(deliver), event, error)
@@ -430,8 +431,11 @@ class EventBus:
             except (QueueFull, BusClosed) as refusal:
                 _log().warning("who listens for errors will not hear of it: %s", refusal)
 
-    def _accepted(self) -> int:
-        return sum(executor.accepted for executor in list(self._executors))
+    def _idle(self) -> bool:
+        return all(executor.wait_idle(0) for executor in list(self._executors))
+
+    def _turns_begun(self) -> int:
+        return sum(executor.turns for executor in list(self._executors))
 
     def _unfinished(self) -> list[str]:
         return [line for executor in list(self._executors) for line in executor.unfinished()]
@@ -466,6 +470,15 @@ class EventBus:
             yield future
         finally:
             del self._awaited[event.id]
+
+
+def _owner(deliver: Callable[[Event], Any]) -> Subscription | None:
+    """The subscription behind an entry of a route; None for a bare handler."""
+    if isinstance(deliver, functools.partial):
+        behind = next(iter(deliver.args), None)
+    else:
+        behind = getattr(deliver, "__self__", None)
+    return behind if isinstance(behind, Subscription) else None
 
 
 def _settle(

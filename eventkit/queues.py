@@ -2,7 +2,11 @@
 
 Every executor that hands work over keeps it in one of these. It decides three things: what gives
 when the queue is full, that events with one key run one after another, and how seldom a sleeping
-thread must be woken.
+worker must be woken.
+
+A bell stands between the two sides. Who puts a job rings it only if `_alert` says that nobody is
+about to look, so that a burst costs one wake-up. The usual case, a job without bound and a worker
+that is awake, takes no lock to be put: appending to a deque and popping from it are atomic.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from .event import Event
 
@@ -31,11 +35,8 @@ class Work(Protocol):
         """Told instead of `run` when an accepted event will never be handled."""
 
 
-class Job(NamedTuple):
-    """One event for one handler."""
-
-    work: Work
-    event: Event
+Job = tuple[Work, Event]
+"""One event for one handler."""
 
 
 class QueueFull(Exception):
@@ -60,10 +61,12 @@ class JobQueue:
     "drop_newest" give one event up and count it in `dropped`, "raise" raises QueueFull.
 
     Of two jobs whose events share a key, the second is not handed out until the first is
-    finished, whatever the number of workers.
+    finished, whatever the number of workers. `workers` is how many threads call `take`.
     """
 
-    def __init__(self, name: str, capacity: int | None = None, overflow: Overflow = "block"):
+    def __init__(
+        self, name: str, capacity: int | None = None, overflow: Overflow = "block", workers: int = 1
+    ):
         if capacity is not None and (type(capacity) is not int or capacity < 1):
             raise ValueError(
                 f"capacity is the number of events that may wait: 1 or more, or None for no "
@@ -74,146 +77,233 @@ class JobQueue:
         self.name = name
         self.capacity = capacity
         self.overflow = overflow
-        self.accepted = 0
         self.dropped = 0
-        self.waiting = 0
-        self.pending = 0  # waiting or running
+        self.turns = 0  # how often a worker has begun to work after a rest
         self.closed = False
+        self.bell: Callable[[], None] = self.wake_one
+        self.is_worker: Callable[[], bool] = bool
+        self._pop = self._pop_shared if workers > 1 else self._pop_alone
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
+        self._behind = 0  # how many are parked
+        self._at_work = 0  # how many workers have work, or look for it
+        self._alert = True  # the next `put` must ring: nobody is about to look, or it is closed
+        self._sleeping = 0
+        self._blocked = False  # somebody waits for room
         # Re-entrant, since a forgotten executor's queue is closed by the garbage collector, which
-        # may come along in the middle of a `take`.
+        # may come along at any time.
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._idle = threading.Condition(self._lock)
-        self._sleeping = 0
-        self._waking = False
 
-    def put(self, job: Job, may_wait: bool = True) -> Job | None:
-        """Accept a job; the return value is the job given up for it, if any.
+    @property
+    def waiting(self) -> int:
+        """How many jobs nobody has begun."""
+        return len(self._ready) + self._behind
 
-        A worker of this very queue passes `may_wait=False`: it is let in beyond `capacity`,
-        because nobody else could make the room it would wait for. Raises QueueFull or BusClosed.
+    def put(self, work: Work, event: Event) -> None:
+        """Accept a job, or raise QueueFull or BusClosed. What `overflow` gives up is told so.
+
+        A worker of this very queue is let in beyond `capacity`, because nobody else could make
+        the room it would wait for.
         """
-        hash(job.event.key)  # a key that cannot be hashed fails here rather than in a worker
-        given_up = None
-        with self._lock:
-            if self.capacity is not None and self.waiting >= self.capacity:
-                given_up = self._make_room(job, may_wait)
-                if given_up is job:
-                    return job
-            if self.closed:
-                raise BusClosed(
-                    f"{self.name} is closed, so event {job.event.id} "
-                    f"({job.event.topic!r}) was not accepted."
-                )
-            self._ready.append(job)
-            self.accepted += 1
-            self.waiting += 1
-            self.pending += 1
-            if self._sleeping and not self._waking:
-                self._wake_one()
-        return given_up
+        hash(event.key)  # a key that cannot be hashed fails here rather than in a worker
+        if self.capacity is None:
+            self._ready.append((work, event))
+        elif not self._put_bounded((work, event)):
+            return
+        if self._alert:
+            self._ring((work, event))
 
-    def take(self, finished: str | None = NOTHING, wait: bool = True) -> Job | None:
-        """The next job to run, or None when there is none: at once with `wait=False`, otherwise
-        only after the queue was closed.
+    def take(self, finished: str | None = NOTHING) -> Job | None:
+        """The next job for a worker that may sleep until there is one; None once it is closed.
 
         A worker that has `finished` a job hands back its key, and keeps no hold of the job: a
         forgotten bus would live as long as the worker sleeps.
         """
-        with self._lock:
-            job = None if finished is NOTHING else self._finish(finished)
-            while job is None:
-                job = self._next_ready()
-                if job is None and (self.closed or not wait):
-                    return None
-                if job is None:
-                    self._sleep()
-            self.waiting -= 1
-            if self._sleeping and self._ready and not self._waking:
-                self._wake_one()
-            if self.capacity is not None and self.waiting <= self.capacity // 2:
-                self._room.notify_all()
-            return job
+        job = self.take_now(finished)
+        while job is None and self._sleep():
+            job = self.take_now()
+        if self._sleeping and self._ready and self._alert:
+            self._ring()  # there is more: whoever wakes wakes the next
+        return job
+
+    def take_now(self, finished: str | None = NOTHING) -> Job | None:
+        """As `take`, but None if there is no job at this moment."""
+        job = None if finished is None else self._go_on(finished)
+        if job is None:
+            job = self._pop()
+        if job is None:
+            self._end_turn()
+        elif self._blocked:
+            self._let_in()
+        return job
+
+    def answer_bell(self) -> None:
+        """Said by workers on a loop before they look: a job put from now on rings again."""
+        self._alert = True
 
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until nothing waits or runs; whether that came about."""
         with self._lock:
-            return self._idle.wait_for(lambda: self.pending == 0, timeout)
+            return self._idle.wait_for(lambda: not self._at_work and not self._ready, timeout)
 
     def close(self) -> list[Job]:
         """Accept nothing more and wake everyone; the jobs that nobody had begun are returned."""
         with self._lock:
-            self.closed = True
+            self.closed = self._alert = True  # first: what is put from now on is refused
             left = [job for parked in self._parked.values() for job in parked]
-            left += self._ready
             for parked in self._parked.values():
                 parked.clear()
-            self._ready.clear()
-            self.waiting = 0
-            self.pending -= len(left)
+            self._behind = 0
+            while self._ready:
+                left.append(self._ready.popleft())
             for condition in (self._work, self._room, self._idle):
                 condition.notify_all()
             return left
 
-    def _make_room(self, job: Job, may_wait: bool) -> Job | None:
-        assert self.capacity is not None
+    # Room
+
+    def _put_bounded(self, job: Job) -> bool:
+        """Whether the job was put; it may be the one that is given up."""
+        given_up = None
+        with self._lock:
+            assert self.capacity is not None
+            if self.waiting >= self.capacity and not self.closed:
+                given_up = self._make_room(job)
+            if given_up is not job:
+                self._ready.append(job)
+        if given_up is not None:
+            given_up[0].give_up(given_up[1])
+        return given_up is not job
+
+    def _make_room(self, job: Job) -> Job | None:
         if self.overflow == "raise":
             places = f"{self.name} has all {self.capacity} places in its queue taken"
-            raise QueueFull(job.event, f"{places} and refused")
+            raise QueueFull(job[1], f"{places} and refused")
         if self.overflow == "block":
-            while may_wait and self.waiting >= self.capacity and not self.closed:
-                self._room.wait()
+            if not self.is_worker():
+                self._wait_for_room()
             return None
-        self.dropped += 1
-        return job if self.overflow == "drop_newest" else self._pop_oldest()
+        given_up = job if self.overflow == "drop_newest" else self._pop_oldest()
+        self.dropped += given_up is not None
+        return given_up
 
-    def _pop_oldest(self) -> Job:
+    def _wait_for_room(self) -> None:
+        assert self.capacity is not None
+        while self.waiting >= self.capacity and not self.closed:
+            self._blocked = True  # whoever takes from now on sees it
+            self._room.wait()
+
+    def _let_in(self) -> None:
+        """Once half is free, so that a blocked producer is woken once and puts many."""
+        assert self.capacity is not None
+        if self.waiting <= self.capacity // 2:
+            with self._lock:
+                self._blocked = False
+                self._room.notify_all()
+
+    def _pop_oldest(self) -> Job | None:
         """Parked jobs have waited longer than all that are ready: they were taken before them."""
-        parked = min(
-            filter(None, self._parked.values()),
-            key=lambda jobs: jobs[0].event.id,
-            default=self._ready,
-        )
-        self.waiting -= 1
-        self.pending -= 1
-        return parked.popleft()
+        parked = [jobs for jobs in self._parked.values() if jobs]
+        if parked:
+            self._behind -= 1
+            return min(parked, key=lambda jobs: jobs[0][1].id).popleft()
+        try:
+            return self._ready.popleft()
+        except IndexError:  # a worker has made room meanwhile
+            return None
 
-    def _next_ready(self) -> Job | None:
-        while self._ready:
+    # Keys
+
+    def _pop_shared(self) -> Job | None:
+        """As `_pop_alone`, where one worker may pop sooner and another claim the key sooner."""
+        with self._lock:
+            return self._pop_alone()
+
+    def _pop_alone(self) -> Job | None:
+        """The next job that is ready and need not wait for another one with its key."""
+        try:
             job = self._ready.popleft()
-            key = job.event.key
-            if key is None:
-                return job
+            while job[1].key is not None and self._must_park(job):
+                job = self._ready.popleft()
+        except IndexError:
+            return None
+        return job
+
+    def _must_park(self, job: Job) -> bool:
+        """Whether a job must wait behind one with the same key, where it is put."""
+        with self._lock:
+            key = job[1].key
             if key not in self._parked:
                 self._parked[key] = deque()
-                return job
+                return False
             self._parked[key].append(job)
-        return None
+            self._behind += 1
+            return True
 
-    def _finish(self, key: str | None) -> Job | None:
-        """Count a job as done; the one parked behind it is next, and its worker goes on with it."""
-        self.pending -= 1
-        if not self.pending:
-            self._idle.notify_all()
-        if key is None:
+    def _next_parked(self, key: str) -> Job | None:
+        """What waited behind the finished job is next, and its worker goes on with it."""
+        with self._lock:
+            if self._parked[key]:
+                self._behind -= 1
+                return self._parked[key].popleft()
+            del self._parked[key]
             return None
-        if self._parked[key]:
-            return self._parked[key].popleft()
-        del self._parked[key]
+
+    # Sleeping and waking
+
+    def _go_on(self, finished: str) -> Job | None:
+        """After a rest a turn begins; after a job with a key, the one parked behind it is next."""
+        if finished is not NOTHING:
+            return self._next_parked(finished)
+        with self._lock:
+            self._at_work += 1
+            self.turns += 1
         return None
 
-    def _sleep(self) -> None:
-        self._sleeping += 1
-        self._work.wait()
-        self._waking = False
+    def _end_turn(self) -> None:
+        with self._lock:
+            self._at_work -= 1
+            if not self._at_work:
+                self._idle.notify_all()
 
-    def _wake_one(self) -> None:
-        """One sleeper at a time: whoever wakes and finds more work wakes the next, so a burst
-        costs its producer a single wake-up.
-        """
-        self._sleeping -= 1
-        self._waking = True
+    def _sleep(self) -> bool:
+        """Sleep until the bell rings; False once the queue is closed."""
+        with self._lock:
+            self._sleeping += 1
+            self._alert = True  # first, so that a job put from now on rings
+            if not self._ready and not self.closed:
+                self._work.wait()
+            self._sleeping = max(0, self._sleeping - 1)
+            self._alert = self.closed or self._sleeping > 0
+            return not self.closed
+
+    def _ring(self, job: Job | None = None) -> None:
+        with self._lock:
+            if self._alert and not self.closed:
+                self._alert = False
+                try:
+                    self.bell()
+                except BusClosed:
+                    self._alert = True
+                    self._take_back(job)
+                    raise
+            elif self.closed and self._take_back(job):
+                assert job is not None
+                raise BusClosed(
+                    f"{self.name} is closed, so event {job[1].id} ({job[1].topic!r}) was not "
+                    "accepted."
+                )
+
+    def _take_back(self, job: Job | None) -> bool:
+        """Whether a job was still there to be refused: `close` may have collected it meanwhile."""
+        if job is None or job not in self._ready:
+            return False
+        self._ready.remove(job)
+        return True
+
+    def wake_one(self) -> None:
+        """The usual bell: wake a worker that sleeps in `take`."""
         self._work.notify()

@@ -92,7 +92,7 @@ class Subscription:
             work.call(self._deliver_inline, event)
             return
         try:
-            self._hand_over(work, event)
+            self.executor.submit(work, event)
         except BaseException as refusal:
             journey.outcome = "dropped" if isinstance(refusal, QueueFull) else "abandoned"
             raise
@@ -121,7 +121,7 @@ class Subscription:
         if self._unused is not None:
             return self._deliver_once
         if not isinstance(self.executor, Inline):
-            return self._deliver_to_executor
+            return functools.partial(self.executor.submit, self)
         is_plain = self._call is self.handler and not self.emits
         return self.handler if is_plain else self._deliver_inline
 
@@ -131,7 +131,7 @@ class Subscription:
         if isinstance(self.executor, Inline):
             self._deliver_inline(event)
         else:
-            self._deliver_to_executor(event)
+            self.executor.submit(self, event)
 
     def _claim(self) -> bool:
         """Whether this is the one event that a `once` subscription takes. `pop` is atomic."""
@@ -147,14 +147,6 @@ class Subscription:
         result = self._call(event)
         if self.emits is not None:
             self._bus._emit(self, event, result)
-
-    def _deliver_to_executor(self, event: Event) -> None:
-        self._hand_over(self, event)
-
-    def _hand_over(self, work: Subscription | _RecordedWork, event: Event) -> None:
-        given_up = self.executor.submit(work, event)
-        if given_up is not None:
-            given_up.work.give_up(given_up.event)
 
     def _run(self, event: Event) -> bool:
         """Call the handler on a worker, where nobody is left to raise to: the failure goes to the

@@ -20,12 +20,14 @@ class Executor(Protocol):
     name: str
     waits_by: WaitsBy
 
-    @property
-    def accepted(self) -> int:
-        """How many events it has ever accepted."""
+    def submit(self, work: Work, event: Event, /) -> None:
+        """Accept work, or raise QueueFull or BusClosed."""
 
-    def submit(self, work: Work, event: Event) -> Job | None:
-        """Accept work, or raise QueueFull or BusClosed. Returns the job given up for it, if any."""
+    @property
+    def turns(self) -> int:
+        """How often it has begun to work after a rest. Idle, and no more turns than before: it has
+        been idle all the while.
+        """
 
     def pause(self, seconds: float) -> Any:
         """Wait between two attempts of a handler: what is returned is awaited, if handlers here
@@ -55,11 +57,11 @@ class Queued:
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
+        self.submit: Callable[[Work, Event], None] = queue.put
 
     @property
-    def accepted(self) -> int:
-        """How many events it has ever accepted."""
-        return self._queue.accepted
+    def turns(self) -> int:
+        return self._queue.turns
 
     @property
     def dropped(self) -> int:
@@ -78,10 +80,10 @@ class Queued:
         time.sleep(seconds)
 
     def _unfinished(self, running: list[tuple[str, Job | None]]) -> list[str]:
+        jobs = [(worker, *job) for worker, job in running if job]
         lines = [
-            f"{job.work.name} with event {job.event.id} ({job.event.topic!r}) on {worker}"
-            for worker, job in running
-            if job
+            f"{work.name} with event {event.id} ({event.topic!r}) on {worker}"
+            for worker, work, event in jobs
         ]
         if self._queue.waiting:
             lines.append(f"{self._queue.waiting} waiting in {self._queue.name}")

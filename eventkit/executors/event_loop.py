@@ -9,8 +9,7 @@ import weakref
 from collections import deque
 from typing import Any
 
-from ..event import Event
-from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow, Work
+from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
 from . import Queued, WaitsBy
 
 _JOBS_BEFORE_A_YIELD = 256
@@ -51,12 +50,6 @@ class EventLoop(Queued):
         super().__init__(JobQueue(name, capacity, overflow))
         self._lanes = _Lanes(loop, self._queue, concurrency, name)
         weakref.finalize(self, self._lanes.stop)
-
-    def submit(self, work: Work, event: Event) -> Job | None:
-        self._lanes.check_alive()
-        given_up = self._queue.put(Job(work, event), not self.is_own_thread())
-        self._lanes.wake()
-        return given_up
 
     def pause(self, seconds: float) -> Any:
         return asyncio.sleep(seconds)
@@ -100,27 +93,22 @@ class _Lanes:
         self._name = name
         self._tasks: list[asyncio.Task[None]] = []
         self._resting: deque[asyncio.Future[None]] = deque()
-        self._wake_pending = False
         self._lane_due = False
-        self._start_lock = threading.Lock()
+        queue.bell = self._ring
+        queue.is_worker = self.are_here
 
     def are_here(self) -> bool:
         """Whether the calling thread is the one that runs the loop."""
         return self._loop is not None and asyncio._get_running_loop() is self._loop
 
-    def check_alive(self) -> None:
-        """Raise BusClosed if the loop that was given to us has ended."""
-        if self._loop is not None and self._loop.is_closed() and not self._queue.closed:
+    def _ring(self) -> None:
+        try:
+            self._started_loop().call_soon_threadsafe(self._woken)
+        except RuntimeError as closed:
             raise BusClosed(
                 f"the event loop of {self._name} is closed, so nothing can run on it any more. "
                 "Close the bus before its loop ends, or let EventLoop() have a loop of its own."
-            )
-
-    def wake(self) -> None:
-        """Have the loop look at the queue. From any thread; one wake-up serves a whole burst."""
-        if not self._wake_pending:
-            self._wake_pending = True
-            self._started_loop().call_soon_threadsafe(self._woken)
+            ) from closed
 
     def stop(self, timeout: float = 0.0) -> None:
         """Cancel what still runs and, if the loop is our own, end it. Can be called twice."""
@@ -132,7 +120,7 @@ class _Lanes:
             self._thread.join(timeout)
 
     def _woken(self) -> None:
-        self._wake_pending = False  # first, so that a job put from now on wakes the loop again
+        self._queue.answer_bell()
         self._call_a_lane()
 
     def _call_a_lane(self) -> None:
@@ -149,33 +137,27 @@ class _Lanes:
     async def _lane(self, name: str) -> None:
         self._lane_due = False
         finished = NOTHING
-        count = 0
         while True:
-            job = self._queue.take(finished, wait=False)
-            if job is None:
-                finished = NOTHING
-                await self._rest()
-                continue
-            if not self._lane_due:
-                self._call_a_lane()  # for the rest of the queue, should this handler wait
-            self.running[name] = job
-            if job.work.is_async:
-                await self._run_async(job)
-            else:
-                job.work.run(job.event)
-            self.running[name] = None
-            finished = job.event.key
-            count += 1
-            if count % _JOBS_BEFORE_A_YIELD == 0:
-                await asyncio.sleep(0)
-
-    async def _run_async(self, job: Job) -> None:
-        try:
-            await job.work.run(job.event)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task and task.cancelling():
-                raise  # this lane is being stopped; otherwise only the handler was cancelled
+            for _ in range(_JOBS_BEFORE_A_YIELD):
+                job = self._queue.take_now(finished)
+                self.running[name] = job
+                if job is None:
+                    finished = NOTHING
+                    await self._rest()
+                    continue
+                work, event = job
+                if work.is_async:
+                    self._call_a_lane()  # for the rest of the queue, while this handler waits
+                    try:
+                        await work.run(event)
+                    except asyncio.CancelledError:
+                        if _is_being_cancelled():
+                            raise  # this lane is being stopped; else it was the handler alone
+                else:
+                    work.run(event)
+                finished = event.key
+                del job, work, event  # while it rests, it keeps nothing alive
+            await asyncio.sleep(0)
 
     async def _rest(self) -> None:
         future = asyncio.get_running_loop().create_future()
@@ -190,14 +172,18 @@ class _Lanes:
             asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
 
     def _started_loop(self) -> asyncio.AbstractEventLoop:
-        with self._start_lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_run_loop, args=(self._loop,), name=self._name, daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_run_loop, args=(self._loop,), name=self._name, daemon=True
+            )
+            self._thread.start()
+        return self._loop
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

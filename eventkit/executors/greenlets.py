@@ -13,8 +13,7 @@ import warnings
 import weakref
 from typing import Any
 
-from ..event import Event
-from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow, Work
+from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
 from . import Queued
 
 try:
@@ -53,11 +52,6 @@ class Greenlets(Queued):
         self._hub = _Hub(self._queue, workers, name)
         weakref.finalize(self, self._hub.stop)
 
-    def submit(self, work: Work, event: Event) -> Job | None:
-        given_up = self._queue.put(Job(work, event), not self.is_own_thread())
-        self._hub.wake()
-        return given_up
-
     def pause(self, seconds: float) -> Any:
         eventlet.sleep(seconds)
 
@@ -65,7 +59,7 @@ class Greenlets(Queued):
         return self._hub.lane()
 
     def is_own_thread(self) -> bool:
-        return threading.current_thread() is self._hub.thread
+        return self._hub.is_here()
 
     def unfinished(self) -> list[str]:
         return self._unfinished(list(self._hub.running.items()))
@@ -97,22 +91,22 @@ class _Hub:
         self._bell, self._ear = socket.socketpair()  # a byte through here wakes the hub
         self._bell.setblocking(False)
         self._ear.setblocking(False)
-        self._wake_pending = False
         self._stopping = False
-        self._start_lock = threading.Lock()
+        queue.bell = self._ring
+        queue.is_worker = self.is_here
 
     def lane(self) -> str:
         return self._green.get(eventlet.getcurrent(), self._name)
 
-    def wake(self) -> None:
-        """Have the hub look at the queue; one wake-up serves a whole burst."""
-        with self._start_lock:
-            if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self.thread.start()
-        if not self._wake_pending:
-            self._wake_pending = True
-            self._bell.send(b"!")
+    def is_here(self) -> bool:
+        """Whether the calling thread is the hub's."""
+        return threading.current_thread() is self.thread
+
+    def _ring(self) -> None:
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self.thread.start()
+        self._bell.send(b"!")
 
     def stop(self, timeout: float = 0.0) -> None:
         """Cut off what still runs and end the thread. Can be called twice."""
@@ -130,7 +124,7 @@ class _Hub:
         while not self._stopping:
             eventlet.hubs.trampoline(self._ear, read=True)
             self._ear.recv(4096)
-            self._wake_pending = False  # first, so that a job put from now on rings again
+            self._queue.answer_bell()
             for _ in range(min(self._queue.waiting, len(self._free_lanes))):
                 self._spawn()
         for green in list(self._green):
@@ -144,11 +138,13 @@ class _Hub:
     def _work(self, lane: str) -> None:
         finished = NOTHING
         try:
-            while job := self._queue.take(finished, wait=False):
+            while job := self._queue.take_now(finished):
                 self.running[lane] = job
-                job.work.run(job.event)
+                work, event = job
+                work.run(event)
                 self.running[lane] = None
-                finished = job.event.key
+                finished = event.key
+                del job, work, event  # while the hub rests, it keeps nothing alive
         finally:
             self.running.pop(lane, None)
             self._green.pop(eventlet.getcurrent(), None)

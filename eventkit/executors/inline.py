@@ -18,11 +18,10 @@ class Inline:
 
     name = "inline"
     waits_by: WaitsBy = None
-    accepted = 0
+    turns = 0
 
-    def submit(self, work: Work, event: Event) -> Job | None:
+    def submit(self, work: Work, event: Event, /) -> None:
         work.run(event)
-        return None
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)

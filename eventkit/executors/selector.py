@@ -13,8 +13,7 @@ from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from ..event import Event
-from ..queues import BusClosed, Job, JobQueue, Overflow, Work
+from ..queues import BusClosed, Job, JobQueue, Overflow
 from . import Queued, WaitsBy
 
 _JOBS_BEFORE_A_LOOK = 256
@@ -78,11 +77,6 @@ class Selector(Queued):
         self._reactor = _Reactor(self._queue, concurrency, name)
         weakref.finalize(self, self._reactor.stop)
 
-    def submit(self, work: Work, event: Event) -> Job | None:
-        given_up = self._queue.put(Job(work, event), not self.is_own_thread())
-        self._reactor.wake()
-        return given_up
-
     def pause(self, seconds: float) -> Any:
         return Delay(seconds)
 
@@ -90,7 +84,7 @@ class Selector(Queued):
         return self._reactor.lane
 
     def is_own_thread(self) -> bool:
-        return threading.current_thread() is self._reactor.thread
+        return self._reactor.is_here()
 
     def unfinished(self) -> list[str]:
         return self._unfinished([(task.lane, task.job) for task in list(self._reactor.tasks)])
@@ -132,19 +126,15 @@ class _Reactor:
         self._bell, self._ear = socket.socketpair()  # a byte through here ends the waiting
         self._bell.setblocking(False)
         self._ear.setblocking(False)
-        self._wake_pending = False
         self._handed_on: deque[Job] = deque()  # same key as one that has just finished
         self._more_to_begin = False
         self._stopping = False
-        self._start_lock = threading.Lock()
+        queue.bell = self._ring
+        queue.is_worker = self.is_here
 
-    def wake(self) -> None:
-        """Have the thread look at the queue; one wake-up serves a whole burst."""
-        if self.thread is None:
-            self._start()
-        if not self._wake_pending:
-            self._wake_pending = True
-            self._bell.send(b"!")
+    def is_here(self) -> bool:
+        """Whether the calling thread is the reactor's."""
+        return threading.current_thread() is self.thread
 
     def stop(self, timeout: float = 0.0) -> None:
         """Cut off what still runs and end the thread. Can be called twice."""
@@ -158,12 +148,12 @@ class _Reactor:
         if self.thread is not threading.current_thread():
             self.thread.join(timeout)
 
-    def _start(self) -> None:
-        with self._start_lock:
-            if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._selector.register(self._ear, selectors.EVENT_READ)
-                self.thread.start()
+    def _ring(self) -> None:
+        if self.thread is None:
+            self._selector.register(self._ear, selectors.EVENT_READ)
+            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self.thread.start()
+        self._bell.send(b"!")
 
     def _run(self) -> None:
         while not self._stopping:
@@ -183,7 +173,7 @@ class _Reactor:
         for key, mask in self._selector.select(timeout):
             if key.fileobj is self._ear:
                 self._ear.recv(4096)
-                self._wake_pending = False
+                self._queue.answer_bell()
             else:
                 ready += self._unregister(key, mask)
         now = time.monotonic()
@@ -203,17 +193,18 @@ class _Reactor:
     def _next_job(self) -> Job | None:
         if self._handed_on:
             return self._handed_on.popleft()
-        return self._queue.take(wait=False) if self._free_lanes else None
+        return self._queue.take_now() if self._free_lanes else None
 
     def _begin(self, job: Job) -> None:
         task = _Task(job, self._free_lanes.pop())
         self.tasks.add(task)
         self.lane = task.lane
-        if job.work.is_async:
-            task.coroutine = job.work.run(job.event)
+        work, event = job
+        if work.is_async:
+            task.coroutine = work.run(event)
             self._step(task)
         else:
-            job.work.run(job.event)
+            work.run(event)
             self._finish(task)
 
     def _step(self, task: _Task, error: Exception | None = None) -> None:
@@ -273,7 +264,7 @@ class _Reactor:
     def _finish(self, task: _Task) -> None:
         self.tasks.discard(task)
         self._free_lanes.append(task.lane)
-        parked = self._queue.take(task.job.event.key, wait=False)
+        parked = self._queue.take_now(task.job[1].key)
         if parked is not None:
             self._handed_on.append(parked)
 

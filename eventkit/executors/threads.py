@@ -6,8 +6,7 @@ import threading
 import time
 import weakref
 
-from ..event import Event
-from ..queues import NOTHING, Job, JobQueue, Overflow, Work
+from ..queues import NOTHING, Job, JobQueue, Overflow
 from . import Queued
 
 
@@ -32,55 +31,28 @@ class Threads(Queued):
             raise ValueError(f"workers is the number of threads, 1 or more; got {workers!r}.")
         self.workers = workers
         self.name = name
-        super().__init__(JobQueue(f"{name} ({workers} workers)", capacity, overflow))
-        self._running: list[Job | None] = [None] * workers
-        self._threads: list[threading.Thread] = []
-        self._start_lock = threading.Lock()
+        super().__init__(JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers))
+        self._pool = _Pool(self._queue, workers, name)
         weakref.finalize(self, self._queue.close)  # a forgotten executor's threads end with it
-
-    def submit(self, work: Work, event: Event) -> Job | None:
-        if not self._threads:
-            self._start()
-        queue = self._queue
-        may_wait = queue.capacity is None or not self.is_own_thread()
-        return queue.put(Job(work, event), may_wait)
 
     def worker(self) -> str:
         return threading.current_thread().name
 
     def is_own_thread(self) -> bool:
-        return threading.current_thread() in self._threads
+        return self._pool.is_here()
 
     def unfinished(self) -> list[str]:
-        names = [thread.name for thread in self._threads]
-        return self._unfinished(list(zip(names, self._running, strict=False)))
+        return self._unfinished(self._pool.running())
 
     def close(self, timeout: float) -> list[Job]:
         deadline = time.monotonic() + timeout
         if not self.is_own_thread():
             self._queue.wait_idle(timeout)
         left = self._queue.close()
-        for thread in self._threads:
+        for thread in self._pool.threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
         return left
-
-    def _start(self) -> None:
-        with self._start_lock:
-            if self._threads:
-                return
-            threads = [
-                threading.Thread(
-                    target=_work,
-                    args=(self._queue, self._running, place),
-                    name=f"{self.name}-{place + 1}",
-                    daemon=True,
-                )
-                for place in range(self.workers)
-            ]
-            for thread in threads:
-                thread.start()
-            self._threads = threads
 
     def __repr__(self) -> str:
         return (
@@ -89,14 +61,52 @@ class Threads(Queued):
         )
 
 
-def _work(queue: JobQueue, running: list[Job | None], place: int) -> None:
-    """A worker's life. It knows the queue but not the executor, so that a forgotten executor can
-    be collected.
+class _Pool:
+    """The threads, started by the first event. They know the queue but not the executor, so that a
+    forgotten executor can be collected.
     """
+
+    def __init__(self, queue: JobQueue, workers: int, name: str) -> None:
+        self.threads: list[threading.Thread] = []
+        self._queue = queue
+        self._name = name
+        self._current: list[Job | None] = [None] * workers
+        queue.bell = self._ring
+        queue.is_worker = self.is_here
+
+    def is_here(self) -> bool:
+        """Whether the calling thread is one of the pool's."""
+        return threading.current_thread() in self.threads
+
+    def running(self) -> list[tuple[str, Job | None]]:
+        """Each worker and the job that it is at."""
+        names = [thread.name for thread in self.threads]
+        return list(zip(names, self._current, strict=False))
+
+    def _ring(self) -> None:
+        if self.threads:
+            self._queue.wake_one()
+            return
+        self.threads = [
+            threading.Thread(
+                target=_work,
+                args=(self._queue, self._current, place),
+                name=f"{self._name}-{place + 1}",
+                daemon=True,
+            )
+            for place in range(len(self._current))
+        ]
+        for thread in self.threads:
+            thread.start()
+
+
+def _work(queue: JobQueue, current: list[Job | None], place: int) -> None:
+    """A worker's life."""
     finished = NOTHING
     while job := queue.take(finished):
-        running[place] = job
-        job.work.run(job.event)
-        running[place] = None
-        finished = job.event.key
-        del job
+        current[place] = job
+        work, event = job
+        work.run(event)
+        current[place] = None
+        finished = event.key
+        del job, work, event  # while it sleeps, it keeps nothing alive

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any, Literal, Protocol, get_args
 
 from .event import Event
@@ -157,8 +158,9 @@ class JobQueue:
             for parked in self._parked.values():
                 parked.clear()
             self._behind = 0
-            while self._ready:
-                left.append(self._ready.popleft())
+            with suppress(IndexError):
+                while True:
+                    left.append(self._ready.popleft())
             for condition in (self._work, self._room, self._idle):
                 condition.notify_all()
             return left
@@ -192,9 +194,10 @@ class JobQueue:
 
     def _wait_for_room(self) -> None:
         assert self.capacity is not None
+        self._blocked = True  # first, so that whoever takes from now on sees it
         while self.waiting >= self.capacity and not self.closed:
-            self._blocked = True  # whoever takes from now on sees it
             self._room.wait()
+            self._blocked = True
 
     def _let_in(self) -> None:
         """Once half is free, so that a blocked producer is woken once and puts many."""
@@ -298,10 +301,11 @@ class JobQueue:
                 )
 
     def _take_back(self, job: Job | None) -> bool:
-        """Whether a job was still there to be refused: `close` may have collected it meanwhile."""
-        if job is None or job not in self._ready:
+        """Whether a job was still there to be refused; `close` or a worker may have it already."""
+        try:
+            self._ready.remove(job)  # type: ignore[arg-type]
+        except (ValueError, IndexError):  # not there, or taken while we looked
             return False
-        self._ready.remove(job)
         return True
 
     def wake_one(self) -> None:

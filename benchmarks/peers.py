@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import subprocess
 import sys
@@ -135,7 +136,8 @@ def _load_other_eventkit() -> ModuleType:
         assert spec and spec.loader
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it asks for an event loop while being imported
+            warnings.simplefilter("ignore")
+            asyncio.set_event_loop(asyncio.new_event_loop())  # it asks for one on import
             spec.loader.exec_module(module)
     return sys.modules[name]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
@@ -50,14 +51,36 @@ class Executor(Protocol):
         """Finish within `timeout` seconds what was accepted, stop, and return what nobody began."""
 
 
+class Engine(Protocol):
+    """The threads, tasks or green threads behind a queue, woken by its bell. It knows the queue but
+    not the executor, so that a forgotten executor can be collected.
+    """
+
+    def is_here(self) -> bool:
+        """Whether the calling thread belongs to it."""
+
+    def lane(self) -> str:
+        """The name of the worker that is calling."""
+
+    def running(self) -> list[tuple[str, Job | None]]:
+        """Each worker and the job that it is at."""
+
+    def stop(self, timeout: float = 0.0) -> None:
+        """Cut off what still runs, if that is possible, and end. Can be called twice."""
+
+
 class Queued:
-    """The part that executors with a queue have in common."""
+    """An executor that keeps its work in a queue and has it done by an engine."""
 
     waits_by: WaitsBy = None
 
-    def __init__(self, queue: JobQueue) -> None:
+    def __init__(self, name: str, queue: JobQueue, engine: Engine) -> None:
+        self.name = name
         self._queue = queue
+        self._engine = engine
         self.submit: Callable[[Work, Event], None] = queue.put
+        queue.is_worker = engine.is_here
+        weakref.finalize(self, _end, queue, engine)
 
     @property
     def turns(self) -> int:
@@ -73,14 +96,20 @@ class Queued:
         """How many events wait for a worker now."""
         return self._queue.waiting
 
-    def wait_idle(self, timeout: float | None) -> bool:
-        return self._queue.wait_idle(timeout)
-
     def pause(self, seconds: float) -> Any:
         time.sleep(seconds)
 
-    def _unfinished(self, running: list[tuple[str, Job | None]]) -> list[str]:
-        jobs = [(worker, *job) for worker, job in running if job]
+    def worker(self) -> str:
+        return self._engine.lane()
+
+    def is_own_thread(self) -> bool:
+        return self._engine.is_here()
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        return self._queue.wait_idle(timeout)
+
+    def unfinished(self) -> list[str]:
+        jobs = [(worker, *job) for worker, job in self._engine.running() if job]
         lines = [
             f"{work.name} with event {event.id} ({event.topic!r}) on {worker}"
             for worker, work, event in jobs
@@ -88,6 +117,31 @@ class Queued:
         if self._queue.waiting:
             lines.append(f"{self._queue.waiting} waiting in {self._queue.name}")
         return lines
+
+    def close(self, timeout: float) -> list[Job]:
+        deadline = time.monotonic() + timeout
+        if not self.is_own_thread():
+            self._queue.wait_idle(timeout)
+        left = self._queue.close()
+        self._engine.stop(max(0.0, deadline - time.monotonic()))
+        return left
+
+    def __repr__(self) -> str:
+        queue = self._queue
+        return f"{type(self).__name__}(capacity={queue.capacity}, overflow={queue.overflow!r})"
+
+
+def whole_number(name: str, value: object, meaning: str) -> int:
+    """The value, or ValueError if it is no whole number of 1 or more."""
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} is {meaning}, 1 or more; got {value!r}.")
+    return value
+
+
+def _end(queue: JobQueue, engine: Engine) -> None:
+    """What becomes of the workers of an executor that was forgotten without `close`."""
+    queue.close()
+    engine.stop()
 
 
 def name_of(handler: Callable[..., Any]) -> str:

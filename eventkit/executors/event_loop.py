@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-import weakref
 from collections import deque
 from typing import Any
 
 from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
-from . import Queued, WaitsBy
+from . import Queued, WaitsBy, whole_number
 
 _JOBS_BEFORE_A_YIELD = 256
 
@@ -41,39 +39,12 @@ class EventLoop(Queued):
                 f"loop is an asyncio event loop, such as asyncio.get_running_loop(), "
                 f"or None for one of its own; got {loop!r}."
             )
-        if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
-            raise ValueError(
-                f"concurrency is how many handlers may be under way at once, 1 or "
-                f"more; got {concurrency!r}."
-            )
-        self.name = name
-        super().__init__(JobQueue(name, capacity, overflow))
-        self._lanes = _Lanes(loop, self._queue, concurrency, name)
-        weakref.finalize(self, self._lanes.stop)
+        whole_number("concurrency", concurrency, "how many handlers may be under way at once")
+        queue = JobQueue(name, capacity, overflow)
+        super().__init__(name, queue, _Lanes(loop, queue, concurrency, name))
 
     def pause(self, seconds: float) -> Any:
         return asyncio.sleep(seconds)
-
-    def worker(self) -> str:
-        task = asyncio.current_task()
-        return task.get_name() if task else self.name
-
-    def is_own_thread(self) -> bool:
-        return self._lanes.are_here()
-
-    def unfinished(self) -> list[str]:
-        return self._unfinished(list(self._lanes.running.items()))
-
-    def close(self, timeout: float) -> list[Job]:
-        deadline = time.monotonic() + timeout
-        if not self.is_own_thread():
-            self._queue.wait_idle(timeout)
-        left = self._queue.close()
-        self._lanes.stop(max(0.0, deadline - time.monotonic()))
-        return left
-
-    def __repr__(self) -> str:
-        return f"EventLoop(capacity={self._queue.capacity}, overflow={self._queue.overflow!r})"
 
 
 class _Lanes:
@@ -85,7 +56,7 @@ class _Lanes:
     def __init__(
         self, loop: asyncio.AbstractEventLoop | None, queue: JobQueue, limit: int, name: str
     ):
-        self.running: dict[str, Job | None] = {}
+        self._current: dict[str, Job | None] = {}
         self._loop = loop
         self._thread: threading.Thread | None = None
         self._queue = queue
@@ -95,11 +66,16 @@ class _Lanes:
         self._resting: deque[asyncio.Future[None]] = deque()
         self._lane_due = False
         queue.bell = self._ring
-        queue.is_worker = self.are_here
 
-    def are_here(self) -> bool:
-        """Whether the calling thread is the one that runs the loop."""
+    def is_here(self) -> bool:
         return self._loop is not None and asyncio._get_running_loop() is self._loop
+
+    def lane(self) -> str:
+        task = asyncio.current_task()
+        return task.get_name() if task else self._name
+
+    def running(self) -> list[tuple[str, Job | None]]:
+        return list(self._current.items())
 
     def _ring(self) -> None:
         try:
@@ -111,7 +87,6 @@ class _Lanes:
             ) from closed
 
     def stop(self, timeout: float = 0.0) -> None:
-        """Cancel what still runs and, if the loop is our own, end it. Can be called twice."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return
@@ -140,7 +115,7 @@ class _Lanes:
         while True:
             for _ in range(_JOBS_BEFORE_A_YIELD):
                 job = self._queue.take_now(finished)
-                self.running[name] = job
+                self._current[name] = job
                 if job is None:
                     finished = NOTHING
                     await self._rest()

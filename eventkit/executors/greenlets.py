@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 import warnings
-import weakref
 from typing import Any
 
 from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
-from . import Queued
+from . import Queued, whole_number
 
 try:
     with warnings.catch_warnings():
@@ -45,35 +43,12 @@ class Greenlets(Queued):
         overflow: Overflow = "block",
         name: str = "greenlets",
     ):
-        if type(workers) is not int or workers < 1:
-            raise ValueError(f"workers is the number of green threads, 1 or more; got {workers!r}.")
-        self.name = name
-        super().__init__(JobQueue(name, capacity, overflow))
-        self._hub = _Hub(self._queue, workers, name)
-        weakref.finalize(self, self._hub.stop)
+        whole_number("workers", workers, "the number of green threads")
+        queue = JobQueue(name, capacity, overflow)
+        super().__init__(name, queue, _Hub(queue, workers, name))
 
     def pause(self, seconds: float) -> Any:
         eventlet.sleep(seconds)
-
-    def worker(self) -> str:
-        return self._hub.lane()
-
-    def is_own_thread(self) -> bool:
-        return self._hub.is_here()
-
-    def unfinished(self) -> list[str]:
-        return self._unfinished(list(self._hub.running.items()))
-
-    def close(self, timeout: float) -> list[Job]:
-        deadline = time.monotonic() + timeout
-        if not self.is_own_thread():
-            self._queue.wait_idle(timeout)
-        left = self._queue.close()
-        self._hub.stop(max(0.0, deadline - time.monotonic()))
-        return left
-
-    def __repr__(self) -> str:
-        return f"Greenlets(capacity={self._queue.capacity}, overflow={self._queue.overflow!r})"
 
 
 class _Hub:
@@ -82,8 +57,8 @@ class _Hub:
     """
 
     def __init__(self, queue: JobQueue, limit: int, name: str) -> None:
-        self.thread: threading.Thread | None = None
-        self.running: dict[str, Job | None] = {}
+        self._thread: threading.Thread | None = None
+        self._current: dict[str, Job | None] = {}
         self._queue = queue
         self._name = name
         self._free_lanes = [f"{name}-{number}" for number in range(limit, 0, -1)]
@@ -93,32 +68,32 @@ class _Hub:
         self._ear.setblocking(False)
         self._stopping = False
         queue.bell = self._ring
-        queue.is_worker = self.is_here
 
     def lane(self) -> str:
         return self._green.get(eventlet.getcurrent(), self._name)
 
     def is_here(self) -> bool:
-        """Whether the calling thread is the hub's."""
-        return threading.current_thread() is self.thread
+        return threading.current_thread() is self._thread
+
+    def running(self) -> list[tuple[str, Job | None]]:
+        return list(self._current.items())
 
     def _ring(self) -> None:
-        if self.thread is None:
-            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self.thread.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
         self._bell.send(b"!")
 
     def stop(self, timeout: float = 0.0) -> None:
-        """Cut off what still runs and end the thread. Can be called twice."""
         if self._stopping:
             return
         self._stopping = True
-        if self.thread is None:
+        if self._thread is None:
             self._end()
             return
         self._bell.send(b"!")
-        if self.thread is not threading.current_thread():
-            self.thread.join(timeout)
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -139,14 +114,14 @@ class _Hub:
         finished = NOTHING
         try:
             while job := self._queue.take_now(finished):
-                self.running[lane] = job
+                self._current[lane] = job
                 work, event = job
                 work.run(event)
-                self.running[lane] = None
+                self._current[lane] = None
                 finished = event.key
                 del job, work, event  # while the hub rests, it keeps nothing alive
         finally:
-            self.running.pop(lane, None)
+            self._current.pop(lane, None)
             self._green.pop(eventlet.getcurrent(), None)
             self._free_lanes.append(lane)
 

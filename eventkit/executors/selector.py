@@ -8,13 +8,12 @@ import selectors
 import socket
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import Any
 
 from ..queues import BusClosed, Job, JobQueue, Overflow
-from . import Queued, WaitsBy
+from . import Queued, WaitsBy, whole_number
 
 _JOBS_BEFORE_A_LOOK = 256
 
@@ -67,38 +66,12 @@ class Selector(Queued):
         overflow: Overflow = "block",
         name: str = "selector",
     ):
-        if type(concurrency) is not int or concurrency < 1:
-            raise ValueError(
-                f"concurrency is how many handlers may be under way at once, 1 or more; "
-                f"got {concurrency!r}."
-            )
-        self.name = name
-        super().__init__(JobQueue(name, capacity, overflow))
-        self._reactor = _Reactor(self._queue, concurrency, name)
-        weakref.finalize(self, self._reactor.stop)
+        whole_number("concurrency", concurrency, "how many handlers may be under way at once")
+        queue = JobQueue(name, capacity, overflow)
+        super().__init__(name, queue, _Reactor(queue, concurrency, name))
 
     def pause(self, seconds: float) -> Any:
         return Delay(seconds)
-
-    def worker(self) -> str:
-        return self._reactor.lane
-
-    def is_own_thread(self) -> bool:
-        return self._reactor.is_here()
-
-    def unfinished(self) -> list[str]:
-        return self._unfinished([(task.lane, task.job) for task in list(self._reactor.tasks)])
-
-    def close(self, timeout: float) -> list[Job]:
-        deadline = time.monotonic() + timeout
-        if not self.is_own_thread():
-            self._queue.wait_idle(timeout)
-        left = self._queue.close()
-        self._reactor.stop(max(0.0, deadline - time.monotonic()))
-        return left
-
-    def __repr__(self) -> str:
-        return f"Selector(capacity={self._queue.capacity}, overflow={self._queue.overflow!r})"
 
 
 class _Task:
@@ -114,9 +87,9 @@ class _Reactor:
     """The thread that waits for whatever comes first: a socket, a delay, or a new job."""
 
     def __init__(self, queue: JobQueue, concurrency: int, name: str) -> None:
-        self.lane = name
-        self.thread: threading.Thread | None = None
-        self.tasks: set[_Task] = set()
+        self._lane = name
+        self._thread: threading.Thread | None = None
+        self._tasks: set[_Task] = set()
         self._queue = queue
         self._name = name
         self._free_lanes = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
@@ -130,29 +103,32 @@ class _Reactor:
         self._more_to_begin = False
         self._stopping = False
         queue.bell = self._ring
-        queue.is_worker = self.is_here
 
     def is_here(self) -> bool:
-        """Whether the calling thread is the reactor's."""
-        return threading.current_thread() is self.thread
+        return threading.current_thread() is self._thread
 
     def stop(self, timeout: float = 0.0) -> None:
-        """Cut off what still runs and end the thread. Can be called twice."""
         if self._stopping:
             return
         self._stopping = True
-        if self.thread is None:
+        if self._thread is None:
             self._end()
             return
         self._bell.send(b"!")
-        if self.thread is not threading.current_thread():
-            self.thread.join(timeout)
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def lane(self) -> str:
+        return self._lane
+
+    def running(self) -> list[tuple[str, Job | None]]:
+        return [(task.lane, task.job) for task in list(self._tasks)]
 
     def _ring(self) -> None:
-        if self.thread is None:
+        if self._thread is None:
             self._selector.register(self._ear, selectors.EVENT_READ)
-            self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self.thread.start()
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
         self._bell.send(b"!")
 
     def _run(self) -> None:
@@ -160,7 +136,7 @@ class _Reactor:
             for task in self._ready():
                 self._step(task)
             self._begin_new()
-        for task in list(self.tasks):
+        for task in list(self._tasks):
             self._step(task, BusClosed("the bus was closed while this was waiting."))
         self._end()
 
@@ -197,8 +173,8 @@ class _Reactor:
 
     def _begin(self, job: Job) -> None:
         task = _Task(job, self._free_lanes.pop())
-        self.tasks.add(task)
-        self.lane = task.lane
+        self._tasks.add(task)
+        self._lane = task.lane
         work, event = job
         if work.is_async:
             task.coroutine = work.run(event)
@@ -211,7 +187,7 @@ class _Reactor:
         """Let a handler go on to its next yield, and wait for what it wishes."""
         assert task.coroutine is not None
         while True:
-            self.lane = task.lane
+            self._lane = task.lane
             try:
                 send = task.coroutine
                 wish = send.throw(error) if error else send.send(None)
@@ -262,7 +238,7 @@ class _Reactor:
         return [task for event, task in key.data.items() if event & mask]
 
     def _finish(self, task: _Task) -> None:
-        self.tasks.discard(task)
+        self._tasks.discard(task)
         self._free_lanes.append(task.lane)
         parked = self._queue.take_now(task.job[1].key)
         if parked is not None:

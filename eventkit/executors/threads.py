@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 
 from ..queues import NOTHING, Job, JobQueue, Overflow
-from . import Queued
+from . import Queued, whole_number
 
 
 class Threads(Queued):
@@ -27,67 +26,42 @@ class Threads(Queued):
         overflow: Overflow = "block",
         name: str = "threads",
     ):
-        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-            raise ValueError(f"workers is the number of threads, 1 or more; got {workers!r}.")
-        self.workers = workers
-        self.name = name
-        super().__init__(JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers))
-        self._pool = _Pool(self._queue, workers, name)
-        weakref.finalize(self, self._queue.close)  # a forgotten executor's threads end with it
-
-    def worker(self) -> str:
-        return threading.current_thread().name
-
-    def is_own_thread(self) -> bool:
-        return self._pool.is_here()
-
-    def unfinished(self) -> list[str]:
-        return self._unfinished(self._pool.running())
-
-    def close(self, timeout: float) -> list[Job]:
-        deadline = time.monotonic() + timeout
-        if not self.is_own_thread():
-            self._queue.wait_idle(timeout)
-        left = self._queue.close()
-        for thread in self._pool.threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
-        return left
-
-    def __repr__(self) -> str:
-        return (
-            f"Threads({self.workers}, capacity={self._queue.capacity}, "
-            f"overflow={self._queue.overflow!r})"
-        )
+        self.workers = whole_number("workers", workers, "the number of threads")
+        queue = JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers)
+        super().__init__(name, queue, _Pool(queue, workers, name))
 
 
 class _Pool:
-    """The threads, started by the first event. They know the queue but not the executor, so that a
-    forgotten executor can be collected.
-    """
+    """The threads, started by the first event."""
 
     def __init__(self, queue: JobQueue, workers: int, name: str) -> None:
-        self.threads: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
         self._queue = queue
         self._name = name
         self._current: list[Job | None] = [None] * workers
         queue.bell = self._ring
-        queue.is_worker = self.is_here
 
     def is_here(self) -> bool:
-        """Whether the calling thread is one of the pool's."""
-        return threading.current_thread() in self.threads
+        return threading.current_thread() in self._threads
 
     def running(self) -> list[tuple[str, Job | None]]:
-        """Each worker and the job that it is at."""
-        names = [thread.name for thread in self.threads]
+        names = [thread.name for thread in self._threads]
         return list(zip(names, self._current, strict=False))
 
+    def lane(self) -> str:
+        return threading.current_thread().name
+
+    def stop(self, timeout: float = 0.0) -> None:
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
     def _ring(self) -> None:
-        if self.threads:
+        if self._threads:
             self._queue.wake_one()
             return
-        self.threads = [
+        self._threads = [
             threading.Thread(
                 target=_work,
                 args=(self._queue, self._current, place),
@@ -96,7 +70,7 @@ class _Pool:
             )
             for place in range(len(self._current))
         ]
-        for thread in self.threads:
+        for thread in self._threads:
             thread.start()
 
 

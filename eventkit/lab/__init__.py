@@ -4,20 +4,27 @@ from .check import Exercise
 from .counter import Counter, CounterPanel
 from .explorer import PartsExplorer
 from .figures import Picture, responses_figure, waterfall_figure
+from .hockey import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
 from .live import LiveView
 from .look import Panel
 from .painter import Painter
+from .percentiles import percentiles_figure
+from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
 from .race import Race, RacePanel
 from .session import assert_clean, setup, table, verdict
 from .tracer import ClickTracer
+from .ways import Ways, WaysPanel, ways_figure, ways_table
 
 __all__ = [
     "ClickTracer",
     "Counter",
     "CounterPanel",
     "Exercise",
+    "HockeyStick",
+    "InterleavingPicker",
     "LiveView",
+    "LoadRun",
     "Painter",
     "Panel",
     "PartsExplorer",
@@ -25,10 +32,20 @@ __all__ = [
     "Prediction",
     "Race",
     "RacePanel",
+    "Ways",
+    "WaysPanel",
     "assert_clean",
+    "hockey_figure",
+    "hockey_table",
+    "outcomes_table",
+    "percentiles_figure",
     "responses_figure",
+    "run_together",
+    "schedule_table",
     "setup",
     "table",
     "verdict",
     "waterfall_figure",
+    "ways_figure",
+    "ways_table",
 ]

@@ -14,7 +14,9 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import Any, Literal, get_args
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal, cast, get_args
 
 AnswerTime = Literal["fixed", "uniform", "exponential"]
 WORK = b"work\n"
@@ -99,31 +101,34 @@ class _Server:
         self._change(settings)
 
     async def run(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048)
+        self._loop = asyncio.get_running_loop()
+        server = await self._loop.create_server(
+            lambda: _Connection(self), "127.0.0.1", 0, backlog=2048
+        )
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)  # until the owner closes it, or is no more
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
-                answer = await self._work() if line == WORK else self._control(line)
-                writer.write(answer)
-                await writer.drain()
-        writer.close()
-
-    async def _work(self) -> bytes:
+    def ask(self, line: bytes, reply: Callable[[bytes], None]) -> None:
+        """Handle one line; call `reply` with the answer, now or when the answer time is over."""
+        if line != WORK:
+            reply(self._control(line))
+            return
         limit = self._settings["limit"]
         if limit is not None and self._in_work >= limit:
             self._stats["refused"] += 1
-            return BUSY
+            reply(BUSY)
+            return
         self._in_work += 1
         self._stats["most"] = max(self._stats["most"], self._in_work)
-        await asyncio.sleep(self._answer_time())
-        while (left := self._stalled_until - asyncio.get_running_loop().time()) > 0:
-            await asyncio.sleep(left)
+        self._loop.call_later(self._answer_time(), self._finish, reply)
+
+    def _finish(self, reply: Callable[[bytes], None]) -> None:
+        if (left := self._stalled_until - self._loop.time()) > 0:
+            self._loop.call_later(left, self._finish, reply)
+            return
         self._in_work -= 1
         self._stats["served"] += 1
-        return DONE
+        reply(DONE)
 
     def _answer_time(self) -> float:
         mean: float = self._settings["answer"]
@@ -138,7 +143,7 @@ class _Server:
         if message == "stats":
             return json.dumps(self._stats).encode() + b"\n"
         if "stall" in message:
-            self._stalled_until = asyncio.get_running_loop().time() + message["stall"]
+            self._stalled_until = self._loop.time() + message["stall"]
         else:
             self._change(message)
         return b"{}\n"
@@ -147,6 +152,48 @@ class _Server:
         self._settings.update(settings)
         if "seed" in settings:
             self._chance.seed(settings["seed"])
+
+
+class _Connection(asyncio.Protocol):
+    """A client's lines, one answered after another. A protocol, because a task and a stream for
+    each client take so long that with a thousand of them the server would be what is measured.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
+        self._busy = self._going_on = self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._lines.extend(line + b"\n" for line in lines)
+        self._go_on()
+
+    def eof_received(self) -> bool:
+        self._ended = True  # who has said all may still wait for an answer
+        self._go_on()
+        return True
+
+    def _go_on(self) -> None:
+        if self._going_on:  # the answer came at once, and the loop below goes on
+            return
+        self._going_on = True
+        while self._lines and not self._busy:
+            self._busy = True
+            self._server.ask(self._lines.popleft(), self._reply)
+        self._going_on = False
+        if self._ended and not self._busy:
+            self._transport.close()
+
+    def _reply(self, answer: bytes) -> None:
+        self._busy = False
+        if not self._transport.is_closing():
+            self._transport.write(answer)
+        self._go_on()
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:

@@ -109,11 +109,14 @@ MILLISECONDS_OF_SILENCE = 20_000
 
 
 def measure(quick: bool) -> list[Row]:
-    """Needs playwright and a Chromium; without them ImportError or RuntimeError says so."""
+    """Needs playwright, JupyterLab and a Chromium."""
     from tests.browser.browser import chromium, desk
+    from tests.browser.chromium import find
     from tests.browser.notebook import Notebook
     from tests.browser.server import LabServer
 
+    if find() is None:
+        return [Row("click → changed number", "eventkit: counter", missing="no Chromium here")]
     with LabServer() as server, chromium() as browser:
         notebook = Notebook(desk(browser), server, server.write("click", BARE, PANELS, FLOOD))
         notebook.run_all()

@@ -36,7 +36,7 @@ function render({ model, el }) {
     const colours = theme(el);
     ink.scale(scale, scale);
     ink.font = "12px sans-serif";
-    const left = 34, right = 12, top = 8;
+    const left = 34, right = 44, top = 8;  // the last label has room beside its bar
     const span = Math.max(frame.span || 1, now);
     const x = (ms) => left + (ms / span) * (width - left - right);
 
@@ -67,10 +67,7 @@ function render({ model, el }) {
       ink.fillStyle = colours.text;
       if (rowHeight >= 11) ink.fillText(`${index + 1}`, 8, y + bar);
       if (finished !== null && rowHeight >= 11) {
-        const label = `${Math.round(finished - due)}`;
-        const end = x(finished) + 4;
-        const room = end + 34 < width;
-        ink.fillText(label, room ? end : x(finished) - 34, y + bar);
+        ink.fillText(`${Math.round(finished - due)}`, x(finished) + 4, y + bar);
       }
     });
     if (now > 0) {

@@ -36,8 +36,10 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def desk(browser: Browser, scale: float = 1) -> BrowserContext:
+def desk(browser: Browser, height: int = 1000, scale: float = 1) -> BrowserContext:
     """A window as wide as a laptop's."""
     return browser.new_context(
-        viewport={"width": 1280, "height": 1000}, device_scale_factor=scale, reduced_motion="reduce"
+        viewport={"width": 1280, "height": height},
+        device_scale_factor=scale,
+        reduced_motion="reduce",
     )

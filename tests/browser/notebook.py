@@ -45,13 +45,23 @@ class Notebook:
         self.wait_idle()
 
     def wait_idle(self) -> None:
-        """Wait until the kernel has handled all that was sent to it before, clicks included."""
+        """Wait until the kernel has handled all that was sent to it before, clicks included.
+
+        A flood of messages can swallow the kernel's word that it is idle, so it is asked again.
+        """
         self.page.wait_for_function(
-            f"""() => {{ {KERNEL}
-            return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}""",
-            timeout=4 * PATIENCE,
+            f"() => {{ {KERNEL} return kernel?.connectionStatus === 'connected' }}"
         )
-        self.page.evaluate(f"async () => {{ {KERNEL} await kernel.requestKernelInfo() }}")
+        idle = self.page.evaluate(
+            f"""async () => {{ {KERNEL}
+            for (let tries = 0; tries < 15; tries += 1) {{
+              const patience = new Promise((resolve) => setTimeout(resolve, 10_000));
+              await Promise.race([kernel.requestKernelInfo(), patience]);
+              if (kernel.status === "idle") return true;
+            }}
+            return false }}"""
+        )
+        assert idle, "the kernel is busy, and stays so"
 
     def run_all(self, timeout: float = 120) -> None:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless

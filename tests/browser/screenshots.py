@@ -17,7 +17,7 @@ PICTURES = REPOSITORY / "docs"
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with LabServer() as server, chromium() as browser:
-        context = desk(browser, scale=1.5)
+        context = desk(browser, height=1600, scale=1.5)
         notebook = Notebook(context, server, "notebooks/02_live_counter.ipynb")
         keep(counter(notebook), PICTURES / "counter.png")
         notebook.close()
@@ -39,12 +39,13 @@ def counter(notebook: Notebook) -> Locator:
 
 
 def race(notebook: Notebook) -> Locator:
-    """The race after a run, with its live views and the pictures."""
+    """The race after a run: its knobs and its live views, without what stands below them."""
     notebook.run_all()
     panel = notebook.panel(re.compile("^The race"))
     panel.get_by_role("button", name="Run the race").click()
     expect(panel.get_by_role("status")).to_contain_text("Done.", timeout=60_000)
-    panel.locator("table").evaluate("(table) => { table.style.display = 'none' }")
+    for below in panel.locator("> .widget-vbox").last.element_handles():
+        below.evaluate("(results) => { results.style.display = 'none' }")
     return panel
 
 

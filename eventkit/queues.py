@@ -83,7 +83,7 @@ class JobQueue:
         self.closed = False
         self.bell: Callable[[], None] = self.wake_one
         self.is_worker: Callable[[], bool] = bool
-        self._pop = self._pop_shared if workers > 1 else self._pop_alone
+        self._is_shared = workers > 1
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
         self._behind = 0  # how many are parked
@@ -109,7 +109,8 @@ class JobQueue:
         A worker of this very queue is let in beyond `capacity`, because nobody else could make
         the room it would wait for.
         """
-        hash(event.key)  # a key that cannot be hashed fails here rather than in a worker
+        if event.key is not None:
+            hash(event.key)  # one that cannot be hashed fails here rather than in a worker
         if self.capacity is None:
             self._ready.append((work, event))
         elif not self._put_bounded((work, event)):
@@ -134,10 +135,17 @@ class JobQueue:
         """As `take`, but None if there is no job at this moment."""
         job = None if finished is None else self._go_on(finished)
         if job is None:
-            job = self._pop()
-        if job is None:
-            self._end_turn()
-        elif self._blocked:
+            try:
+                if self._is_shared:
+                    job = self._pop_shared()
+                else:
+                    job = self._ready.popleft()
+                    while job[1].key is not None and self._must_park(job):
+                        job = self._ready.popleft()
+            except IndexError:
+                self._end_turn()
+                return None
+        if self._blocked:
             self._let_in()
         return job
 
@@ -220,20 +228,13 @@ class JobQueue:
 
     # Keys
 
-    def _pop_shared(self) -> Job | None:
-        """As `_pop_alone`, where one worker may pop sooner and another claim the key sooner."""
+    def _pop_shared(self) -> Job:
+        """Pop and claim the key at once, or a worker who popped later could claim it sooner."""
         with self._lock:
-            return self._pop_alone()
-
-    def _pop_alone(self) -> Job | None:
-        """The next job that is ready and need not wait for another one with its key."""
-        try:
             job = self._ready.popleft()
             while job[1].key is not None and self._must_park(job):
                 job = self._ready.popleft()
-        except IndexError:
-            return None
-        return job
+            return job
 
     def _must_park(self, job: Job) -> bool:
         """Whether a job must wait behind one with the same key, where it is put."""

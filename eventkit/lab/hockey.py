@@ -110,6 +110,14 @@ class LoadRun:
         return [j.service_time for j in self.journeys() if j.service_time is not None]
 
     @property
+    def load(self) -> float:
+        """The utilisation as it came out: measured work for each server, over the time in which
+        the requests came. Above `rho` if the machine was slow or chance sent many.
+        """
+        arrivals = self._arrivals()
+        return sum(self.services) / self.servers / (arrivals[-1] - arrivals[0])
+
+    @property
     def exact(self) -> list[float]:
         """What theory has for the same arrivals at the queue and the measured service times."""
         return response_times(self._arrivals(), self.services, self.servers)
@@ -157,7 +165,8 @@ def endless_mean(rho: float, servers: int, service: Service, work: float) -> flo
 
 def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work: float) -> Picture:
     """Theory's curve from a utilisation of 0.1 to 0.95, with the means of runs drawn over it: a
-    dot for what was measured, a cross for what theory has for that run's own arrivals.
+    dot for what was measured, a cross for what theory has for that run's own arrivals, both at the
+    utilisation as it came out.
     """
     shown = [run for run in runs if (run.servers, run.service) == (servers, service)]
 
@@ -165,21 +174,21 @@ def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work:
         axes = figure.subplots()
         curve = [endless_mean(rho, servers, service, work) * 1e3 for rho in RHOS]
         axes.plot(RHOS, curve, "-", color=THEORY, linewidth=1.2, label="theory, a run without end")
-        rhos = [run.rho for run in shown]
+        rhos = [run.load for run in shown]
         means = [statistics.mean(run.measured) * 1e3 for run in shown]
         exact = [statistics.mean(run.exact) * 1e3 for run in shown]
         axes.plot(rhos, means, "o", color=COLOURS[service], label="measured (mean of a run)")
         axes.plot(rhos, exact, "x", color=THEORY, label="theory, the same arrivals")
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, max([1, *rhos]) * 1.02)
         axes.set_ylim(0, max([curve[-1], *means, *exact]) * 1.08)
-        axes.set_xlabel("utilisation ρ")
+        axes.set_xlabel("utilisation ρ (dots: as measured)")
         axes.set_ylabel("mean response time (ms)")
         axes.set_title(
             f"{servers} server{'s' * (servers > 1)}, {service} service, {work * 1e3:g} ms"
         )
         axes.legend(loc="upper left")
         said = [
-            f"at {rho:g} measured {mean:.0f} ms, the same arrivals in theory {one:.0f} ms"
+            f"at {rho:.2f} measured {mean:.0f} ms, the same arrivals in theory {one:.0f} ms"
             for rho, mean, one in zip(rhos, means, exact, strict=True)
         ]
         return (
@@ -194,10 +203,10 @@ def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work:
 def hockey_table(runs: Iterable[LoadRun]) -> Table:
     """The same in numbers: mean response times in milliseconds."""
     return Table(
-        ["ρ", "servers", "service", "requests", "measured (ms)", "theory, same arrivals (ms)",
-         "theory, without end (ms)"],
+        ["ρ asked", "ρ measured", "servers", "service", "requests", "measured (ms)",
+         "theory, same arrivals (ms)", "theory, without end (ms)"],
         [
-            [f"{run.rho:.2f}", run.servers, run.service, run.requests,
+            [f"{run.rho:.2f}", f"{run.load:.2f}", run.servers, run.service, run.requests,
              *(f"{mean * 1e3:.1f}" for mean in _means(run))]
             for run in runs
         ],
@@ -320,9 +329,9 @@ class HockeyStick(Panel):
         self.runs.append(run)
         measured, exact, endless = _means(run)
         self._status.say(
-            f"At a utilisation of {run.rho:g}: {measured * 1e3:.1f} ms on average, "
-            f"{exact * 1e3:.1f} ms by theory for the same arrivals, {endless * 1e3:.1f} ms by "
-            "theory for a run without end."
+            f"Asked for a utilisation of {run.rho:.2f}, measured {run.load:.2f}. Response times: "
+            f"{measured * 1e3:.1f} ms on average, {exact * 1e3:.1f} ms by theory for the same "
+            f"arrivals; {endless * 1e3:.1f} ms by theory at {run.rho:.2f} in a run without end."
         )
         self._draw()
 

@@ -28,12 +28,12 @@ def percentiles_figure(sides: dict[str, tuple[Sequence[float], str]]) -> Picture
                       [percentile(times, rank) * 1e3 for rank in ranks], color=colour)  # fmt: skip
             mean = sum(times) / len(times) * 1e3
             axes.axhline(mean, color=colour, linewidth=1, linestyle=":")
-            axes.text(1, mean * 1.1, " mean", color=colour, fontsize=8)
+            axes.text(1000, mean, "mean ", color=colour, fontsize=8, ha="right", va="top")
             for rank in SHOWN[1:]:
-                at = percentile(times, rank) * 1e3
-                axes.plot([100 / (100 - rank)], [at], "o", color=colour, markersize=4)
-                axes.annotate(f"p{rank:g}: {at:,.0f} ms", (100 / (100 - rank), at), fontsize=8,
-                              textcoords="offset points", xytext=(-4, 6), ha="right")  # fmt: skip
+                at = (100 / (100 - rank), percentile(times, rank) * 1e3)
+                axes.plot(*at, "o", color=colour, markersize=4)
+                axes.annotate(f"{at[1]:,.0f}", at, fontsize=8, textcoords="offset points",
+                              xytext=(0, 6), ha="center")  # fmt: skip
             axes.set_title(title)
             axes.set_xscale("log")
             axes.set_yscale("log")

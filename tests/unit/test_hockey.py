@@ -1,0 +1,92 @@
+"""Load runs and the hockey stick: what is measured, what theory says of it, and how it ends."""
+
+import itertools
+import random
+import statistics
+import threading
+import time
+
+import pytest
+
+from eventkit.lab import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
+from eventkit.lab.hockey import Service, endless_mean
+from eventkit.lab.percentiles import percentiles_figure
+from eventkit.queueing import md1, mm1, mmc, response_times
+
+LONG = 20
+
+
+def test_the_formula_fits_the_kind_of_queue() -> None:
+    assert endless_mean(0.5, 1, "fixed", 0.01) == md1(50, 100)
+    assert endless_mean(0.5, 1, "exponential", 0.01) == mm1(50, 100)
+    assert endless_mean(0.5, 2, "exponential", 0.01) == mmc(100, 100, 2)
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("servers", [1, 2])
+@pytest.mark.parametrize("service", ["fixed", "exponential"])
+def test_a_long_run_comes_out_as_the_formula_says(
+    rho: float, servers: int, service: Service
+) -> None:
+    source, count = random.Random(4), 100_000
+    gaps = (source.expovariate(rho * servers / 0.01) for _ in range(count))
+    needs = [0.01 if service == "fixed" else source.expovariate(100) for _ in range(count)]
+    times = response_times(list(itertools.accumulate(gaps)), needs, servers)
+    assert statistics.mean(times) == pytest.approx(
+        endless_mean(rho, servers, service, 0.01), rel=0.05
+    )
+
+
+@pytest.mark.parametrize("service", ["fixed", "exponential"])
+def test_a_run_measures_what_theory_has_for_its_own_arrivals(service: Service) -> None:
+    run = LoadRun(0.6, 2, service, work=0.005, seconds=0.5).run()
+    assert len(run.measured) == run.answered == run.requests == 120
+    assert all(theory <= m + 1e-6 for m, theory in zip(run.at_the_queue, run.exact, strict=True))
+    assert all(at <= m for at, m in zip(run.at_the_queue, run.measured, strict=True))
+    assert all(one <= other + 1e-6 for one, other in zip(run.nominal, run.exact, strict=True))
+    assert run.load > 0
+
+
+def test_a_run_that_is_stopped_ends_soon() -> None:
+    run = LoadRun(0.5, seconds=60)
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    while not run.answered:
+        time.sleep(0.01)
+    run.stop()
+    thread.join(LONG)
+    assert not thread.is_alive()
+    assert run.was_stopped and run.answered < run.requests
+
+
+def test_a_run_that_fails_says_so() -> None:
+    run = LoadRun(0.5, seconds=0.1)
+    run.bus.close()
+    with pytest.raises(Exception, match="closed"):
+        run_together([run])
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="rho is between 0 and 1"):
+        LoadRun(1)
+    with pytest.raises(ValueError, match="service is one of"):
+        LoadRun(0.5, service="sometimes")  # type: ignore[arg-type]
+
+
+def test_picture_and_table_say_what_was_measured() -> None:
+    run = LoadRun(0.5, work=0.002, seconds=0.2).run()
+    alt = hockey_figure([run], 1, "fixed", 0.002).alt
+    assert f"measured {statistics.mean(run.measured) * 1e3:.0f} ms" in alt
+    assert "Nothing measured yet" in hockey_figure([run], 2, "fixed", 0.002).alt
+    assert f"{statistics.mean(run.measured) * 1e3:.1f}" in hockey_table([run]).html
+
+
+def test_percentile_curves_are_described() -> None:
+    alt = percentiles_figure({"one": ([0.01] * 99 + [1.0], "#000000")}).alt
+    assert alt == "Response times by percentile. one: mean 20, p50 10, p90 10, p99 10 ms."
+
+
+def test_the_panel_draws_theory_before_anything_is_measured() -> None:
+    panel = HockeyStick()
+    assert "Nothing measured yet" in panel._picture.value
+    assert panel.text().startswith("[Hockey stick")

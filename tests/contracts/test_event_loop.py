@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -239,7 +240,8 @@ def test_lanes_are_used_again_rather_than_made_for_each_event() -> None:
         bus.subscribe("a", lambda event: event.data, emits="b", executor=executor)
         for number in range(200):
             bus.request("a", number, LONG)
-        assert len(executor._engine._tasks) <= 2
+        engine: Any = executor._engine
+        assert len(engine._tasks) <= 2
 
 
 def test_a_coroutine_under_way_at_close_is_cancelled_and_a_dead_letter() -> None:
@@ -259,7 +261,8 @@ def test_a_coroutine_under_way_at_close_is_cancelled_and_a_dead_letter() -> None
     assert entered.wait(LONG)
     bus.close(timeout=0.01)
     assert ended.wait(LONG)
-    thread = executor._engine._thread
+    engine: Any = executor._engine
+    thread = engine._thread
     assert thread is not None
     thread.join(LONG)
     assert not thread.is_alive()

@@ -73,8 +73,9 @@ def test_a_burst_at_a_busy_loop_wakes_it_once(monkeypatch: pytest.MonkeyPatch) -
         bus.subscribe("a", gate, executor=executor)
         bus.fire("a")
         gate.wait_entered()
-        loop = executor._engine._loop
-        spy = Spy(loop.call_soon_threadsafe)  # type: ignore[union-attr]
+        engine: Any = executor._engine
+        loop = engine._loop
+        spy = Spy(loop.call_soon_threadsafe)
         monkeypatch.setattr(loop, "call_soon_threadsafe", spy)
         for _ in range(1_000):
             bus.fire("a")

@@ -48,8 +48,9 @@ class SlowService:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
+            self._process.communicate()
             raise RuntimeError(
-                f"the slow service did not start (exit code {self._process.wait()}). "
+                f"the slow service did not start (exit code {self._process.returncode}). "
                 "What it said stands above."
             )
         self.address = ("127.0.0.1", int(line))

@@ -1,0 +1,219 @@
+"""The race of five: every way serves all requests, one thread is enough for a thousand waits."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from eventkit.lab import five_ways, ways
+from eventkit.lab.five_ways import WAYS
+from eventkit.lab.service import SlowService
+from eventkit.lab.ways import Outcome, Ways, WaysPanel, ways_figure, ways_table
+
+from .conftest import LONG
+
+LESSON = Path(__file__).parents[2] / "notebooks" / "04_ways_to_wait.ipynb"
+HERE = [way for way in WAYS if five_ways.is_here(way)]
+MANY = 1_000
+
+each_way = pytest.mark.parametrize("way", HERE)
+
+
+@pytest.fixture(scope="module")
+def small() -> Ways:
+    """All ways, over a few connections."""
+    return Ways(connections=8, answer=0.05).run()
+
+
+@pytest.fixture
+def no_greenlets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(five_ways, "is_here", lambda way: way != "greenlets")
+
+
+@each_way
+def test_each_way_answers_all_requests(small: Ways, way: str) -> None:
+    outcome = small.outcomes[way]
+    assert len(outcome.times) == 8
+    assert outcome.times == sorted(outcome.times)
+    assert outcome.times[0] > 0.045
+    assert small.progress[way][-1] == (outcome.finish, 8)
+
+
+@each_way
+def test_threads_are_one_for_each_connection_or_one_for_all(small: Ways, way: str) -> None:
+    assert small.outcomes[way].threads == (8 if way == "threads" else 1)
+
+
+def test_blocking_waits_for_one_after_another(small: Ways) -> None:
+    assert small.outcomes["blocking"].finish > 0.99 * small.predicted("blocking")[-1]
+    assert small.predicted("blocking") == pytest.approx([0.05 * n for n in range(1, 9)])
+    assert small.predicted("threads") == [0.05] * 8
+
+
+@pytest.mark.parametrize("way", ["selector", "asyncio"])
+def test_a_thousand_connections_on_one_thread(way: str) -> None:
+    race = Ways(connections=MANY, answer=0.1, ways=[way]).run()
+    outcome = race.outcomes[way]
+    assert len(outcome.times) == MANY
+    assert outcome.threads == 1
+    assert outcome.finish < race.predicted("blocking")[-1] / 10
+
+
+def test_a_connection_may_ask_many_questions() -> None:
+    race = Ways(connections=2, answer=0.02, questions=5, ways=["selector", "asyncio"]).run()
+    assert race.ideal == pytest.approx(0.1)
+    assert all(outcome.times[0] > 0.09 for outcome in race.outcomes.values())
+
+
+def test_what_the_table_says(small: Ways) -> None:
+    told = repr(ways_table([small]))
+    for way in HERE:
+        assert WAYS[way].title in told
+    other = Ways(connections=2_000, ways=["blocking", "selector"])
+    other.ways = ["selector"]
+    assert "Blocking: Inline(), by theory  2,000        200.00" in repr(ways_table([other]))
+
+
+def test_the_figure_says_the_same_in_words(small: Ways) -> None:
+    alt = ways_figure([small]).alt
+    assert f"Selector() {small.outcomes['selector'].finish:.2f} s with 8" in alt
+    assert "the ideal is 0.05 s" in alt
+
+
+@pytest.mark.usefixtures("no_greenlets")
+def test_without_eventlet_the_others_run_and_it_says_what_to_install() -> None:
+    race = Ways(connections=2, answer=0.01).run()
+    assert sorted(race.outcomes) == ["asyncio", "blocking", "selector", "threads"]
+    assert race.missing == ["greenlets"]
+    assert "pip install 'eventkit-notebooks[greenlets]'" in repr(race.table())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"ways": ["selector", "telepathy"]}, r"blocking, threads, .*; got \['telepathy'\]"),
+        ({"connections": 0}, "1 or more; got 0 and 1"),
+        ({"questions": 0}, "1 or more; got 100 and 0"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Ways(**settings)
+
+
+def test_a_way_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "SlowService", _Refusing)
+    with pytest.raises(
+        RuntimeError, match=r"Selector\(\) with 3 connections failed: .*dead letter"
+    ):
+        Ways(connections=3, ways=["selector"]).run()
+
+
+class _Refusing(SlowService):
+    """Has room for one, so that the handlers of the others fail."""
+
+    def __init__(self, answer: float):
+        super().__init__(answer, limit=1)
+
+
+def test_stop_ends_a_race_early() -> None:
+    race = Ways(connections=1_000, answer=0.1, ways=["blocking"])
+    running = threading.Thread(target=race.run)
+    began = time.monotonic()
+    running.start()
+    while not race.progress.get("blocking"):
+        time.sleep(0.01)
+    race.stop()
+    running.join(LONG)
+    assert time.monotonic() - began < 50
+    assert race.outcomes == {}
+
+
+def test_who_stops_before_the_start_runs_nothing() -> None:
+    race = Ways(connections=2)
+    race.stop()
+    assert race.run().outcomes == {}
+
+
+def test_a_measuring_process_ends_with_its_owner() -> None:
+    with SlowService(answer=60) as service:
+        settings = {"way": "blocking", "address": service.address, "connections": 1, "questions": 1}
+        command = [sys.executable, "-P", five_ways.__file__, json.dumps(settings)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            assert process.stdin is not None
+            while service.stats()["most"] == 0:
+                time.sleep(0.01)
+            process.stdin.close()
+            assert process.wait(LONG) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on open files")
+def test_the_limit_on_open_files_is_raised_or_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    limits: list[tuple[int, int]] = [(256, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
+    ways.allow_connections(20)
+    assert limits == [(256, 4096)]
+    ways.allow_connections(1_000)
+    assert limits[-1] == (1_200, 4096)
+    with pytest.raises(RuntimeError, match=r"5000 connections need .* this system allows 4096"):
+        ways.allow_connections(5_000)
+
+
+@each_way
+def test_the_lesson_shows_the_handlers_word_for_word(way: str) -> None:
+    notebook = nbformat.read(LESSON, as_version=4)  # type: ignore[no-untyped-call]
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert inspect.getsource(WAYS[way].handler).strip() in source
+
+
+def test_the_panel_runs_a_race_and_shows_its_table() -> None:
+    panel = WaysPanel()
+    panel._connections.value, panel._answer.value = 3, 10
+    panel._start()
+    assert panel._run_button.disabled and not panel._stop_button.disabled
+    assert panel._over.wait(LONG)
+    panel._painter.paint_now()
+    assert panel._status.text.startswith("Done.")
+    assert panel._progress.value == panel._progress.max == 3 * len(HERE)
+    assert "Selector()" in panel._result.value
+    assert panel._view.frame["lines"][0]["says"].startswith("3 of 3 answered")
+    assert not panel._run_button.disabled and panel._stop_button.disabled
+
+
+def test_the_panel_can_be_stopped_and_says_so() -> None:
+    panel = WaysPanel()
+    panel._answer.value = 1_000
+    panel._start()
+    panel._stop()
+    assert panel._over.wait(LONG)
+    panel._painter.paint_now()
+    assert panel._status.text.startswith("Stopped.")
+
+
+def test_the_panel_tells_of_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int) -> None:
+        raise RuntimeError("too many")
+
+    monkeypatch.setattr(ways, "allow_connections", refuse)
+    panel = WaysPanel()
+    panel._start()
+    assert panel._over.wait(LONG)
+    panel._painter.paint_now()
+    assert panel._status.text == "The race failed: too many"
+
+
+def test_an_outcome_ends_with_its_last_answer() -> None:
+    assert Outcome([0.1, 0.3], threads=1, memory=0).finish == 0.3

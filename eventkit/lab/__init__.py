@@ -9,7 +9,6 @@ from .live import LiveView
 from .look import Panel
 from .painter import Painter
 from .percentiles import percentiles_figure
-from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
 from .race import Race, RacePanel
 from .session import assert_clean, setup, table, verdict
@@ -22,7 +21,6 @@ __all__ = [
     "CounterPanel",
     "Exercise",
     "HockeyStick",
-    "InterleavingPicker",
     "LiveView",
     "LoadRun",
     "Painter",

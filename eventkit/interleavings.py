@@ -15,7 +15,7 @@ import linecache
 import queue
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -33,7 +33,7 @@ class Program:
     of one. `state` says in words what they share, for the record of each step.
     """
 
-    tasks: dict[str, Callable[[], Any]]
+    tasks: Mapping[str, Callable[[], Any]]
     holds: Callable[[], bool]
     state: Callable[[], str] = lambda: ""
 
@@ -131,6 +131,15 @@ class Lock:
 def Semaphore(permits: int, name: str = "semaphore") -> Lock:  # noqa: N802 - a kind of Lock
     """A lock that `permits` tasks may hold at once."""
     return Lock(name, permits)
+
+
+def pause(note: str = "") -> None:
+    """End the calling task's step here, in the middle of a line: for shared things whose reading
+    and writing are to be steps of their own. A coroutine goes on, as it does without an await.
+    """
+    task = _current()
+    task.notes += [note] if note else []
+    task.pause()
 
 
 def run(make: Callable[[], Program], schedule: Sequence[str] = ()) -> Run:

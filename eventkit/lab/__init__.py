@@ -9,6 +9,7 @@ from .live import LiveView
 from .look import Panel
 from .painter import Painter
 from .percentiles import percentiles_figure
+from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
 from .race import Race, RacePanel
 from .session import assert_clean, setup, table, verdict
@@ -21,6 +22,7 @@ __all__ = [
     "CounterPanel",
     "Exercise",
     "HockeyStick",
+    "InterleavingPicker",
     "LiveView",
     "LoadRun",
     "Painter",

@@ -300,6 +300,43 @@ def test_permits_are_one_or_more(permits: Any) -> None:
         Semaphore(permits)
 
 
+class Split:
+    """A number whose reading and writing are two steps."""
+
+    value = 0
+
+    @property
+    def number(self) -> int:
+        value = self.value
+        interleavings.pause(f"reads {value}")
+        return value
+
+    @number.setter
+    def number(self, value: int) -> None:
+        self.value = value
+
+
+@pytest.mark.parametrize(("is_async", "orders", "bad"), [(False, 6, 4), (True, 2, 0)])
+def test_a_pause_ends_a_step_within_a_line_of_a_thread_only(
+    is_async: bool, orders: int, bad: int
+) -> None:
+    def make() -> Program:
+        shared = Split()
+
+        def add() -> None:
+            shared.number += 1
+
+        async def async_add() -> None:
+            shared.number += 1
+
+        task = async_add if is_async else add
+        return Program({"A": task, "B": task}, lambda: shared.value == 2)
+
+    exploration = explore(make)
+    assert (len(exploration.runs), len(exploration.failures)) == (orders, bad)
+    assert exploration.runs[0].steps[0].note == "reads 0"
+
+
 # Failures in tasks
 
 

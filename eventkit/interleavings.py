@@ -339,7 +339,7 @@ class _ThreadTask(_Task):
         _here.task = self
         sys.settrace(self._trace_call)
         try:
-            self.target()
+            _refuse_coroutine(self.target())
         except _Abandoned:
             pass
         except BaseException as error:
@@ -464,6 +464,15 @@ def _check(name: str, target: Any) -> None:
             f"task {name} is called without arguments: {problem}. "
             "Give them with functools.partial(function, ...)."
         ) from None
+
+
+def _refuse_coroutine(result: object) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            "it returned a coroutine, which nobody awaits. Let the task be the coroutine function "
+            "itself; arguments go with functools.partial(function, ...)"
+        )
 
 
 def _code(target: Any) -> Any:

@@ -482,6 +482,13 @@ def test_a_task_that_needs_arguments_is_refused() -> None:
             run(lambda task=task: Program({"A": task}, holds=lambda: True))  # type: ignore[misc]
 
 
+def test_a_function_that_returns_a_coroutine_is_told_that_nobody_awaits_it() -> None:
+    async def wait() -> None: ...
+
+    problem = run(lambda: Program({"A": lambda: wait()}, holds=lambda: True)).problem
+    assert problem and problem.startswith("A raised TypeError: it returned a coroutine")
+
+
 def test_a_schedule_with_an_unknown_name_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the tasks are \['A', 'B'\]; the schedule has \{'C'\}"):
         run(lost_update, "ABC")

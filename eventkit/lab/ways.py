@@ -253,7 +253,7 @@ class WaysPanel(Panel):
     """The race of five with its knobs: connections, answer time, questions; watch it live."""
 
     def __init__(self) -> None:
-        self._connections, connections = number_with_slider("Connections", 100, 1, 1000, "number")
+        self._connections, connections = number_with_slider("Connections", 100, 1, 1000, "n")
         self._answer, answer = number_with_slider("Answer", 100, 10, 1000, "ms")
         self._questions, questions = number_with_slider("Questions", 1, 1, 10, "each")
         self._run_button = button(

@@ -138,6 +138,8 @@ class InterleavingPicker(Panel):
         self._code = [widgets.HTML(layout=widgets.Layout(min_width="300px")) for _ in "AB"]
         self._status = Status()
         self._steps, self._outcomes = widgets.HTML(), widgets.HTML()
+        for tables in (self._steps, self._outcomes):
+            tables.add_class("jp-RenderedHTMLCommon")  # as tables look outside of panels
         self._painter = Painter(self._paint)
         self._program.observe(self._choose, "value")
         self.bus.subscribe("picker.*", self._handle, executor=Threads(1, name="picker"))

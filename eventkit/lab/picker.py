@@ -137,9 +137,7 @@ class InterleavingPicker(Panel):
         )
         self._code = [widgets.HTML(layout=widgets.Layout(min_width="300px")) for _ in "AB"]
         self._status = Status()
-        self._steps, self._outcomes = widgets.HTML(), widgets.HTML()
-        for tables in (self._steps, self._outcomes):
-            tables.add_class("jp-RenderedHTMLCommon")  # as tables look outside of panels
+        self._steps, self._outcomes = _table_widget(), _table_widget()
         self._painter = Painter(self._paint)
         self._program.observe(self._choose, "value")
         self.bus.subscribe("picker.*", self._handle, executor=Threads(1, name="picker"))
@@ -196,6 +194,13 @@ class InterleavingPicker(Panel):
             widget.value = _code_html(name, listing, at)
         self._steps.value = schedule_table(at.run, at.steps).html if at.steps else ""
         self._outcomes.value = outcomes_table(at.exploration).html if at.exploration else ""
+
+
+def _table_widget() -> widgets.HTML:
+    """Where tables look as they do outside of panels."""
+    made = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
+    made.add_class("jp-RenderedHTMLCommon")
+    return made
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -548,8 +549,12 @@ def test_a_coroutine_that_awaits_what_needs_a_loop_is_refused() -> None:
     async def explore_on_a_loop() -> None:
         explore(lambda: Program({"A": wait}, holds=lambda: True))
 
-    with pytest.raises(RuntimeError, match="A awaits Future, which needs a running event loop"):
-        asyncio.run(explore_on_a_loop())
+    # in a thread of its own, in which no other test has left a loop running
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(RuntimeError, match="A awaits Future, which needs a running event loop"),
+    ):
+        pool.submit(lambda: asyncio.run(explore_on_a_loop())).result()
 
 
 def test_a_plain_with_that_would_wait_in_a_coroutine_is_the_runs_problem() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import threading
@@ -474,10 +473,7 @@ class EventBus:
 
 def _owner(deliver: Callable[[Event], Any]) -> Subscription | None:
     """The subscription behind an entry of a route; None for a bare handler."""
-    if isinstance(deliver, functools.partial):
-        behind = next(iter(deliver.args), None)
-    else:
-        behind = getattr(deliver, "__self__", None)
+    behind = getattr(deliver, "__self__", None)
     return behind if isinstance(behind, Subscription) else None
 
 

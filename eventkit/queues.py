@@ -13,24 +13,28 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from typing import Any, Literal, Protocol, get_args
 
 from .event import Event
 
 Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
-NOTHING: Any = object()
 
 
 class Work(Protocol):
-    """What an executor is given to do: call `run(event)`, and see the coroutine that this returns
-    through if the work `is_async`.
+    """What an executor is given to do: call `run(event)`, see the coroutine that this returns
+    through if the work `is_async`, and report what it raises to `failed`.
     """
 
     name: str
     is_async: bool
-    run: Callable[[Event], Any]
+
+    def run(self, event: Event, /) -> Any:
+        """Handle the event."""
+
+    def failed(self, event: Event, error: BaseException) -> None:
+        """Told what `run` raised."""
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         """Told instead of `run` when an accepted event will never be handled."""
@@ -61,8 +65,12 @@ class JobQueue:
     When it is full, `overflow` decides: "block" makes `put` wait for room, "drop_oldest" and
     "drop_newest" give one event up and count it in `dropped`, "raise" raises QueueFull.
 
+    `put(work, event)` accepts a job, or raises QueueFull or BusClosed. What `overflow` gives up is
+    told so. A worker of this very queue is let in beyond `capacity`, because nobody else could
+    make the room it would wait for.
+
     Of two jobs whose events share a key, the second is not handed out until the first is
-    finished, whatever the number of workers. `workers` is how many threads call `take`.
+    finished, whatever the number of workers. `workers` is how many threads ask for `jobs`.
     """
 
     def __init__(
@@ -79,12 +87,15 @@ class JobQueue:
         self.capacity = capacity
         self.overflow = overflow
         self.dropped = 0
+        self._ready: deque[Job] = deque()
         self.turns = 0  # how often a worker has begun to work after a rest
         self.closed = False
         self.bell: Callable[[], None] = self.wake_one
+        self.put: Callable[[Work, Event], None] = (
+            self._put_without_bound() if capacity is None else self._put_bounded
+        )
         self.is_worker: Callable[[], bool] = bool
         self._is_shared = workers > 1
-        self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
         self._behind = 0  # how many are parked
         self._at_work = 0  # how many workers have work, or look for it
@@ -103,51 +114,38 @@ class JobQueue:
         """How many jobs nobody has begun."""
         return len(self._ready) + self._behind
 
-    def put(self, work: Work, event: Event) -> None:
-        """Accept a job, or raise QueueFull or BusClosed. What `overflow` gives up is told so.
-
-        A worker of this very queue is let in beyond `capacity`, because nobody else could make
-        the room it would wait for.
+    def jobs(self) -> Iterator[Job]:
+        """A worker's turn: the jobs that are there, one after another. Asking for the next says
+        that the last is finished. It ends when there is none at this moment.
         """
-        if event.key is not None:
-            hash(event.key)  # one that cannot be hashed fails here rather than in a worker
-        if self.capacity is None:
-            self._ready.append((work, event))
-        elif not self._put_bounded((work, event)):
-            return
-        if self._alert:
-            self._ring((work, event))
+        with self._lock:
+            self._at_work += 1
+            self.turns += 1
+        pop = self._pop_shared if self._is_shared else self._ready.popleft
+        with suppress(IndexError):
+            while True:
+                job = pop()
+                key = job[1].key
+                if key is not None and not self._is_shared and self._must_park(job):
+                    continue
+                if self._blocked:
+                    self._let_in()
+                yield job
+                if key is not None:
+                    del job
+                    yield from self._parked_behind(key)
+        self._end_turn()
 
-    def take(self, finished: str | None = NOTHING) -> Job | None:
-        """The next job for a worker that may sleep until there is one; None once it is closed.
-
-        A worker that has `finished` a job hands back its key, and keeps no hold of the job: a
-        forgotten bus would live as long as the worker sleeps.
-        """
-        job = self.take_now(finished)
-        while job is None and self._sleep():
-            job = self.take_now()
-        if self._sleeping and self._ready and self._alert:
-            self._ring()  # there is more: whoever wakes wakes the next
-        return job
-
-    def take_now(self, finished: str | None = NOTHING) -> Job | None:
-        """As `take`, but None if there is no job at this moment."""
-        job = None if finished is None else self._go_on(finished)
-        if job is None:
-            try:
-                if self._is_shared:
-                    job = self._pop_shared()
-                else:
-                    job = self._ready.popleft()
-                    while job[1].key is not None and self._must_park(job):
-                        job = self._ready.popleft()
-            except IndexError:
-                self._end_turn()
-                return None
-        if self._blocked:
-            self._let_in()
-        return job
+    def sleep(self) -> bool:
+        """Sleep until there may be a job; False once the queue is closed."""
+        with self._lock:
+            self._sleeping += 1
+            self._alert = True  # first, so that a job put from now on rings
+            if not self._ready and not self.closed:
+                self._work.wait()
+            self._sleeping = max(0, self._sleeping - 1)
+            self._alert = self.closed or self._sleeping > 0
+            return not self.closed
 
     def answer_bell(self) -> None:
         """Said by workers on a loop before they look: a job put from now on rings again."""
@@ -175,8 +173,23 @@ class JobQueue:
 
     # Room
 
-    def _put_bounded(self, job: Job) -> bool:
-        """Whether the job was put; it may be the one that is given up."""
+    def _put_without_bound(self) -> Callable[[Work, Event], None]:
+        """The usual case, made of as few steps as there can be."""
+        append = self._ready.append
+
+        def put(work: Work, event: Event) -> None:
+            if event.key is not None:
+                hash(event.key)  # one that cannot be hashed fails here rather than in a worker
+            append((work, event))
+            if self._alert:
+                self._ring((work, event))
+
+        return put
+
+    def _put_bounded(self, work: Work, event: Event) -> None:
+        if event.key is not None:
+            hash(event.key)
+        job = (work, event)
         given_up = None
         with self._lock:
             assert self.capacity is not None
@@ -186,7 +199,8 @@ class JobQueue:
                 self._ready.append(job)
         if given_up is not None:
             given_up[0].give_up(given_up[1])
-        return given_up is not job
+        if self._alert and given_up is not job:
+            self._ring(job)
 
     def _make_room(self, job: Job) -> Job | None:
         if self.overflow == "raise":
@@ -234,6 +248,8 @@ class JobQueue:
             job = self._ready.popleft()
             while job[1].key is not None and self._must_park(job):
                 job = self._ready.popleft()
+            if self._sleeping and self._ready and self._alert:
+                self._ring()  # there is more: whoever wakes wakes the next
             return job
 
     def _must_park(self, job: Job) -> bool:
@@ -247,42 +263,26 @@ class JobQueue:
             self._behind += 1
             return True
 
-    def _next_parked(self, key: str) -> Job | None:
-        """What waited behind the finished job is next, and its worker goes on with it."""
-        with self._lock:
-            if self._parked[key]:
+    def _parked_behind(self, key: str) -> Iterator[Job]:
+        """What waited behind a finished job is next, and its worker goes on with it."""
+        while True:
+            with self._lock:
+                if not self._parked[key]:
+                    del self._parked[key]
+                    return
                 self._behind -= 1
-                return self._parked[key].popleft()
-            del self._parked[key]
-            return None
+                job = self._parked[key].popleft()
+            if self._blocked:
+                self._let_in()
+            yield job
 
-    # Sleeping and waking
-
-    def _go_on(self, finished: str) -> Job | None:
-        """After a rest a turn begins; after a job with a key, the one parked behind it is next."""
-        if finished is not NOTHING:
-            return self._next_parked(finished)
-        with self._lock:
-            self._at_work += 1
-            self.turns += 1
-        return None
+    # Waking and resting
 
     def _end_turn(self) -> None:
         with self._lock:
             self._at_work -= 1
             if not self._at_work:
                 self._idle.notify_all()
-
-    def _sleep(self) -> bool:
-        """Sleep until the bell rings; False once the queue is closed."""
-        with self._lock:
-            self._sleeping += 1
-            self._alert = True  # first, so that a job put from now on rings
-            if not self._ready and not self.closed:
-                self._work.wait()
-            self._sleeping = max(0, self._sleeping - 1)
-            self._alert = self.closed or self._sleeping > 0
-            return not self.closed
 
     def _ring(self, job: Job | None = None) -> None:
         with self._lock:
@@ -310,5 +310,5 @@ class JobQueue:
         return True
 
     def wake_one(self) -> None:
-        """The usual bell: wake a worker that sleeps in `take`."""
+        """The usual bell: wake a worker that sleeps."""
         self._work.notify()

@@ -62,7 +62,7 @@ class Subscription:
         self.is_async = check_handler(handler, self.executor)
         self._call = self._choose_call(retry)
         self._unused = [None] if once else None
-        self.run: Callable[[Event], Any] = self._run_async if self.is_async else self._run
+        self.run = self._choose_run()
         self.deliver = self._choose_deliver()
 
     def cancel(self) -> None:
@@ -97,6 +97,10 @@ class Subscription:
             journey.outcome = "dropped" if isinstance(refusal, QueueFull) else "abandoned"
             raise
 
+    def failed(self, event: Event, error: BaseException) -> None:
+        """`run` raised on a worker, where nobody is left to raise to: the bus is told."""
+        self._bus._failed(self, event, error)
+
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         """An accepted event will not be handled: dropped by its executor's overflow policy, or
         cut off by `close`, which is an error.
@@ -117,11 +121,17 @@ class Subscription:
         retrying = _with_retry_async if self.is_async else _with_retry
         return retrying(call, retry, self.executor)
 
+    def _choose_run(self) -> Callable[[Event], Any]:
+        """What a worker calls: the handler itself, if there is nothing to emit."""
+        if self.emits is None:
+            return self._call
+        return self._run_async if self.is_async else self._deliver_inline
+
     def _choose_deliver(self) -> Callable[[Event], Any]:
         if self._unused is not None:
             return self._deliver_once
         if not isinstance(self.executor, Inline):
-            return functools.partial(self.executor.submit, self)
+            return types.MethodType(self.executor.submit, self)
         is_plain = self._call is self.handler and not self.emits
         return self.handler if is_plain else self._deliver_inline
 
@@ -148,32 +158,8 @@ class Subscription:
         if self.emits is not None:
             self._bus._emit(self, event, result)
 
-    def _run(self, event: Event) -> bool:
-        """Call the handler on a worker, where nobody is left to raise to: the failure goes to the
-        bus. True if there was none.
-        """
-        try:
-            result = self._call(event)
-            if self.emits is not None:
-                self._bus._emit(self, event, result)
-        except BaseException as error:
-            self._bus._failed(self, event, error)
-            return False
-        return True
-
-    async def _run_async(self, event: Event) -> bool:
-        try:
-            result = await self._call(event)
-            if self.emits is not None:
-                self._bus._emit(self, event, result)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self._bus._failed(self, event, error)
-            if not isinstance(error, Exception):
-                raise  # a cancelled handler; its executor must know
-            return False
-        return True
+    async def _run_async(self, event: Event) -> None:
+        self._bus._emit(self, event, await self._call(event))
 
 
 class Group:
@@ -212,30 +198,30 @@ class _RecordedWork:
         self._subscription = subscription
         self._journey = journey
         self.is_async = subscription.is_async
-        self.run: Callable[[Event], Any] = self._run_async if self.is_async else self._run
+        self.failed = subscription.failed
+
+    def run(self, event: Event) -> Any:
+        return self._run_async(event) if self.is_async else self.call(self._subscription.run, event)
 
     def call(self, deliver: Callable[[Event], Any], event: Event) -> None:
         self._start()
+        ok = False
         try:
             deliver(event)
-        except BaseException:
-            self._finish(ok=False)
-            raise
-        self._finish(ok=True)
+            ok = True
+        finally:
+            self._finish(ok=ok)
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         self._journey.outcome = "abandoned" if error else "dropped"
         self._subscription.give_up(event, error)
 
-    def _run(self, event: Event) -> None:
-        self._start()
-        self._finish(ok=self._subscription._run(event))
-
     async def _run_async(self, event: Event) -> None:
         self._start()
         ok = False
         try:
-            ok = await self._subscription._run_async(event)
+            await self._subscription.run(event)
+            ok = True
         finally:
             self._finish(ok=ok)
 

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
+from ..queues import BusClosed, Job, JobQueue, Overflow
 from . import Queued, WaitsBy, whole_number
 
 _JOBS_BEFORE_A_YIELD = 256
@@ -111,30 +111,32 @@ class _Lanes:
 
     async def _lane(self, name: str) -> None:
         self._lane_due = False
-        finished = NOTHING
         while True:
-            for _ in range(_JOBS_BEFORE_A_YIELD):
-                job = self._queue.take_now(finished)
+            since_a_yield = 0
+            for job in self._queue.jobs():
                 self._current[name] = job
-                if job is None:
-                    finished = NOTHING
-                    await self._rest()
-                    continue
                 work, event = job
-                if work.is_async:
-                    self._call_a_lane()  # for the rest of the queue, while this handler waits
-                    try:
+                try:
+                    if work.is_async:
+                        self._call_a_lane()  # for the rest of the queue, while this handler waits
                         await work.run(event)
-                    except asyncio.CancelledError:
-                        if _is_being_cancelled():
-                            raise  # this lane is being stopped; else it was the handler alone
-                else:
-                    work.run(event)
-                finished = event.key
+                    else:
+                        work.run(event)
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    work.failed(event, error)
+                    if _is_being_cancelled():
+                        raise  # this lane is being stopped; else it was the handler alone
+                since_a_yield += 1
+                if since_a_yield == _JOBS_BEFORE_A_YIELD:
+                    since_a_yield = 0
+                    await asyncio.sleep(0)
                 del job, work, event  # while it rests, it keeps nothing alive
-            await asyncio.sleep(0)
+            await self._rest(name)
 
-    async def _rest(self) -> None:
+    async def _rest(self, name: str) -> None:
+        self._current[name] = None
         future = asyncio.get_running_loop().create_future()
         self._resting.append(future)
         await future

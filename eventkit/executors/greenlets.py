@@ -11,7 +11,7 @@ import threading
 import warnings
 from typing import Any
 
-from ..queues import NOTHING, BusClosed, Job, JobQueue, Overflow
+from ..queues import BusClosed, Job, JobQueue, Overflow
 from . import Queued, whole_number
 
 try:
@@ -111,14 +111,15 @@ class _Hub:
         self._green[eventlet.spawn(self._work, lane)] = lane
 
     def _work(self, lane: str) -> None:
-        finished = NOTHING
         try:
-            while job := self._queue.take_now(finished):
+            for job in self._queue.jobs():
                 self._current[lane] = job
                 work, event = job
-                work.run(event)
+                try:
+                    work.run(event)
+                except BaseException as error:
+                    work.failed(event, error)
                 self._current[lane] = None
-                finished = event.key
                 del job, work, event  # while the hub rests, it keeps nothing alive
         finally:
             self._current.pop(lane, None)

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterator
 from typing import Any
 
 from ..queues import BusClosed, Job, JobQueue, Overflow
@@ -75,10 +75,11 @@ class Selector(Queued):
 
 
 class _Task:
-    """A handler under way, and the lane that it is drawn in."""
+    """A handler under way, the turn that its job came from, and the lane that it is drawn in."""
 
-    def __init__(self, job: Job, lane: str) -> None:
-        self.job = job
+    def __init__(self, job: Job, turn: Iterator[Job], lane: str) -> None:
+        self.job: Job | None = job
+        self.turn = turn
         self.lane = lane
         self.coroutine: Coroutine[Wish, None, Any] | None = None
 
@@ -99,7 +100,7 @@ class _Reactor:
         self._bell, self._ear = socket.socketpair()  # a byte through here ends the waiting
         self._bell.setblocking(False)
         self._ear.setblocking(False)
-        self._handed_on: deque[Job] = deque()  # same key as one that has just finished
+        self._handed_on: deque[_Task] = deque()  # finished, and with a next job to begin
         self._more_to_begin = False
         self._stopping = False
         queue.bell = self._ring
@@ -137,7 +138,7 @@ class _Reactor:
                 self._step(task)
             self._begin_new()
         for task in list(self._tasks):
-            self._step(task, BusClosed("the bus was closed while this was waiting."))
+            self._cut_off(task, BusClosed("the bus was closed while this was waiting."))
         self._end()
 
     def _ready(self) -> list[_Task]:
@@ -159,39 +160,54 @@ class _Reactor:
 
     def _begin_new(self) -> None:
         for _ in range(_JOBS_BEFORE_A_LOOK):
-            job = self._next_job()
-            if job is None:
+            task = self._next_task()
+            if task is None:
                 self._more_to_begin = False
                 return
-            self._begin(job)
+            self._begin(task)
         self._more_to_begin = True
 
-    def _next_job(self) -> Job | None:
+    def _next_task(self) -> _Task | None:
         if self._handed_on:
             return self._handed_on.popleft()
-        return self._queue.take_now() if self._free_lanes else None
-
-    def _begin(self, job: Job) -> None:
-        task = _Task(job, self._free_lanes.pop())
+        if not self._free_lanes:
+            return None
+        turn = self._queue.jobs()
+        job = next(turn, None)
+        if job is None:
+            return None
+        task = _Task(job, turn, self._free_lanes.pop())
         self._tasks.add(task)
+        return task
+
+    def _begin(self, task: _Task) -> None:
+        assert task.job is not None
         self._lane = task.lane
-        work, event = job
+        work, event = task.job
         if work.is_async:
             task.coroutine = work.run(event)
             self._step(task)
-        else:
+            return
+        try:
             work.run(event)
-            self._finish(task)
+        except BaseException as error:
+            work.failed(event, error)
+        self._finish(task)
 
     def _step(self, task: _Task, error: Exception | None = None) -> None:
         """Let a handler go on to its next yield, and wait for what it wishes."""
-        assert task.coroutine is not None
+        assert task.job is not None and task.coroutine is not None
         while True:
             self._lane = task.lane
             try:
                 send = task.coroutine
                 wish = send.throw(error) if error else send.send(None)
-            except BaseException:  # it has returned, or failed, which the bus has been told
+            except StopIteration:  # it has returned
+                self._finish(task)
+                return
+            except BaseException as failure:
+                work, event = task.job
+                work.failed(event, failure)
                 self._finish(task)
                 return
             if self._stopping:
@@ -201,6 +217,13 @@ class _Reactor:
             error = self._wait_for(task, wish)
             if error is None:
                 return
+
+    def _cut_off(self, task: _Task, error: Exception) -> None:
+        if task.coroutine is not None:
+            self._step(task, error)
+        elif task.job is not None:  # handed on, and not begun
+            work, event = task.job
+            work.give_up(event, error)
 
     def _wait_for(self, task: _Task, wish: object) -> Exception | None:
         """Note what the task waits for. An error is what must be thrown into it instead."""
@@ -238,11 +261,15 @@ class _Reactor:
         return [task for event, task in key.data.items() if event & mask]
 
     def _finish(self, task: _Task) -> None:
-        self._tasks.discard(task)
-        self._free_lanes.append(task.lane)
-        parked = self._queue.take_now(task.job[1].key)
-        if parked is not None:
-            self._handed_on.append(parked)
+        task.coroutine = None
+        job = next(task.turn, None)
+        if job is not None:
+            task.job = job
+            self._handed_on.append(task)
+        else:
+            self._tasks.discard(task)
+            self._free_lanes.append(task.lane)
+            task.job = None  # while the reactor rests, it keeps nothing alive
 
     def _end(self) -> None:
         self._selector.close()

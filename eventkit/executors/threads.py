@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from ..queues import NOTHING, Job, JobQueue, Overflow
+from ..queues import Job, JobQueue, Overflow
 from . import Queued, whole_number
 
 
@@ -76,11 +76,13 @@ class _Pool:
 
 def _work(queue: JobQueue, current: list[Job | None], place: int) -> None:
     """A worker's life."""
-    finished = NOTHING
-    while job := queue.take(finished):
-        current[place] = job
-        work, event = job
-        work.run(event)
-        current[place] = None
-        finished = event.key
-        del job, work, event  # while it sleeps, it keeps nothing alive
+    while queue.sleep():
+        for job in queue.jobs():
+            current[place] = job
+            work, event = job
+            try:
+                work.run(event)
+            except BaseException as error:
+                work.failed(event, error)
+            current[place] = None
+            del job, work, event  # while it sleeps, it keeps nothing alive

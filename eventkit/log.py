@@ -1,0 +1,555 @@
+"""EventLog: events that are kept. Append, read, claim and acknowledge, lock; and replay.
+
+    with ek.open_log("counter.db") as log:
+        log.append(ek.Event("counter.changed", 1))
+        for entry in log.read(topic="counter.>"):
+            print(entry.sequence, entry.topic, entry.data)
+
+A log is a row of entries that is only ever added to. This file says what every log promises,
+wherever it lives; a backend keeps the promise, and one contract suite is run on all of them.
+
+- **Acknowledged means on disk.** When `append` returns, the event survives a crash and a power cut.
+- **Never twice.** An event is known by its source and id. Appended again it is not stored again,
+  so whoever is in doubt (`OutcomeUnknown`, a crash, a time-out) appends again.
+- **At least once.** What a consumer has claimed and not acknowledged when the lease ends is
+  delivered again; to somebody else, perhaps, while the first is still at work.
+- **Sequences only grow**, and no two entries share one.
+
+Leases, locks and ages are counted on the wall clock of whoever asks (a server's, if the log lives
+on one), because several processes must agree on them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from .event import CloudEvent, Event, encode
+from .topics import check_pattern, check_topic
+
+if TYPE_CHECKING:
+    from .bus import EventBus
+
+_BACKENDS: dict[str, str] = {}
+"""Which module of `backends` takes a URL's scheme. What has no scheme is a path: sqlite."""
+
+
+# What can go wrong
+
+
+class LogError(Exception):
+    """What a log says no with. Nothing was stored, unless it is OutcomeUnknown."""
+
+
+class Conflict(LogError):
+    """The topic's last event is not the expected one: somebody else was quicker. Read what is
+    new, decide again, append again. `expected` and `found` are the two sequences.
+    """
+
+    def __init__(self, topic: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"the last event on {topic!r} was expected to be {_number(expected)} and is "
+            f"{_number(found)}: somebody else has written meanwhile. Read what is new and decide "
+            "again."
+        )
+        self.topic = topic
+        self.expected = expected
+        self.found = found
+
+
+class QuotaExceeded(LogError):
+    """The log is as large as it may get. The message has the figures."""
+
+
+class PermissionDenied(LogError):
+    """Whoever asked may not do this to this log."""
+
+
+class Held(LogError):
+    """Somebody has the lock, for up to `seconds` more unless it is renewed or released."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"somebody has the lock {name!r}, for {max(0.0, seconds):.3g} s more unless it is "
+            "renewed or released. Try again later, or give lock(..., wait=) seconds to wait."
+        )
+        self.name = name
+        self.seconds = seconds
+
+
+class LeaseLost(LogError):
+    """A lock or a claim had an end, which came: it may be somebody else's by now."""
+
+
+class OutcomeUnknown(LogError):
+    """Whether it was done cannot be known: the disk failed while it was being written, or no
+    answer came. Append again: what is there already is not stored twice.
+    """
+
+
+class LogUnusable(LogError):
+    """What is there is no log, is damaged or newer than this eventkit, or cannot be reached."""
+
+
+class LogClosed(LogError, RuntimeError):
+    """The log was used after `close`, or in a process forked from the one that opened it."""
+
+
+# What is in a log
+
+
+class Entry(NamedTuple):
+    """An event and its place in the log. `stored` is when that was, in seconds since 1970."""
+
+    sequence: int
+    event: CloudEvent
+    stored: float
+
+    @property
+    def topic(self) -> str:
+        """The event's topic, which CloudEvents call its type."""
+        return self.event.type
+
+    @property
+    def data(self) -> Any:
+        """What the event carries: what JSON made of it, or bytes."""
+        wire = self.event
+        payload = wire.data if wire.data_base64 is msgspec.UNSET else wire.data_base64
+        return None if payload is msgspec.UNSET else payload
+
+    @property
+    def key(self) -> str | None:
+        """The event's key, which CloudEvents call its subject."""
+        return None if self.event.subject is msgspec.UNSET else self.event.subject
+
+    def to_event(self) -> Replayed:
+        """The same event for this process, due now. It can be fired on a bus, and told from new
+        ones; appended to any log it is still the event that it was.
+        """
+        return Replayed(
+            self.topic, self.data, key=self.key, sequence=self.sequence, original=self.event
+        )
+
+
+class Replayed(Event, frozen=True, gc=False, kw_only=True):
+    """An Event that has come out of a log. A handler whose work must not be done again, such as
+    to send a letter, looks whether it was given one.
+    """
+
+    sequence: int
+    original: CloudEvent
+
+
+class Delivery(NamedTuple):
+    """An entry handed to a consumer for a while. `tries` says how often it has been by now, and
+    `claim` is what the log knows this very delivery by.
+    """
+
+    entry: Entry
+    tries: int
+    claim: Any
+
+    @property
+    def sequence(self) -> int:
+        """The entry's place in the log."""
+        return self.entry.sequence
+
+    @property
+    def event(self) -> CloudEvent:
+        """The event; its source and id together are what an idempotent consumer remembers."""
+        return self.entry.event
+
+    @property
+    def topic(self) -> str:
+        """The event's topic."""
+        return self.entry.topic
+
+    @property
+    def data(self) -> Any:
+        """What the event carries."""
+        return self.entry.data
+
+    @property
+    def key(self) -> str | None:
+        """The event's key."""
+        return self.entry.key
+
+
+class Usage(NamedTuple):
+    """How much is in a log, and how much may be; None is no limit. `bytes` counts the events as
+    they are stored, without what the backend needs around them.
+    """
+
+    events: int
+    bytes: int
+    max_events: int | None
+    max_bytes: int | None
+
+
+class Progress(NamedTuple):
+    """How far a consumer is: entries never claimed yet, claimed or put off, and given up."""
+
+    waiting: int
+    unfinished: int
+    dead: int
+
+
+# The contract
+
+
+class EventLog(ABC):
+    """Entries in the order they were appended, on disk. Made by `open_log`.
+
+    All methods may be called from any thread, and several processes may have the same log open.
+    After `close`, and in a forked child, they raise LogClosed.
+    """
+
+    @abstractmethod
+    def append(
+        self, event: Event | CloudEvent, *, expect: int | None = None, fence: int | None = None
+    ) -> int:
+        """Store an event and return its sequence once it is on disk.
+
+        An event that is there already (same source and id) is not stored again: the sequence is
+        that of the first time, whatever `expect` and `fence` say. A log remembers that for as
+        long as it keeps the event, or for its backend's time window.
+
+        `expect` is the sequence of the last event on this very topic, 0 for none yet: if it is
+        another, Conflict says both. `fence` is a lock's token: if that lock's lease has ended or
+        somebody else has had it since, LeaseLost. Both are checked in one step with the storing.
+
+        Raises InvalidTopic; TypeError if the data cannot be said in JSON; QuotaExceeded,
+        PermissionDenied; OutcomeUnknown, after which appending it again is right.
+        """
+
+    @abstractmethod
+    def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
+        """Append events in their order, at the price of one wait for the disk; their sequences.
+
+        Should it raise, some of them may be stored: append all of them again.
+        """
+
+    @abstractmethod
+    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
+        """Entries with a higher sequence than `after` and a topic that fits the pattern, oldest
+        first, until the end or `limit`. Takes no more memory for a million than for a thousand.
+        """
+
+    @abstractmethod
+    def follow(
+        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
+    ) -> Iterator[Entry]:
+        """As `read`, but at the end it waits for more. It ends when none has come for `timeout`
+        seconds (None: never), and when the log is closed.
+        """
+
+    @property
+    @abstractmethod
+    def last_sequence(self) -> int:
+        """The sequence of the last event ever appended; 0 for none."""
+
+    @abstractmethod
+    def last_sequence_of(self, topic: str) -> int:
+        """The sequence of the last event on this very topic, as `expect` wants it; 0 for none."""
+
+    @abstractmethod
+    def consumer(
+        self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
+    ) -> Consumer:
+        """The consumer of that name, made if it is new: it then begins behind the entry `after`.
+
+        Its name is its memory: whoever asks for it, in whatever process, shares its work. What
+        fails `max_tries` times becomes a dead letter. Raises ValueError if it exists with another
+        `topic`.
+        """
+
+    @abstractmethod
+    def consumers(self) -> list[Consumer]:
+        """All consumers of this log, by name."""
+
+    @abstractmethod
+    def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
+        """A lock to be had by one at a time, everywhere where this log is open, for `ttl` seconds
+        at once; see Lock. `wait` is for how many seconds to try before Held is raised.
+        """
+
+    @abstractmethod
+    def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
+        """How much the log may hold, for everybody who appends; None is no limit. What is there
+        already stays. Beyond it, `append` raises QuotaExceeded.
+        """
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """How much the log holds, and its quota."""
+
+    @abstractmethod
+    def trim(
+        self, *, keep: int | None = None, older_than: float | None = None, unread: bool = False
+    ) -> int:
+        """Remove the oldest entries, and say how many: those that are not among the newest `keep`
+        and were stored more than `older_than` seconds ago; one of the two must be given.
+
+        It stops before the first entry that some consumer has not acknowledged (a dead letter
+        is not acknowledged either), unless `unread` says that these may go, too.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what was begun and let go of the files or the connection. Can be called twice."""
+
+    def replay(
+        self,
+        bus: EventBus,
+        *,
+        after: int = 0,
+        topic: str = ">",
+        speed: float | None = None,
+        stop: threading.Event | None = None,
+    ) -> int:
+        """Fire on a bus what the log holds at this moment, in its order, and say how many it was.
+
+        `speed` None fires them at once; 1.0 leaves between them the time that was between them
+        when they happened, 2.0 half of it. Setting `stop` ends it before the next event. What is
+        fired are `Replayed` events, due now: a bus that persists into this log stores none twice.
+        """
+        if speed is not None and not speed > 0:
+            raise ValueError(f"speed is a factor above 0, or None for at once; got {speed!r}.")
+        pace = _Pace(speed, stop or threading.Event())
+        fired, end = 0, self.last_sequence
+        for entry in self.read(after, topic):
+            if entry.sequence > end or not pace.wait_for(entry):
+                break
+            bus.publish(entry.to_event())
+            fired += 1
+        return fired
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Consumer(ABC):
+    """A named reader of a log that remembers what it has done. Made by `EventLog.consumer`.
+
+    Any number of threads and processes may claim from it; no entry is with two of them at once
+    before its lease ends.
+    """
+
+    name: str
+    topic: str
+    max_tries: int
+
+    @abstractmethod
+    def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
+        """Up to `n` deliveries, oldest first, which are the caller's for `lease` seconds: those
+        whose lease or delay has ended, then new ones. If there is none, wait up to `wait` seconds
+        for one; an empty list says that none came.
+        """
+
+    @abstractmethod
+    def ack(self, *deliveries: Delivery) -> None:
+        """These are done and will not be delivered again, which is on disk when this returns.
+
+        Raises LeaseLost, naming them, if some are no longer the caller's: the lease ended and
+        somebody else claimed them (or could have). The others are acknowledged all the same.
+        """
+
+    @abstractmethod
+    def nack(self, *deliveries: Delivery, delay: float = 0.0) -> None:
+        """These have failed: deliver them again after `delay` seconds, or never, if it was the
+        last of `max_tries`. Raises LeaseLost as `ack` does.
+        """
+
+    @abstractmethod
+    def extend(self, *deliveries: Delivery, lease: float = 30.0) -> None:
+        """The caller needs them for `lease` seconds from now. Raises LeaseLost as `ack` does."""
+
+    @abstractmethod
+    def dead_letters(self) -> list[Delivery]:
+        """What has failed or run out of its lease `max_tries` times, oldest first."""
+
+    @abstractmethod
+    def put_back(self, *sequences: int) -> int:
+        """Deliver these dead letters again, as if never tried; how many there were. All, if none
+        is named.
+        """
+
+    @abstractmethod
+    def discard(self, *sequences: int) -> int:
+        """Take these dead letters as acknowledged; how many there were. All, if none is named."""
+
+    @abstractmethod
+    def progress(self) -> Progress:
+        """How many entries wait, are unfinished, and are dead."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Forget this consumer and all it remembers. Its name may be used afresh."""
+
+
+class Lock(ABC):
+    """A lock with an end. `with log.lock("counter", ttl=5) as lock:` takes it, or raises Held.
+
+    Whoever is paused for longer than `ttl` loses it without noticing. `token` is the remedy: it
+    is higher each time any of the log's locks is taken, and `append(event, fence=lock.token)` is
+    refused once the lock is no longer held by that token.
+    """
+
+    name: str
+    ttl: float
+
+    @property
+    @abstractmethod
+    def token(self) -> int:
+        """The number of this taking. Raises RuntimeError before the first."""
+
+    @abstractmethod
+    def acquire(self) -> int:
+        """Take the lock and return its token. Raises Held, after `wait` seconds."""
+
+    @abstractmethod
+    def renew(self) -> None:
+        """Hold it for another `ttl` seconds from now. Raises LeaseLost if it had ended before."""
+
+    @abstractmethod
+    def release(self) -> bool:
+        """Let go. Says whether it was held until now; if not, it is left to whoever has it."""
+
+    def __enter__(self) -> Lock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
+    """The log at a path, which is a file that SQLite keeps.
+
+    A new file is made if there is none, unless `create=False` is given. `clock` is what leases,
+    locks and ages are counted on, a function that returns seconds since 1970.
+
+    Raises LogUnusable if what is there cannot be used as a log: it is left as it is.
+    PermissionDenied if this process may not write there.
+    """
+    place = os.fspath(where)
+    scheme, separator, _ = place.partition("://")
+    if separator and scheme not in _BACKENDS:
+        raise ValueError(f"no log can be opened at {place!r}: give the path of a file.")
+    backend = importlib.import_module(
+        f".backends.{_BACKENDS[scheme] if separator else 'sqlite'}", __package__
+    )
+    log: EventLog = backend.open(place, **options)
+    return log
+
+
+# What backends share
+
+
+class Packed(NamedTuple):
+    """An event ready to be stored: what it is known by, and its CloudEvents JSON."""
+
+    topic: str
+    source: str
+    id: str
+    body: bytes
+
+
+def pack(event: Event | CloudEvent) -> Packed:
+    """Raises InvalidTopic, TypeError or ValueError if the event cannot be stored."""
+    if isinstance(event, Replayed):
+        event = event.original
+    if isinstance(event, CloudEvent):
+        if not (event.source and event.id):
+            raise ValueError("a CloudEvent is known by its source and id: neither may be empty.")
+        check_topic(event.type)
+        return Packed(event.type, event.source, event.id, msgspec.json.encode(event))
+    if not isinstance(event, Event):
+        raise TypeError(f"a log takes an Event or a CloudEvent; got {event!r}.")
+    check_topic(event.topic)
+    source = _source.name
+    return Packed(event.topic, source, str(event.id), encode(event, source))
+
+
+def unpack(body: bytes) -> CloudEvent:
+    """The event that `pack` made `body` of. Raises LogUnusable if it has been damaged since."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError) as problem:
+        raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
+
+
+def check_name(name: object, what: str) -> None:
+    """Raise ValueError unless every backend can call a consumer or a lock so."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a {what} has a name of letters, digits, - and _, such as 'mail-senders'; "
+            f"got {name!r}."
+        )
+
+
+def check_reading(after: object, topic: object, limit: object = None) -> None:
+    """Raise InvalidTopic or ValueError unless one can read so."""
+    check_pattern(topic)
+    if type(after) is not int or after < 0:
+        raise ValueError(f"after is a sequence, or 0 for the beginning; got {after!r}.")
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise ValueError(f"limit is a number of entries, or None for no limit; got {limit!r}.")
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_decoder = msgspec.json.Decoder(CloudEvent)
+
+
+class _Source:
+    """Says of which process run an Event's id is: ids count up anew in every one, forks too."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        self.name = f"/eventkit/{os.urandom(8).hex()}"
+
+
+_source = _Source()
+
+
+class _Pace:
+    """Lets entries pass one by one, as far apart as when they happened, or `speed` times closer."""
+
+    def __init__(self, speed: float | None, stop: threading.Event) -> None:
+        self._speed = speed
+        self._stop = stop
+        self._origin: tuple[float, float] | None = None  # of the first: when it happened, and now
+
+    def wait_for(self, entry: Entry) -> bool:
+        """Whether the entry may pass, which is when it is due; not once it was stopped."""
+        if self._speed is not None:
+            happened = _happened(entry)
+            if self._origin is None:
+                self._origin = happened, perf_counter()
+            due = self._origin[1] + (happened - self._origin[0]) / self._speed
+            self._stop.wait(max(0.0, due - perf_counter()))
+        return not self._stop.is_set()
+
+
+def _happened(entry: Entry) -> float:
+    time = entry.event.time
+    return entry.stored if time is msgspec.UNSET else time.timestamp()
+
+
+def _number(sequence: int) -> str:
+    return f"number {sequence}" if sequence else "none (0)"

@@ -1,0 +1,173 @@
+"""Writer: one thread with one connection that commits what many callers want, group by group.
+
+To wait for the disk takes a thousand times longer than to write down what it shall keep. So
+whatever callers hand in while the disk is busy is done in one transaction when it is free again:
+one wait for all of them. Alone, a caller pays one wait; sixty-four at once share it.
+"""
+
+from __future__ import annotations
+
+import copy
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from ..log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied
+from .file_lock import FileLock
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+_PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
+
+
+class Writer:
+    """Does `work(connection)` inside a transaction, and returns when that is committed.
+
+    Work must look before it writes: if it raises, only its caller is told, and what others did in
+    the same group is committed all the same. What SQLite raises is the end of the whole group.
+
+    `begin` is called with the connection at the start of each transaction, and `committed` after
+    each. All of a transaction, and whatever SQLite does at its end, happens under `lock`.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        lock: FileLock,
+        begin: Work[None],
+        committed: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._begin = begin
+        self._committed = committed
+        self._waiting: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._is_closed = False
+        self._is_durable = True  # what `pragma synchronous` is set to
+        self._thread = threading.Thread(target=self._run, name="eventkit-log", daemon=True)
+        self._thread.start()
+
+    def do(self, work: Work[T], *, durable: bool = True) -> T:
+        """What `work` returned, once it is on disk; or, unless `durable`, once others can see it,
+        for what does no harm if a power cut undoes it.
+        """
+        job = _Job(work, durable)
+        with self._wake:
+            if self._is_closed:
+                raise LogClosed("this log is closed. Open it again with open_log().")
+            self._waiting.append(job)
+            self._wake.notify()
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def close(self) -> None:
+        """Finish what was handed in; accept nothing more."""
+        with self._wake:
+            self._is_closed = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            try:
+                self._do(group)
+            except BaseException as problem:
+                for job in group:
+                    job.error = copy.copy(problem)  # each caller adds a traceback to its own
+            for job in group:
+                job.done.release()
+
+    def _next_group(self) -> list[_Job]:
+        with self._wake:
+            while not self._waiting and not self._is_closed:
+                self._wake.wait()
+            group = list(self._waiting)
+            self._waiting.clear()
+            return group
+
+    def _do(self, group: list[_Job]) -> None:
+        if not self._lock.acquire(_PATIENCE):
+            raise LogUnusable(
+                f"another process has been writing for {_PATIENCE:g} s. Is it stopped, or is "
+                f"the disk? Nothing was stored. It holds {self._lock.path!r}."
+            )
+        try:
+            self._transact(group)
+        finally:
+            self._lock.release()
+        self._committed()
+
+    def _transact(self, group: list[_Job]) -> None:
+        connection = self._connection
+        is_committing = False
+        try:
+            self._set_durable(any(job.durable for job in group))
+            connection.execute("begin immediate")
+            self._begin(connection)
+            for job in group:
+                job.run(connection)
+            is_committing = True
+            connection.execute("commit")
+        except BaseException as problem:
+            _roll_back(connection)
+            if isinstance(problem, sqlite3.Error):
+                raise failure(problem, is_committing=is_committing) from problem
+            raise
+
+    def _set_durable(self, durable: bool) -> None:
+        if durable is not self._is_durable:
+            self._connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
+            self._is_durable = durable
+
+
+class _Job:
+    """What one caller wants done. It sleeps on `done` meanwhile."""
+
+    __slots__ = ("done", "durable", "error", "result", "work")
+
+    def __init__(self, work: Work[Any], durable: bool) -> None:
+        self.work = work
+        self.durable = durable
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        try:
+            self.result = self.work(connection)
+        except sqlite3.Error:
+            raise
+        except Exception as problem:
+            self.error = problem
+
+
+def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
+    """What SQLite said, as one of our errors."""
+    name = getattr(problem, "sqlite_errorname", "SQLITE_ERROR")
+    text = f"{problem} ({name})"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
+        return PermissionDenied(f"the log may not be written: {text}.")
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return LogUnusable(f"this is no log, or a damaged one: {text}. It is left as it is.")
+    if is_committing:
+        return OutcomeUnknown(
+            f"the disk failed while this was being written: {text}. It may be stored or not. See "
+            "to the disk and append again: nothing is stored twice."
+        )
+    return LogUnusable(f"the log cannot be read or written: {text}. Nothing was stored.")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # SQLite may have rolled back by itself, or will before the next transaction
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("rollback")

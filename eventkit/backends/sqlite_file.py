@@ -1,0 +1,189 @@
+"""The file a log lives in: its schema, how it is opened, and what is refused.
+
+SQLite keeps it in WAL mode with `synchronous=FULL`: a commit is one write and one fsync of the
+write-ahead log (`fullfsync` as well, where macOS would otherwise leave data in the disk's cache).
+
+Several processes may open one file. SQLite before 3.51.3 has a fault there: when two connections
+write or checkpoint at the same moment, one can start the write-ahead log afresh while the other
+still believes in the old one, and the file is damaged. Most Pythons bring such an SQLite. So no
+two connections ever do: every transaction that writes, the checkpoint that may follow it, and
+opening and closing, happen under one lock of the operating system, on a file beside the log
+(`counter.db-lock`). Other connections are opened read-only, and those never checkpoint. That was
+chosen before the rollback journal, which has no such fault but needs more than one fsync a commit
+and keeps readers and writers waiting for each other, and before a package that brings a newer
+SQLite, which nobody else who opens the file would have. It holds for whoever uses this module, not
+for another program that writes into the file. A network file system is no place for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ..log import LogUnusable, PermissionDenied
+from .file_lock import FileLock
+from .group_commit import failure
+
+APPLICATION = 0x65766B6C  # "evkl": what SQLite keeps in the file's header to tell whose it is
+VERSION = 1
+
+_PATIENCE_MS = 30_000
+_SCHEMA = f"""
+    begin immediate;
+    create table events (
+        sequence integer primary key,
+        topic text not null,
+        source text not null,
+        id text not null,
+        stored real not null,
+        bytes_so_far integer not null,  -- of all bodies from the first ever to this one
+        body blob not null
+    );
+    create unique index events_identity on events (source, id);
+    create index events_topic on events (topic);
+    create table settings (name text primary key, value integer) without rowid;
+    insert into settings values
+        ('max_events', null), ('max_bytes', null),
+        ('removed', 0), ('removed_bytes', 0),  -- the last sequence that was trimmed, and its sum
+        ('last_token', 0);
+    create table consumers (
+        name text primary key,
+        topic text not null,
+        max_tries integer not null,
+        position integer not null  -- up to here everything was claimed at least once
+    ) without rowid;
+    create table deliveries (  -- what was claimed and is not acknowledged
+        consumer text not null,
+        sequence integer not null,
+        tries integer not null,
+        due real,  -- when it may be claimed again; null: it is a dead letter
+        claim integer not null,
+        primary key (consumer, sequence)
+    ) without rowid;
+    create index deliveries_due on deliveries (consumer, due);
+    create table locks (name text primary key, token integer not null, until real not null)
+        without rowid;
+    pragma application_id = {APPLICATION};
+    pragma user_version = {VERSION};
+    commit;
+"""
+
+
+def open_file(path: str, *, create: bool) -> tuple[sqlite3.Connection, FileLock]:
+    """The one connection that writes, and the lock under which it must.
+
+    Raises LogUnusable or PermissionDenied, and leaves alone what it does not know.
+    """
+    _check_place(path, create=create)
+    if os.path.exists(path):
+        with as_ours(), closing(connect(path, read_only=True)) as looking:
+            _check_contents(looking, path)
+    try:
+        lock = FileLock(path + "-lock")
+    except OSError as problem:
+        raise PermissionDenied(f"cannot write beside {path!r}: {problem.strerror}.") from problem
+    try:
+        return _open_locked(path, lock), lock
+    except BaseException:
+        lock.close()
+        raise
+
+
+def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
+    """A connection that may be used from any thread, by one at a time."""
+    mode = "ro" if read_only else "rwc"
+    return sqlite3.connect(
+        f"file:{urllib.parse.quote(path)}?mode={mode}",
+        uri=True,
+        timeout=_PATIENCE_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+@contextmanager
+def as_ours() -> Iterator[None]:
+    """What SQLite raises within becomes one of our errors."""
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise failure(problem) from problem
+
+
+def _check_place(path: str, *, create: bool) -> None:
+    place = Path(path)
+    if place.is_dir():
+        raise LogUnusable(f"{path!r} is a folder: give the path of a file in it.")
+    if not place.parent.is_dir():
+        raise LogUnusable(f"there is no folder {str(place.parent)!r}: make it first.")
+    if not place.exists() and not create:
+        raise LogUnusable(f"there is no log at {path!r}.")
+    for needed in (place, place.parent):
+        if needed.exists() and not os.access(needed, os.W_OK):
+            raise PermissionDenied(
+                f"{str(needed)!r} is read-only. A log needs a file and a folder that it may write "
+                "in, also to be read: copy it to such a place."
+            )
+
+
+def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether there is a log; False for an empty file. Raises LogUnusable for anything else."""
+    application, version, tables = (
+        connection.execute(f"select * from {source}").fetchone()[0]
+        for source in (
+            "pragma_application_id",
+            "pragma_user_version",
+            "(select count(*) from sqlite_master)",
+        )
+    )
+    if application == APPLICATION and version == VERSION:
+        return True
+    if application == APPLICATION:
+        raise LogUnusable(
+            f"{path!r} is a log of version {version}, and this eventkit knows version {VERSION}. "
+            "Use a newer eventkit. The file is left as it is."
+        )
+    if tables or application or version:
+        raise LogUnusable(
+            f"{path!r} is an SQLite database, but no log of eventkit's. It is left as it is."
+        )
+    return False
+
+
+def _open_locked(path: str, lock: FileLock) -> sqlite3.Connection:
+    if not lock.acquire(_PATIENCE_MS / 1000):
+        raise LogUnusable(f"another process holds {lock.path!r} and does not let go.")
+    try:
+        with as_ours():
+            connection = connect(path, read_only=False)
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+    finally:
+        lock.release()
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    is_new = not _check_contents(connection, path)
+    mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
+    if mode != "wal":
+        raise LogUnusable(f"{path!r} cannot have a write-ahead log: is it on a network drive?")
+    for setting in ("synchronous=full", "fullfsync=1", "checkpoint_fullfsync=1"):
+        connection.execute(f"pragma {setting}")
+    if is_new:
+        connection.executescript(_SCHEMA)
+
+
+def close_file(connection: sqlite3.Connection, lock: FileLock) -> None:
+    """Close the connection, which may checkpoint, and the lock. Readers must be closed before."""
+    if lock.acquire(_PATIENCE_MS / 1000):
+        with suppress(sqlite3.Error):
+            connection.close()
+    lock.close()

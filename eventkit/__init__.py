@@ -41,6 +41,22 @@ if TYPE_CHECKING:
         Writable as Writable,
     )
     from .executors.threads import Threads as Threads
+    from .log import (
+        Conflict as Conflict,
+        Delivery as Delivery,
+        Entry as Entry,
+        EventLog as EventLog,
+        Held as Held,
+        LeaseLost as LeaseLost,
+        LogClosed as LogClosed,
+        LogError as LogError,
+        LogUnusable as LogUnusable,
+        OutcomeUnknown as OutcomeUnknown,
+        PermissionDenied as PermissionDenied,
+        QuotaExceeded as QuotaExceeded,
+        Replayed as Replayed,
+        open_log as open_log,
+    )
     from .queues import BusClosed as BusClosed, QueueFull as QueueFull
     from .subscription import Retry as Retry, Subscription as Subscription
     from .timeline import Journey as Journey, Timeline as Timeline, percentile as percentile
@@ -55,6 +71,22 @@ _HOME = {
     "executors.inline": ["Inline"],
     "executors.selector": ["Delay", "Readable", "Selector", "Writable"],
     "executors.threads": ["Threads"],
+    "log": [
+        "Conflict",
+        "Delivery",
+        "Entry",
+        "EventLog",
+        "Held",
+        "LeaseLost",
+        "LogClosed",
+        "LogError",
+        "LogUnusable",
+        "OutcomeUnknown",
+        "PermissionDenied",
+        "QuotaExceeded",
+        "Replayed",
+        "open_log",
+    ],
     "queues": ["BusClosed", "QueueFull"],
     "subscription": ["Retry", "Subscription"],
     "timeline": ["Journey", "Timeline", "percentile"],

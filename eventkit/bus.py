@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import logging
     from concurrent.futures import Future
 
+    from .log import EventLog
+
 H = TypeVar("H", bound=Handler)
 Route = tuple[Callable[[Event], Any], ...]
 
@@ -169,6 +171,13 @@ class EventBus:
         if options.get("emits") is not None:
             raise ValueError("a listener emits nothing; use processor(..., emits=...) instead.")
         return self.processor(pattern, **options)
+
+    def persist(self, log: EventLog, pattern: str = ">", **options: Any) -> Subscription:
+        """Append every event that fits the pattern to a log. Options as for `subscribe`: inline,
+        an event is on disk when `fire` returns, and `executor=Threads(n)` has n wait together.
+        What cannot be stored becomes a dead letter, like any handler's failure.
+        """
+        return self.subscribe(pattern, log.append, **options)
 
     # Waiting
 

@@ -88,6 +88,7 @@ def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
                 "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
             },
             rounds=rounds,
+            goal=0.1,
             later=0.05,
         )
 
@@ -125,6 +126,7 @@ def _pool_from_a_loop(rounds: int, number: int) -> list[Row]:
                 "eventkit": _seconds_each(runner, through_a_bus, number),
             },
             rounds=rounds,
+            goal=0.15,
             later=0.1,
         )
 

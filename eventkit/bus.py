@@ -172,10 +172,11 @@ class EventBus:
             raise ValueError("a listener emits nothing; use processor(..., emits=...) instead.")
         return self.processor(pattern, **options)
 
-    def persist(self, log: EventLog, pattern: str = ">", **options: Any) -> Subscription:
+    def persist(self, log: EventLog, pattern: str, **options: Any) -> Subscription:
         """Append every event that fits the pattern to a log. Options as for `subscribe`: inline,
         an event is on disk when `fire` returns, and `executor=Threads(n)` has n wait together.
-        What cannot be stored becomes a dead letter, like any handler's failure.
+        What cannot be stored becomes a dead letter, like any handler's failure. Events on `error.`
+        are such, since they carry exceptions.
         """
         return self.subscribe(pattern, log.append, **options)
 

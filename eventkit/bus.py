@@ -323,7 +323,7 @@ class EventBus:
                 raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
             targets = self._targets(topic)
             if self._recorder is None:
-                route: Route = tuple(target.deliver for target in targets)
+                route: Route = tuple([target.deliver for target in targets])
             else:
                 route = (self._recording(targets, self._recorder),) if targets else ()
             if len(self._routes) >= _CACHED_TOPICS:
@@ -332,7 +332,10 @@ class EventBus:
             return route
 
     def _targets(self, topic: str) -> list[Subscription | Group]:
-        found = sorted(self._tree.match(topic), key=lambda s: (-s.priority, self._order[s]))
+        found = self._tree.match(topic)
+        if len(found) < 2:
+            return [*found]
+        found.sort(key=lambda s: (-s.priority, self._order[s]))
         shared: dict[object, list[Subscription]] = {}
         for subscription in found:
             shared.setdefault(subscription.group or subscription, []).append(subscription)

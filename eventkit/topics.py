@@ -6,9 +6,14 @@ stands for exactly one word, and `>`, at the end only, for one or more words.
 
 from __future__ import annotations
 
+import re
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_WORD = r"[^\s.*>\x00-\x1f\x7f]+"
+_is_plain = re.compile(rf"{_WORD}(\.{_WORD})*").fullmatch
+"""Whether a string is a topic, quickly; `_check` takes its time to say what is wrong."""
 
 
 class InvalidTopic(ValueError):
@@ -17,12 +22,14 @@ class InvalidTopic(ValueError):
 
 def check_topic(topic: object) -> None:
     """Raise InvalidTopic unless `topic` can be fired: words joined by dots, no wildcards."""
-    _check(topic, "topic", wildcards=False)
+    if not isinstance(topic, str) or not _is_plain(topic):
+        _check(topic, "topic", wildcards=False)
 
 
 def check_pattern(pattern: object) -> None:
     """Raise InvalidTopic unless `pattern` can be subscribed to."""
-    _check(pattern, "pattern", wildcards=True)
+    if not isinstance(pattern, str) or not _is_plain(pattern):
+        _check(pattern, "pattern", wildcards=True)
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -66,15 +73,16 @@ class TopicTree(Generic[T]):
         found: list[T] = []
         level = [self._root]
         for word in topic.split("."):
+            below = []
             for node in level:
-                if ">" in node.children:
-                    found += node.children[">"].values
-            level = [
-                node.children[step]
-                for node in level
-                for step in (word, "*")
-                if step in node.children
-            ]
+                children = node.children
+                if ">" in children:
+                    found += children[">"].values
+                if "*" in children:
+                    below.append(children["*"])
+                if word in children:
+                    below.append(children[word])
+            level = below
         for node in level:
             found += node.values
         return found

@@ -6,13 +6,12 @@ this course builds on it, and because it shows the idea that asyncio grew from.
 
 from __future__ import annotations
 
-import socket
-import threading
 import warnings
 from typing import Any
 
 from ..queues import BusClosed, Job, JobQueue, Overflow
 from . import Queued, whole_number
+from .hub import Hub
 
 try:
     with warnings.catch_warnings():
@@ -45,61 +44,33 @@ class Greenlets(Queued):
     ):
         whole_number("workers", workers, "the number of green threads")
         queue = JobQueue(name, capacity, overflow)
-        super().__init__(name, queue, _Hub(queue, workers, name))
+        super().__init__(name, queue, _Green(queue, workers, name))
 
     def pause(self, seconds: float) -> Any:
         eventlet.sleep(seconds)
 
 
-class _Hub:
+class _Green(Hub):
     """A thread with an eventlet hub of its own, and the green threads on it. A new one is spawned
     while work waits and fewer than `limit` are there; one that finds no more work ends.
     """
 
     def __init__(self, queue: JobQueue, limit: int, name: str) -> None:
-        self._thread: threading.Thread | None = None
+        super().__init__(queue, name)
         self._current: dict[str, Job | None] = {}
-        self._queue = queue
-        self._name = name
         self._free_lanes = [f"{name}-{number}" for number in range(limit, 0, -1)]
         self._green: dict[object, str] = {}
-        self._bell, self._ear = socket.socketpair()  # a byte through here wakes the hub
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
-        self._stopping = False
-        queue.bell = self._ring
 
     def lane(self) -> str:
         return self._green.get(eventlet.getcurrent(), self._name)
 
-    def is_here(self) -> bool:
-        return threading.current_thread() is self._thread
-
     def running(self) -> list[tuple[str, Job | None]]:
         return list(self._current.items())
-
-    def _ring(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-        self._bell.send(b"!")
-
-    def stop(self, timeout: float = 0.0) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        if self._thread is None:
-            self._end()
-            return
-        self._bell.send(b"!")
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping:
             eventlet.hubs.trampoline(self._ear, read=True)
-            self._ear.recv(4096)
-            self._queue.answer_bell()
+            self._answer()
             for _ in range(min(self._queue.waiting, len(self._free_lanes))):
                 self._spawn()
         for green in list(self._green):
@@ -125,7 +96,3 @@ class _Hub:
             self._current.pop(lane, None)
             self._green.pop(eventlet.getcurrent(), None)
             self._free_lanes.append(lane)
-
-    def _end(self) -> None:
-        self._bell.close()
-        self._ear.close()

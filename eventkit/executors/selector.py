@@ -6,7 +6,6 @@ import heapq
 import itertools
 import selectors
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..queues import BusClosed, Job, JobQueue, Overflow
 from . import Queued, WaitsBy, whole_number
+from .hub import Hub
 
 _JOBS_BEFORE_A_LOOK = 256
 
@@ -84,53 +84,26 @@ class _Task:
         self.coroutine: Coroutine[Wish, None, Any] | None = None
 
 
-class _Reactor:
+class _Reactor(Hub):
     """The thread that waits for whatever comes first: a socket, a delay, or a new job."""
 
     def __init__(self, queue: JobQueue, concurrency: int, name: str) -> None:
+        super().__init__(queue, name)
         self._lane = name
-        self._thread: threading.Thread | None = None
         self._tasks: set[_Task] = set()
-        self._queue = queue
-        self._name = name
         self._free_lanes = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
         self._delays: list[tuple[float, int, _Task]] = []
         self._next_number = itertools.count().__next__
         self._selector = selectors.DefaultSelector()
-        self._bell, self._ear = socket.socketpair()  # a byte through here ends the waiting
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
         self._handed_on: deque[_Task] = deque()  # finished, and with a next job to begin
         self._more_to_begin = False
-        self._stopping = False
-        queue.bell = self._ring
-
-    def is_here(self) -> bool:
-        return threading.current_thread() is self._thread
-
-    def stop(self, timeout: float = 0.0) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        if self._thread is None:
-            self._end()
-            return
-        self._bell.send(b"!")
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
 
     def lane(self) -> str:
         return self._lane
 
     def running(self) -> list[tuple[str, Job | None]]:
         return [(task.lane, task.job) for task in list(self._tasks)]
-
-    def _ring(self) -> None:
-        if self._thread is None:
-            self._selector.register(self._ear, selectors.EVENT_READ)
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-        self._bell.send(b"!")
 
     def _run(self) -> None:
         while not self._stopping:
@@ -149,8 +122,7 @@ class _Reactor:
         ready: list[_Task] = []
         for key, mask in self._selector.select(timeout):
             if key.fileobj is self._ear:
-                self._ear.recv(4096)
-                self._queue.answer_bell()
+                self._answer()
             else:
                 ready += self._unregister(key, mask)
         now = time.monotonic()
@@ -273,5 +245,4 @@ class _Reactor:
 
     def _end(self) -> None:
         self._selector.close()
-        self._bell.close()
-        self._ear.close()
+        super()._end()

@@ -456,6 +456,20 @@ def test_close_returns_what_nobody_began_and_the_rest_is_finished(setting: Setti
     assert executor.wait_idle(LONG)
 
 
+@pytest.mark.parametrize("kind", ["Selector", "Greenlets"])
+@pytest.mark.parametrize("used", [False, True])
+def test_a_bell_that_is_rung_too_late_does_no_harm(setting: Setting, used: bool) -> None:
+    executor = setting.make(name="late")
+    if used:
+        setting.bus.subscribe("a", lambda event: None, executor=executor)
+        setting.bus.fire("a")
+    executor.close(LONG)
+
+    executor._engine._ring()
+
+    assert own_threads("late") == []
+
+
 @every_executor
 def test_close_can_be_called_twice(setting: Setting) -> None:
     executor = setting.make()

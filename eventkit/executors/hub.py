@@ -1,0 +1,59 @@
+"""Hub: an engine on one thread that sleeps until some socket is ready; one of them is its bell."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+from ..queues import JobQueue
+
+
+class Hub:
+    """The common part of the engines behind Selector and Greenlets. The thread starts with the
+    first ring, does `_run`, and ends when `_stopping` is set; `_ear` is readable once the bell
+    has been rung.
+    """
+
+    def __init__(self, queue: JobQueue, name: str) -> None:
+        self._queue = queue
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._bell, self._ear = socket.socketpair()  # a byte through here ends the sleep
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        queue.bell = self._ring
+
+    def is_here(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def stop(self, timeout: float = 0.0) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        if self._thread is None:
+            self._end()
+            return
+        self._ring()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _ring(self) -> None:
+        if self._thread is None and not self._stopping:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        with suppress(OSError):  # full: it has been rung already; closed: nobody is asleep any more
+            self._bell.send(b"!")
+
+    def _answer(self) -> None:
+        """Awake: what is put from now on rings again."""
+        self._ear.recv(4096)
+        self._queue.answer_bell()
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        self._bell.close()
+        self._ear.close()

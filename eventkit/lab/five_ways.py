@@ -105,7 +105,7 @@ class _Watch:
     """
 
     def __init__(self, timeline: ek.Timeline) -> None:
-        import psutil  # type: ignore[import-untyped]  # ipykernel needs it too, so it is there
+        import psutil  # type: ignore[import-untyped]
 
         self._timeline = timeline
         self._process = psutil.Process()

@@ -209,7 +209,8 @@ class EventLog(ABC):
     """Entries in the order they were appended, on disk. Made by `open_log`.
 
     All methods may be called from any thread, and several processes may have the same log open.
-    After `close`, and in a forked child, they raise LogClosed.
+    After `close`, and in a forked child, they raise LogClosed: a process that shall use a log is
+    spawned, or forked before the log is opened.
     """
 
     @abstractmethod

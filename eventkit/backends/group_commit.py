@@ -76,14 +76,20 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            try:
+        while self._do_next():  # which keeps nothing of it while it waits
+            pass
+
+    def _do_next(self) -> bool:
+        group = self._next_group()
+        try:
+            if group:
                 self._do(group)
-            except BaseException as problem:
-                for job in group:
-                    job.error = copy.copy(problem)  # each caller adds a traceback to its own
+        except BaseException as problem:
             for job in group:
-                job.done.release()
+                job.error = copy.copy(problem)  # each caller adds a traceback to its own
+        for job in group:
+            job.done.release()
+        return bool(group)
 
     def _next_group(self) -> list[_Job]:
         with self._wake:

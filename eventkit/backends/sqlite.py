@@ -60,7 +60,13 @@ _LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite itself ends at 1,000 m
 
 def open(path: str, *, create: bool = True, clock: Clock = time.time) -> EventLog:
     """The log in the file at `path`; see `open_log`."""
-    return SqliteLog(_Store(os.path.abspath(path), create=create, clock=clock))
+    path = os.path.abspath(path)
+    if os.path.exists(path) and _identity(path) in _the_parents:
+        raise LogClosed(
+            f"{path!r} was open when this process was forked, and SQLite would take the parent's "
+            "locks for its own. Start the process by spawning, or open the log only after forking."
+        )
+    return SqliteLog(_Store(path, create=create, clock=clock))
 
 
 class SqliteLog(EventLog):
@@ -537,6 +543,7 @@ class _Store:
         self.clock = clock
         self.tail: _Tail  # of the transaction that is being done
         self._connection, self._lock = open_file(path, create=create)
+        self._file = _identity(path)
         self._connection.create_function("fits", 2, _fits, deterministic=True)
         self._idle: list[sqlite3.Connection] = []  # readers nobody uses at this moment
         self._refusal = ""  # why nothing is done any more
@@ -606,11 +613,11 @@ class _Store:
 
     def forget(self) -> None:
         """This is a forked child: the log is the parent's, and closing its files would harm it."""
-        self._refusal = (
-            f"the log {self.path!r} was opened before this process was forked: open it here, too."
-        )
+        if self._refusal:
+            return
+        self._refusal = f"the log {self.path!r} was opened before this process was forked."
         self._lock.close()
-        _the_parents.append((self._connection, self._idle))
+        _the_parents[self._file] = (self._connection, self._idle)
 
     def _begin(self, sql: sqlite3.Connection) -> None:
         self.tail = _Tail.of(sql)
@@ -647,7 +654,13 @@ class _Store:
 
 
 _stores: weakref.WeakSet[_Store] = weakref.WeakSet()
-_the_parents: list[object] = []  # kept for ever, so that nothing closes them
+_the_parents: dict[tuple[int, int], object] = {}  # files and what must never be closed here
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """What tells a file from any other, whatever it is called."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _forget_all() -> None:

@@ -82,6 +82,7 @@ def open_file(path: str, *, create: bool) -> tuple[sqlite3.Connection, FileLock]
     if os.path.exists(path):
         with as_ours(), closing(connect(path, read_only=True)) as looking:
             _check_contents(looking, path)
+            _check_size(looking, path)
     try:
         lock = FileLock(path + "-lock")
     except OSError as problem:
@@ -128,6 +129,16 @@ def _check_place(path: str, *, create: bool) -> None:
                 f"{str(needed)!r} is read-only. A log needs a file and a folder that it may write "
                 "in, also to be read: copy it to such a place."
             )
+
+
+def _check_size(connection: sqlite3.Connection, path: str) -> None:
+    """SQLite takes what is missing of a last page for zeros. While there is a write-ahead log the
+    rest may still be in that.
+    """
+    (page,) = connection.execute("pragma page_size").fetchone()
+    wal = Path(path + "-wal")
+    if os.path.getsize(path) % page and not (wal.exists() and wal.stat().st_size):
+        raise LogUnusable(f"{path!r} is a damaged log: its end is missing. It is left as it is.")
 
 
 def _check_contents(connection: sqlite3.Connection, path: str) -> bool:

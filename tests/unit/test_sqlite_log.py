@@ -1,0 +1,301 @@
+"""What is SQLite's own in a log: what is refused and left alone, and who may write when."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import eventkit as ek
+from eventkit.backends.file_lock import FileLock
+from eventkit.backends.sqlite import SqliteLog
+from eventkit.backends.sqlite_file import VERSION
+
+LONG = 20.0
+ENTRIES = 200
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A log of some pages that is closed."""
+    with ek.open_log(path) as log:
+        log.append_all(ek.Event("a", "x" * 200 + str(number)) for number in range(ENTRIES))
+    return path
+
+
+def refused(path: Path, says: str, **options: bool) -> None:
+    """Opening raises LogUnusable, and not a byte of the file is changed."""
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(ek.LogUnusable, match=says):
+        ek.open_log(path, **options)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+# What is no log
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_text("Dear diary, today nothing happened. " * 100)
+
+    refused(path, "no log, or a damaged one")
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table diary (day text)")
+
+    refused(path, "no log of eventkit's")
+
+
+def test_a_database_of_another_application_is_refused_though_it_is_empty(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("pragma application_id = 77")
+
+    refused(path, "no log of eventkit's")
+
+
+def test_a_newer_log_is_refused_and_says_what_to_do(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as database:
+        database.execute(f"pragma user_version = {VERSION + 1}")
+
+    refused(filled, f"version {VERSION + 1}, and this eventkit knows version {VERSION}")
+
+
+@pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_log_is_refused(filled: Path, part: float) -> None:
+    os.truncate(filled, int(filled.stat().st_size * part))
+
+    refused(filled, "damaged")
+
+
+def test_a_log_with_a_page_of_rubbish_says_so_when_it_is_read(filled: Path) -> None:
+    with open(filled, "r+b") as file:
+        file.seek(filled.stat().st_size // 2 // 4096 * 4096)
+        file.write(os.urandom(4096))
+
+    with ek.open_log(filled) as log, pytest.raises(ek.LogUnusable, match="damaged"):
+        [*log.read(), *log.read(topic="a")]
+
+
+def test_an_entry_that_is_no_json_any_more_says_so(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as database:
+        database.execute("update events set body = 'rubbish' where sequence = 3")
+        database.commit()
+
+    with ek.open_log(filled) as log, pytest.raises(ek.LogUnusable, match="damaged"):
+        list(log.read())
+
+
+def test_an_empty_file_becomes_a_log(path: Path) -> None:
+    path.touch()
+
+    with ek.open_log(path) as log:
+        assert log.append(ek.Event("a")) == 1
+
+
+def test_a_folder_and_a_path_in_no_folder_are_refused(tmp_path: Path) -> None:
+    refused(tmp_path, "is a folder")
+    refused(tmp_path / "none" / "log.db", "there is no folder")
+
+
+def test_without_create_no_file_is_made(path: Path) -> None:
+    refused(path, "there is no log", create=False)
+
+    assert os.listdir(path.parent) == []
+
+
+def test_a_url_that_no_backend_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match="give the path of a file"):
+        ek.open_log("gopher://example")
+
+
+# Where one may not write
+
+AS_NOBODY = """
+import os, sys
+import eventkit as ek
+import eventkit.backends.sqlite  # before the interpreter's own folder may be out of reach
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    ek.open_log(sys.argv[1])
+except ek.PermissionDenied as problem:
+    print(problem)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are read-only in another way there")
+@pytest.mark.parametrize("what", ["folder", "file", "new"])
+def test_a_read_only_place_is_refused(filled: Path, what: str) -> None:
+    before = filled.read_bytes()
+    for folder in (filled.parent, *filled.parents[1:3]):
+        folder.chmod(0o755)
+    (filled if what == "file" else filled.parent).chmod(0o444 if what == "file" else 0o555)
+    wanted = filled.with_name("new.db") if what == "new" else filled
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, wanted], capture_output=True, text=True, check=True
+    )
+    filled.parent.chmod(0o755)
+
+    assert "is read-only" in done.stdout
+    assert filled.read_bytes() == before
+
+
+# Several connections
+
+
+def test_whoever_writes_or_checkpoints_holds_the_lock(path: Path) -> None:
+    with ek.open_log(path) as log:
+        lock = FileLock(f"{path}-lock")
+        assert lock.acquire(LONG)
+        appended = threading.Event()
+
+        def write() -> None:
+            log.append(ek.Event("a"))
+            appended.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert not appended.wait(0.2)
+        assert list(log.read()) == []  # reading needs no lock
+        lock.release()
+        assert appended.wait(LONG)
+        writer.join()
+        lock.close()
+
+
+def test_readers_can_neither_write_nor_checkpoint(path: Path) -> None:
+    with ek.open_log(path) as log:
+        log.append(ek.Event("a"))
+        list(log.read())
+        assert isinstance(log, SqliteLog)
+        (reader,) = log.store._idle
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute("delete from events")
+        with pytest.raises(sqlite3.OperationalError):
+            reader.execute("pragma wal_checkpoint(truncate)").fetchall()
+
+
+def test_a_reader_in_the_middle_does_not_keep_the_file_from_being_tidied_up(path: Path) -> None:
+    with ek.open_log(path) as log:
+        log.append_all(ek.Event("a", number) for number in range(5_000))
+        entries = log.read()
+        next(entries)
+        for _ in range(30):
+            log.append_all(ek.Event("b", "x" * 1_000) for _ in range(1_000))
+        assert os.path.getsize(f"{path}-wal") < 20_000_000
+        assert sum(entry.topic == "a" for entry in entries) == 4_999
+
+
+def test_two_openings_in_one_process_share_a_log(path: Path) -> None:
+    with ek.open_log(path) as one, ek.open_log(path) as two:
+        sequences = [log.append(ek.Event("a")) for log in (one, two, one, two)]
+        one.close()
+        sequences.append(two.append(ek.Event("a")))
+
+    assert sequences == [1, 2, 3, 4, 5]
+
+
+def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:
+    code = (
+        "import sys, eventkit as ek\n"
+        "sys.stdin.readline()\n"
+        "log = ek.open_log(sys.argv[1])\n"
+        "for _ in range(20): print(log.append(ek.Event('a')), flush=True)\n"
+        "log.close()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=LONG)[0] for process in processes]
+
+    assert all(process.returncode == 0 for process in processes)
+    assert sorted(int(line) for text in outputs for line in text.split()) == list(range(1, 81))
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+def in_a_fork(work: Callable[[], None]) -> None:
+    """Run `work` in a forked child, and pass if it raises nothing there."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_is_told_that_the_log_is_its_parents(path: Path) -> None:
+    def child() -> None:
+        with pytest.raises(ek.LogClosed, match="forked"):
+            log.append(ek.Event("a"))
+        with pytest.raises(ek.LogClosed, match="forked"):
+            next(log.read())
+        log.close()
+        with pytest.raises(ek.LogClosed, match="spawning"):
+            ek.open_log(path)
+
+    ek.open_log(path.with_name("closed.db")).close()
+    with ek.open_log(path) as log:
+        log.append(ek.Event("a"))
+        in_a_fork(child)
+        assert log.append(ek.Event("a")) == 2
+
+
+@needs_fork
+def test_events_of_a_forked_child_are_not_taken_for_its_parents(path: Path) -> None:
+    event = ek.Event("a", "of one id in both")
+
+    def append() -> None:
+        with ek.open_log(path) as log:
+            log.append(event)
+
+    in_a_fork(append)
+    append()
+    append()
+
+    with ek.open_log(path) as log:
+        assert len({entry.event.source for entry in log.read()}) == len(list(log.read())) == 2
+
+
+def test_a_log_nobody_has_any_more_is_closed(path: Path) -> None:
+    before = threading.active_count()
+    log = ek.open_log(path)
+    consumer = log.consumer("mail")
+    log.append(ek.Event("a"))
+    del log
+    assert len(consumer.claim()) == 1  # which has the log still
+    del consumer
+
+    assert threading.active_count() == before

@@ -13,7 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("blinker", "pyee", "psygnal", "aiopubsub", "reactivex")
+PACKAGES = (
+    "blinker", "pyee", "psygnal", "aiopubsub", "reactivex",
+    "persist-queue", "litequeue", "diskcache", "eventsourcing",
+)  # fmt: skip
 OTHER_EVENTKIT = "eventkit==1.0.3"
 _ELSEWHERE = Path("build/peers")
 
@@ -36,7 +39,7 @@ def install_other_eventkit() -> None:
 def versions() -> Iterator[str]:
     """Name and version of every peer that is here."""
     for name in PACKAGES:
-        if importlib.util.find_spec(name):
+        if importlib.util.find_spec(name.replace("-", "")):
             yield f"{name} {version(name)}"
     for other in distributions(name="eventkit", path=[str(_ELSEWHERE)]):
         yield f"the other eventkit {other.version}"

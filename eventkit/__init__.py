@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         open_log as open_log,
     )
     from .queues import BusClosed as BusClosed, QueueFull as QueueFull
+    from .security.access import AccessPolicy as AccessPolicy
     from .subscription import Retry as Retry, Subscription as Subscription
     from .timeline import Journey as Journey, Timeline as Timeline, percentile as percentile
     from .topics import InvalidTopic as InvalidTopic
@@ -88,6 +89,7 @@ _HOME = {
         "open_log",
     ],
     "queues": ["BusClosed", "QueueFull"],
+    "security.access": ["AccessPolicy"],
     "subscription": ["Retry", "Subscription"],
     "timeline": ["Journey", "Timeline", "percentile"],
     "topics": ["InvalidTopic"],
@@ -99,7 +101,7 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("interleavings", "lab", "queueing"):
+    if name in ("interleavings", "lab", "queueing", "security"):
         return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(__all__)}.")
@@ -109,4 +111,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "interleavings", "lab", "queueing"]
+    return [*__all__, "interleavings", "lab", "queueing", "security"]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .log import EventLog
+    from .security.access import AccessPolicy
+    from .security.identity import Identity
 
 H = TypeVar("H", bound=Handler)
 Route = tuple[Callable[[Event], Any], ...]
@@ -72,9 +74,13 @@ class EventBus:
     All methods may be called from any thread. Publishing takes no lock and copies nothing: each
     topic's route is an immutable tuple in a dict, and the dict is replaced when subscriptions
     change.
+
+    `policy` says what others may do on this bus, each through an identity of their own; see
+    `as_`. Whoever holds the bus itself may do everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: AccessPolicy | None = None) -> None:
+        self.policy = policy
         self.source = f"/eventkit/{_process}/{next(_numbers)}"
         self.dead_letters: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS)
         self._routes: dict[str, Route] = {}
@@ -179,6 +185,20 @@ class EventBus:
         are such, since they carry exceptions.
         """
         return self.subscribe(pattern, log.append, **options)
+
+    def as_(self, principal: str) -> Identity:
+        """This bus as somebody who may do what the policy allows, such as `bus.as_("ann").fire`.
+
+        Raises ValueError if this bus has no policy.
+        """
+        from .security.identity import Identity
+
+        if self.policy is None:
+            raise ValueError(
+                f"{principal!r} can be given no identity: this bus has no policy to decide by. "
+                "Make it with EventBus(AccessPolicy())."
+            )
+        return Identity(self, self.policy, principal)
 
     # Waiting
 

@@ -70,7 +70,7 @@ class QuotaExceeded(LogError):
 
 
 class PermissionDenied(LogError):
-    """Whoever asked may not do this to this log."""
+    """Whoever asked may not do this: to this log, or on this bus."""
 
 
 class Held(LogError):

@@ -33,6 +33,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "subscription": {"event", "queues", "executors", "executors.inline", "timeline"},
     "bus": {"event", "topics", "queues", "executors", "subscription", "timeline"},
     "triggers": {"event", "queues"},
+    "security": set(),
+    "security.access": {"topics"},
+    "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
 }
 
 

@@ -1,0 +1,200 @@
+"""Identity: the bus as one principal may use it, and the record of what was denied."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from ..event import Event
+from ..executors import name_of
+from ..log import PermissionDenied
+from ..subscription import Handler, Subscription
+from ..topics import check_pattern
+from .access import AccessPolicy, Action, check_principal
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from ..bus import EventBus
+
+H = TypeVar("H", bound=Handler)
+DENIED = "audit.denied"
+_RESERVED = ("audit.", "error.")
+
+
+class Denial(msgspec.Struct, frozen=True):
+    """What an event on `audit.denied` carries: who was kept from what. Never what they sent."""
+
+    principal: str
+    action: Action
+    topic: str
+    reason: str
+
+
+class Identity:
+    """A bus as one principal sees it. Made by `EventBus.as_`.
+
+    Whatever the policy denies raises PermissionDenied and is recorded as an event on
+    `audit.denied`. The policy is asked when something is published or subscribed to, and again
+    when a handler is about to be called: an event that may no longer be seen by then is withheld,
+    which nobody is left to be told by an exception, but the audit event is fired, and who
+    requested an answer gets PermissionDenied.
+
+    Topics that begin with `audit.` or `error.` are the bus's own: no identity may publish there.
+    An error event carries the event that failed, so who may not see the one may not see the other.
+    In a group, what its turn gives to somebody who may not see it goes to nobody: cancel the
+    subscriptions of whom you revoke.
+
+    This keeps honest code within its limits, and callers on the far side of a socket. It is no
+    prison for code in this process, which can reach whatever Python can.
+    """
+
+    def __init__(self, bus: EventBus, policy: AccessPolicy, principal: str) -> None:
+        check_principal(principal)
+        self.principal = principal
+        self._bus = bus
+        self._policy = policy
+
+    def fire(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
+        """As `EventBus.fire`, if the principal may publish on the topic."""
+        event = Event(topic, data, key=key)
+        self.publish(event)
+        return event
+
+    def publish(self, event: Event) -> None:
+        """As `EventBus.publish`, if the principal may publish on the event's topic."""
+        self._check_publish(event.topic)
+        self._bus.publish(event)
+
+    def request(
+        self, topic: str, data: Any = None, timeout: float | None = None, *, key: str | None = None
+    ) -> Event:
+        """As `EventBus.request`, if the principal may publish on the topic and subscribe to that
+        of the answer.
+        """
+        self._check_publish(topic)
+        answer = self._bus.request(topic, data, timeout, key=key)
+        if not self.may_see(answer.topic):
+            raise self._denied("subscribe", answer.topic, "the answer is not theirs to see")
+        return answer
+
+    def subscribe(
+        self, pattern: str, handler: H, *, emits: str | None = None, **options: Any
+    ) -> Subscription:
+        """As `EventBus.subscribe`, if the principal may subscribe to all of the pattern and
+        publish on `emits`. Topics within it that are denied are withheld, event by event.
+        """
+        check_pattern(pattern)
+        if not self._policy.allows_pattern(self.principal, pattern):
+            raise self._denied("subscribe", pattern, "no rule allows it, or one denies it")
+        if emits is not None:
+            self._check_publish(emits)
+        guarded = _guard(handler, self._admits(emits), self._passes_on(emits))
+        return self._bus.subscribe(pattern, guarded, emits=emits, **options)
+
+    def processor(self, pattern: str, **options: Any) -> Callable[[H], H]:
+        """Decorator: as `subscribe`, for a function whose results are events."""
+
+        def register(handler: H) -> H:
+            self.subscribe(pattern, handler, **options)
+            return handler
+
+        return register
+
+    def listener(self, pattern: str, **options: Any) -> Callable[[H], H]:
+        """Decorator: as `subscribe`, for a function that emits nothing."""
+        if options.get("emits") is not None:
+            raise ValueError("a listener emits nothing; use processor(..., emits=...) instead.")
+        return self.processor(pattern, **options)
+
+    def may_see(self, topic: str) -> bool:
+        """Whether events on this topic may reach the principal now."""
+        allows = self._policy.allows
+        while allows(self.principal, "subscribe", topic):
+            if not topic.startswith("error."):
+                return True
+            topic = topic.removeprefix("error.")
+        return False
+
+    def withhold(self, event: Event) -> PermissionDenied:
+        """Record that an event did not reach the principal; the error that says so."""
+        return self._denied("subscribe", event.topic, "it may not be seen by now")
+
+    def __repr__(self) -> str:
+        return f"<Identity {self.principal!r} on {self._bus.source}>"
+
+    def _check_publish(self, topic: str) -> None:
+        if not self._policy.allows(self.principal, "publish", topic):
+            raise self._denied("publish", topic, "no rule allows it, or one denies it")
+        if topic.startswith(_RESERVED):
+            raise self._denied("publish", topic, "audit. and error. are the bus's own")
+
+    def _denied(self, action: Action, topic: str, reason: str) -> PermissionDenied:
+        denial = Denial(self.principal, action, topic, reason)
+        if action == "publish" or not topic.removeprefix("error.").startswith("audit."):
+            self._bus.fire(DENIED, denial)  # to withhold a record is no cause for another
+        verb = "publish on" if action == "publish" else "see"
+        return PermissionDenied(f"{self.principal} may not {verb} {topic!r}: {reason}.")
+
+    # What stands around a handler
+
+    def _admits(self, emits: str | None) -> Callable[[Event], bool]:
+        def admits(event: Event) -> bool:
+            if self.may_see(event.topic):
+                return True
+            self._tell_requester(event, emits, self.withhold(event))
+            return False
+
+        return admits
+
+    def _passes_on(self, emits: str | None) -> Callable[[Event, Any], Any]:
+        def passes_on(event: Event, result: Any) -> Any:
+            if emits is not None and result is not None:
+                try:
+                    self._check_publish(emits)
+                except PermissionDenied as denial:
+                    self._tell_requester(event, emits, denial)
+                    return None
+            return result
+
+        return passes_on
+
+    def _tell_requester(self, event: Event, emits: str | None, denial: PermissionDenied) -> None:
+        from concurrent.futures import InvalidStateError
+
+        waiting: Future[Event] | None = self._bus._awaited.get(event.id)
+        if emits is not None and waiting is not None:
+            with suppress(InvalidStateError):  # the first answer counts
+                waiting.set_exception(denial)
+
+
+def _guard(
+    handler: Handler, admits: Callable[[Event], bool], passes_on: Callable[[Event, Any], Any]
+) -> Handler:
+    """The handler behind a check, of the same kind: plain, coroutine or generator function."""
+
+    def guarded(event: Event) -> Any:
+        return passes_on(event, handler(event)) if admits(event) else None
+
+    async def guarded_coroutine(event: Event) -> Any:
+        return passes_on(event, await handler(event)) if admits(event) else None
+
+    def guarded_generator(event: Event) -> Any:
+        return passes_on(event, (yield from handler(event))) if admits(event) else None
+
+    if not callable(handler):
+        return handler  # the bus says what is wrong with it
+    chosen: Handler = guarded
+    calls = (handler, type(handler).__call__)
+    if any(inspect.iscoroutinefunction(call) for call in calls):
+        chosen = guarded_coroutine
+    elif any(inspect.isgeneratorfunction(call) for call in calls):
+        chosen = guarded_generator
+    functools.update_wrapper(chosen, handler, updated=())
+    chosen.__qualname__ = name_of(handler)
+    return chosen

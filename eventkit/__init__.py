@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         HandlersFailed as HandlersFailed,
         NoReply as NoReply,
     )
+    from .clock import Clock as Clock, ManualClock as ManualClock
     from .event import (
         CloudEvent as CloudEvent,
         Event as Event,
@@ -41,6 +42,16 @@ if TYPE_CHECKING:
         Writable as Writable,
     )
     from .executors.threads import Threads as Threads
+    from .flow import (
+        Batch as Batch,
+        Coalesce as Coalesce,
+        Debounce as Debounce,
+        Flow as Flow,
+        FlowClosed as FlowClosed,
+        Stage as Stage,
+        Throttle as Throttle,
+        TokenBucket as TokenBucket,
+    )
     from .log import (
         Conflict as Conflict,
         Delivery as Delivery,
@@ -66,12 +77,23 @@ if TYPE_CHECKING:
 
 _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
+    "clock": ["Clock", "ManualClock"],
     "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode"],
     "executors.event_loop": ["EventLoop"],
     "executors.greenlets": ["Greenlets"],
     "executors.inline": ["Inline"],
     "executors.selector": ["Delay", "Readable", "Selector", "Writable"],
     "executors.threads": ["Threads"],
+    "flow": [
+        "Batch",
+        "Coalesce",
+        "Debounce",
+        "Flow",
+        "FlowClosed",
+        "Stage",
+        "Throttle",
+        "TokenBucket",
+    ],
     "log": [
         "Conflict",
         "Delivery",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import logging
     from concurrent.futures import Future
 
+    from .flow import Flow, LeftOut, Stage
     from .log import EventLog
     from .security.access import AccessPolicy
     from .security.identity import Identity
@@ -89,7 +90,8 @@ class EventBus:
         self._next_place = itertools.count().__next__
         self._turns: dict[str | None, Iterator[int]] = {}
         self._executors: list[Executor] = []
-        self._dropping: list[Executor] = []
+        self._stages: list[tuple[Subscription, Stage]] = []
+        self._dropping: list[Executor | Flow] = []
         self._recorder: Timeline | None = None
         self._awaited: dict[object, Future[Event]] = {}
         self._closed = False
@@ -132,6 +134,7 @@ class EventBus:
         *,
         executor: Executor | None = None,
         emits: str | None = None,
+        flow: Flow | None = None,
         priority: int = 0,
         once: bool = False,
         group: str | None = None,
@@ -141,17 +144,19 @@ class EventBus:
 
         `executor` says how it runs (None: inline), and belongs to this bus from then on. What it
         returns is fired on the topic `emits`, with the event as its cause; None is not fired.
-        `once` ends the subscription with its first event. Of the subscribers that share a
-        `group`, each event goes to one. `retry` calls a handler that raises again.
+        `flow` lets fewer events through, such as Debounce(0.2); what waits in it is a consequence
+        still to come, for `drain` too. `once` ends the subscription with its first event (the
+        first to leave the flow). Of the subscribers that share a `group`, each event goes to one.
+        `retry` calls a handler that raises again.
 
         Raises InvalidTopic, TypeError or ValueError if any of this cannot work, and BusClosed.
         """
         check_pattern(pattern)
         if emits is not None:
             check_topic(emits)
-        check_options(priority, once, group, retry)
+        check_options(flow, priority, once, group, retry)
         subscription = Subscription(
-            self, pattern, handler, executor, emits, priority, once, group, retry
+            self, pattern, handler, executor, emits, flow, priority, once, group, retry
         )
         with self._lock:
             if self._closed:
@@ -160,6 +165,8 @@ class EventBus:
             self._tree.add(pattern, subscription)
             if executor is not None and executor not in self._executors:
                 self._executors.append(executor)
+            if subscription.stage is not None:
+                self._add_stage(subscription, subscription.stage)
             self._routes = {}
         return subscription
 
@@ -203,7 +210,8 @@ class EventBus:
     # Waiting
 
     def drain(self, timeout: float | None = None) -> None:
-        """Wait until every consequence of what was fired has happened.
+        """Wait until every consequence of what was fired has happened. Events that wait in a flow
+        are waited for as well, until their time has come.
 
         `timeout` is in seconds, None for no limit; DrainTimeout names what is still running. On
         a thread that the waiting events need, RuntimeError is raised at once: there use
@@ -215,7 +223,7 @@ class EventBus:
             not self._idle() or turns != self._turns_begun()
         ):  # a handler may have fired on meanwhile
             turns = self._turns_begun()
-            for executor in list(self._executors):
+            for executor in self._busy_ones():
                 if executor.is_own_thread() and not executor.wait_idle(0):
                     raise RuntimeError(
                         f"drain() here would wait for itself: {executor!r} needs "
@@ -297,19 +305,21 @@ class EventBus:
         """Wait up to `timeout` seconds for what was fired, then end every executor. Nothing can
         be fired or subscribed afterwards. Can be called twice.
 
-        An event that nobody began in time becomes a dead letter; a handler that is still running
-        is named in a warning.
+        What waits in a flow is let out at once, unless a quota holds it back. An event that nobody
+        began in time becomes a dead letter; a handler that is still running is named in a warning.
         """
         if self._closed:
             return
         deadline = time.monotonic() + timeout
+        for _, stage in list(self._stages):
+            stage.flush()
         try:
             self.drain(timeout)
         except (DrainTimeout, RuntimeError) as problem:
             _log().warning("closing a bus that is still busy: %s", problem)
         with self._lock:
             self._closed, self._routes = True, {}
-        for executor in self._executors:
+        for executor in self._busy_ones():
             for work, event in executor.close(max(0.0, deadline - time.monotonic())):
                 work.give_up(event, BusClosed("the bus was closed before this event was handled."))
         for awaited in list(self._awaited.values()):
@@ -439,6 +449,32 @@ class EventBus:
             error or QueueFull(event, f"{subscription.executor!r} was full and dropped"),
         )
 
+    def _left_out(self, subscription: Subscription, event: Event, how: LeftOut) -> None:
+        """By a flow. That is what it is for; but a quota's first refusal is worth a warning."""
+        assert subscription.stage is not None
+        flow = subscription.stage.flow
+        if how == "dropped" and flow.is_quota and flow not in self._dropping:
+            self._dropping.append(flow)
+            _log().warning(
+                "%r begins to refuse events: event %d (%r) for %s was the first. "
+                "Its `refused` counts them.",
+                flow, event.id, event.topic, subscription.name,
+            )  # fmt: skip
+        self._refuse_request(
+            subscription, event, NoReply(f"{flow!r} has {how} event {event.id} ({event.topic!r}).")
+        )
+
+    def _refuse_unanswerable(self, subscription: Subscription, event: Event) -> None:
+        """What comes out of its flow is another event, and a reply would be to that one."""
+        if subscription.emits and event.id in self._awaited:
+            assert subscription.stage is not None
+            self._refuse_request(
+                subscription,
+                event,
+                NoReply(f"{subscription.stage.flow!r} makes one event of several, so none of them "
+                        "is answered by itself."),
+            )  # fmt: skip
+
     def _report_drop(self, subscription: Subscription, event: Event) -> None:
         """The overflow policy did what it was asked to: the first time is worth a warning, every
         time is counted in the executor's `dropped`.
@@ -464,13 +500,23 @@ class EventBus:
                 _log().warning("who listens for errors will not hear of it: %s", refusal)
 
     def _idle(self) -> bool:
-        return all(executor.wait_idle(0) for executor in list(self._executors))
+        return all(executor.wait_idle(0) for executor in self._busy_ones())
 
     def _turns_begun(self) -> int:
-        return sum(executor.turns for executor in list(self._executors))
+        return sum(executor.turns for executor in self._busy_ones())
 
     def _unfinished(self) -> list[str]:
-        return [line for executor in list(self._executors) for line in executor.unfinished()]
+        return [line for executor in self._busy_ones() for line in executor.unfinished()]
+
+    def _busy_ones(self) -> list[Stage | Executor]:
+        """Wherever events may be: in flows first, since they go from there to executors."""
+        return [*(stage for _, stage in list(self._stages)), *self._executors]
+
+    def _add_stage(self, subscription: Subscription, stage: Stage) -> None:
+        """And forget those of cancelled subscriptions that have run empty."""
+        self._stages = [
+            (one, its) for one, its in self._stages if one in self._order or not its.wait_idle(0)
+        ] + [(subscription, stage)]
 
     @contextmanager
     def _next_event(self, pattern: str) -> Iterator[Future[Event]]:

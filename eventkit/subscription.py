@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .event import Event
 from .executors import Executor, WaitsBy, name_of
 from .executors.inline import Inline
-from .queues import QueueFull
+from .queues import QueueFull, Work
 from .timeline import Journey, Timeline
 
 if TYPE_CHECKING:
     from .bus import EventBus
+    from .flow import Flow, LeftOut, Stage
 
 Handler = Callable[[Event], Any]
 _KINDS = {"await": ("coroutine", "EventLoop()"), "yield": ("generator", "Selector()")}
@@ -36,7 +37,7 @@ class Subscription:
     """What `EventBus.subscribe` returns. `cancel()` it, or use it as a context manager.
 
     `deliver` is what the bus calls for each event. For a plain inline listener that is the
-    handler itself, with nothing in between.
+    handler itself, with nothing in between. With a flow it is the way into the flow's stage.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Subscription:
         handler: Handler,
         executor: Executor | None,
         emits: str | None,
+        flow: Flow | None,
         priority: int,
         once: bool,
         group: str | None,
@@ -63,6 +65,7 @@ class Subscription:
         self._call = self._choose_call(retry)
         self._unused = [None] if once else None
         self.run = self._choose_run()
+        self.stage = self._make_stage(flow)
         self.deliver = self._choose_deliver()
 
     def cancel(self) -> None:
@@ -83,6 +86,9 @@ class Subscription:
 
     def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
         """As `deliver`, and every stage is stamped into a journey."""
+        if self.stage is not None:
+            self._enter_flow_recorded(event, fired, timeline)
+            return
         if self._unused is not None and not self._claim():
             return
         journey = Journey(event, self.name, fired, perf_counter_ns())
@@ -127,7 +133,16 @@ class Subscription:
             return self._call
         return self._run_async if self.is_async else self._deliver_inline
 
+    def _make_stage(self, flow: Flow | None) -> Stage | None:
+        if flow is None:
+            return None
+        from .flow import Stage  # whoever has a flow has it imported already
+
+        return Stage(flow, self._leave_flow, self._left_out)
+
     def _choose_deliver(self) -> Callable[[Event], Any]:
+        if self.stage is not None:
+            return self._enter_flow
         if self._unused is not None:
             return self._deliver_once
         if not isinstance(self.executor, Inline):
@@ -152,6 +167,39 @@ class Subscription:
             return False
         self.cancel()
         return True
+
+    def _enter_flow(self, event: Event, work: Work | None = None) -> None:
+        assert self.stage is not None
+        if self.stage.flow.makes_events:
+            self._bus._refuse_unanswerable(self, event)
+        self.stage.put(event, work or self)
+
+    def _enter_flow_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
+        journey = Journey(event, self.name, fired)
+        timeline.add(journey)
+        try:
+            self._enter_flow(event, _RecordedWork(self, journey))
+        except BaseException:
+            journey.outcome = "abandoned"
+            raise
+
+    def _leave_flow(self, event: Event, work: Work) -> None:
+        """The flow lets an event out: on to the executor. A refusal has nobody left to raise to."""
+        if self._unused is not None and not self._claim():
+            return
+        if isinstance(work, _RecordedWork):
+            work.stamp_queued(event)
+        try:
+            self.executor.submit(work, event)
+        except Exception as error:
+            if self._bus._raised(self.deliver, event, error):
+                work.give_up(event, error)
+
+    def _left_out(self, event: Event, work: Work, how: LeftOut) -> None:
+        """The flow has merged an event into a newer one, or given it up."""
+        if isinstance(work, _RecordedWork):
+            work.stamp_left_out(how)
+        self._bus._left_out(self, event, how)
 
     def _deliver_inline(self, event: Event) -> None:
         result = self._call(event)
@@ -213,8 +261,17 @@ class _RecordedWork:
             self._finish(ok=ok)
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
-        self._journey.outcome = "abandoned" if error else "dropped"
+        refused = error is None or isinstance(error, QueueFull)
+        self._journey.outcome = "dropped" if refused else "abandoned"
         self._subscription.give_up(event, error)
+
+    def stamp_queued(self, event: Event) -> None:
+        """Out of a flow, perhaps as part of an event that stands for several."""
+        self._journey.event = event
+        self._journey.queued = perf_counter_ns()
+
+    def stamp_left_out(self, how: LeftOut) -> None:
+        self._journey.outcome = how
 
     async def _run_async(self, event: Event) -> None:
         self._start()
@@ -234,8 +291,13 @@ class _RecordedWork:
         self._journey.outcome = "ok" if ok else "failed"
 
 
-def check_options(priority: object, once: bool, group: object, retry: object) -> None:
+def check_options(flow: object, priority: object, once: bool, group: object, retry: object) -> None:
     """Raise TypeError or ValueError, which say what to do, if one of these cannot work."""
+    if flow is not None:
+        from .flow import Flow
+
+        if not isinstance(flow, Flow):
+            raise TypeError(f"flow is an instance such as Debounce(0.2), or None; got {flow!r}.")
     if not isinstance(priority, int | float):
         raise TypeError(f"priority is a number, the higher the sooner; got {priority!r}.")
     if group is not None and not (isinstance(group, str) and group):

@@ -14,7 +14,7 @@ import msgspec
 from .event import Event
 from .topics import check_pattern, matches
 
-Outcome = Literal["ok", "failed", "dropped", "abandoned"]
+Outcome = Literal["ok", "failed", "merged", "dropped", "abandoned"]
 
 
 class Journey(msgspec.Struct):

@@ -26,6 +26,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "event": {"topics"},
     "queues": {"event"},
     "queueing": set(),
+    "clock": set(),
+    "flow": {"event", "clock"},
     "log": {"event", "topics"},
     "timeline": {"event", "topics"},
     "executors": {"event", "queues"},

@@ -1,8 +1,8 @@
-"""Writer: one thread with one connection that commits what many callers want, group by group.
+"""Writer: one connection on which what many callers want is committed, group by group.
 
-To wait for the disk takes a thousand times longer than to write down what it shall keep. So
-whatever callers hand in while the disk is busy is done in one transaction when it is free again:
-one wait for all of them. Alone, a caller pays one wait; sixty-four at once share it.
+To wait for the disk takes many times longer than to write down what it shall keep. So whatever
+callers hand in while the disk is busy is done in one transaction when it is free again: one wait
+for all of them. Alone, a caller pays one wait; sixty-four at once share it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ class Writer:
         self._lock = lock
         self._begin = begin
         self._committed = committed
+        self._turn = threading.Lock()  # whose it is may use the connection
         self._waiting: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._is_closed = False
-        self._is_durable = True  # what `pragma synchronous` is set to
+        self._is_durable = False  # whether `pragma synchronous` is known to be full
         self._thread = threading.Thread(target=self._run, name="eventkit-log", daemon=True)
         self._thread.start()
 
@@ -57,12 +58,10 @@ class Writer:
         for what does no harm if a power cut undoes it.
         """
         job = _Job(work, durable)
-        with self._wake:
-            if self._is_closed:
-                raise LogClosed("this log is closed. Open it again with open_log().")
-            self._waiting.append(job)
-            self._wake.notify()
-        job.done.acquire()
+        if self._waiting or self._turn.locked():
+            self._hand_over(job)
+        else:
+            self._do_alone(job)
         if job.error is not None:
             raise job.error
         result: T = job.result
@@ -74,30 +73,52 @@ class Writer:
             self._is_closed = True
             self._wake.notify()
         self._thread.join()
+        with self._turn:
+            pass  # who is at it is done now
+
+    def _do_alone(self, job: _Job) -> None:
+        """In the caller's thread, which saves two changes of threads. A KeyboardInterrupt may end
+        it anywhere: so nothing is left behind that the next transaction does not put right.
+        """
+        with self._turn:
+            self._check_open()
+            self._do([job])
+
+    def _hand_over(self, job: _Job) -> None:
+        """To the thread that does together what has come meanwhile."""
+        job.done.acquire()
+        with self._wake:
+            self._check_open()
+            self._waiting.append(job)
+            self._wake.notify()
+        job.done.acquire()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise LogClosed("this log is closed. Open it again with open_log().")
 
     def _run(self) -> None:
-        while self._do_next():  # which keeps nothing of it while it waits
-            pass
+        while self._wait():
+            with self._turn:
+                self._do_group()  # a call of its own, which keeps nothing of the group
 
-    def _do_next(self) -> bool:
-        group = self._next_group()
+    def _wait(self) -> bool:
+        with self._wake:
+            while not self._waiting and not self._is_closed:
+                self._wake.wait()
+            return bool(self._waiting)
+
+    def _do_group(self) -> None:
+        with self._wake:
+            group = list(self._waiting)
+            self._waiting.clear()
         try:
-            if group:
-                self._do(group)
+            self._do(group)
         except BaseException as problem:
             for job in group:
                 job.error = copy.copy(problem)  # each caller adds a traceback to its own
         for job in group:
             job.done.release()
-        return bool(group)
-
-    def _next_group(self) -> list[_Job]:
-        with self._wake:
-            while not self._waiting and not self._is_closed:
-                self._wake.wait()
-            group = list(self._waiting)
-            self._waiting.clear()
-            return group
 
     def _do(self, group: list[_Job]) -> None:
         if not self._lock.acquire(_PATIENCE):
@@ -115,6 +136,8 @@ class Writer:
         connection = self._connection
         is_committing = False
         try:
+            if connection.in_transaction:  # what was interrupted
+                connection.execute("rollback")
             self._set_durable(any(job.durable for job in group))
             connection.execute("begin immediate")
             self._begin(connection)
@@ -130,12 +153,13 @@ class Writer:
 
     def _set_durable(self, durable: bool) -> None:
         if durable is not self._is_durable:
+            self._is_durable = False  # in case of an interrupt: to set it once more does no harm
             self._connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
             self._is_durable = durable
 
 
 class _Job:
-    """What one caller wants done. It sleeps on `done` meanwhile."""
+    """What one caller wants done. If somebody else does it, the caller sleeps on `done`."""
 
     __slots__ = ("done", "durable", "error", "result", "work")
 
@@ -145,7 +169,6 @@ class _Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.done = threading.Lock()
-        self.done.acquire()
 
     def run(self, connection: sqlite3.Connection) -> None:
         try:

@@ -172,6 +172,7 @@ class SqliteLog(EventLog):
 
         def work(sql: sqlite3.Connection) -> None:
             _set(sql, max_events=events, max_bytes=bytes)
+            self.store.tail = _Tail.of(sql)
 
         self.store.do(work)
 
@@ -464,7 +465,7 @@ class SqliteLock(Lock):
 
 
 class _Tail:
-    """Where the log ends, and what may still be added. True within one transaction."""
+    """Where the log ends, and what may still be added."""
 
     def __init__(self, last: int, size: int, settings: dict[str, Any]) -> None:
         self.removed: int = settings["removed"]
@@ -541,7 +542,7 @@ class _Store:
     def __init__(self, path: str, *, create: bool, clock: Clock) -> None:
         self.path = path
         self.clock = clock
-        self.tail: _Tail  # of the transaction that is being done
+        self.tail: _Tail  # where the log ends, for those who write
         self._connection, self._lock = open_file(path, create=create)
         self._file = _identity(path)
         self._connection.create_function("fits", 2, _fits, deterministic=True)
@@ -550,7 +551,9 @@ class _Store:
         self._closing = threading.Lock()
         self._news = threading.Condition()
         self._changes = 0
-        self._writer = Writer(self._connection, self._lock, self._begin, self._ring)
+        self._version = -1  # SQLite's number for what others have written, at the last beginning
+        self._settled: int | None = None  # the same, if all went well since: `tail` is still true
+        self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
         _stores.add(self)
 
     def do(self, work: Work[T], *, durable: bool = True) -> T:
@@ -620,7 +623,14 @@ class _Store:
         _the_parents[self._file] = (self._connection, self._idle)
 
     def _begin(self, sql: sqlite3.Connection) -> None:
-        self.tail = _Tail.of(sql)
+        (version,) = sql.execute("pragma data_version").fetchone()
+        if version != self._settled:  # another process has written, or ours did not get to its end
+            self.tail = _Tail.of(sql)
+        self._version, self._settled = version, None
+
+    def _committed(self) -> None:
+        self._settled = self._version
+        self._ring()
 
     def _ring(self) -> None:
         with self._news:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         InvalidEvent as InvalidEvent,
         decode as decode,
         encode as encode,
+        to_cloud as to_cloud,
     )
     from .executors.event_loop import EventLoop as EventLoop
     from .executors.greenlets import Greenlets as Greenlets
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
     )
     from .queues import BusClosed as BusClosed, QueueFull as QueueFull
     from .security.access import AccessPolicy as AccessPolicy
+    from .security.certificates import CertificateAuthority as CertificateAuthority
+    from .security.cipher import Cipher as Cipher
     from .subscription import Retry as Retry, Subscription as Subscription
     from .timeline import Journey as Journey, Timeline as Timeline, percentile as percentile
     from .topics import InvalidTopic as InvalidTopic
@@ -78,7 +81,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
     "clock": ["Clock", "ManualClock"],
-    "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode"],
+    "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode", "to_cloud"],
     "executors.event_loop": ["EventLoop"],
     "executors.greenlets": ["Greenlets"],
     "executors.inline": ["Inline"],
@@ -112,6 +115,8 @@ _HOME = {
     ],
     "queues": ["BusClosed", "QueueFull"],
     "security.access": ["AccessPolicy"],
+    "security.certificates": ["CertificateAuthority"],
+    "security.cipher": ["Cipher"],
     "subscription": ["Retry", "Subscription"],
     "timeline": ["Journey", "Timeline", "percentile"],
     "topics": ["InvalidTopic"],

@@ -70,13 +70,10 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(CloudEvent)
 
 
-def encode(event: Event, source: str) -> bytes:
-    """The event as a CloudEvents 1.0 JSON object. `source` names where its id counts.
-
-    Raises TypeError when `event.data` holds something that JSON cannot say.
-    """
+def to_cloud(event: Event, source: str) -> CloudEvent:
+    """The event with its CloudEvents attributes. `source` names where its id counts."""
     is_bytes = isinstance(event.data, bytes)
-    wire = CloudEvent(
+    return CloudEvent(
         id=str(event.id),
         source=source,
         type=event.topic,
@@ -86,7 +83,14 @@ def encode(event: Event, source: str) -> bytes:
         data=msgspec.UNSET if is_bytes else event.data,
         data_base64=event.data if is_bytes else msgspec.UNSET,
     )
-    return msgspec.json.encode(wire)
+
+
+def encode(event: Event, source: str) -> bytes:
+    """The event as a CloudEvents 1.0 JSON object. `source` names where its id counts.
+
+    Raises TypeError when `event.data` holds something that JSON cannot say.
+    """
+    return msgspec.json.encode(to_cloud(event, source))
 
 
 def decode(raw: bytes | str) -> CloudEvent:

@@ -2,6 +2,9 @@
 
     ek.security.AccessPolicy          who may publish and subscribe to what
     ek.security.Identity              a bus as one principal may use it
+    ek.security.Tokens                secrets for clients without a certificate
+    ek.security.CertificateAuthority  certificates for servers and clients on this machine
+    ek.security.Cipher, ReplayGuard   payloads that only the right key opens, and only once
 
 Names are loaded when they are first used. A policy needs nothing beyond eventkit; what needs
 cryptography says how to install it.
@@ -14,9 +17,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .access import AccessPolicy as AccessPolicy, Rule as Rule
+    from .certificates import (
+        CertificateAuthority as CertificateAuthority,
+        Credentials as Credentials,
+        principal_of as principal_of,
+    )
+    from .cipher import (
+        Cipher as Cipher,
+        CipherError as CipherError,
+        NotSealed as NotSealed,
+        ReplayGuard as ReplayGuard,
+        SeenBefore as SeenBefore,
+        Tampered as Tampered,
+        UnknownKey as UnknownKey,
+    )
     from .identity import Denial as Denial, Identity as Identity
+    from .tokens import Tokens as Tokens
 
-_HOME = {"access": ["AccessPolicy", "Rule"], "identity": ["Denial", "Identity"]}
+_HOME = {
+    "access": ["AccessPolicy", "Rule"],
+    "certificates": ["CertificateAuthority", "Credentials", "principal_of"],
+    "cipher": [
+        "Cipher",
+        "CipherError",
+        "NotSealed",
+        "ReplayGuard",
+        "SeenBefore",
+        "Tampered",
+        "UnknownKey",
+    ],
+    "identity": ["Denial", "Identity"],
+    "tokens": ["Tokens"],
+}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)

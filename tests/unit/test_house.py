@@ -37,6 +37,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "triggers": {"event", "queues"},
     "security": set(),
     "security.access": {"topics"},
+    "security.tokens": {"security.access"},
+    "security.certificates": {"security.access"},
+    "security.cipher": {"event"},
     "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
 }
 

@@ -1,0 +1,219 @@
+"""CertificateAuthority: certificates for servers and clients on this machine, for a short time.
+
+    ca = ek.CertificateAuthority("certificates")
+    server = ca.server_context(ca.server())
+    ann = ca.client_context(ca.client("ann"))
+
+A certificate says: whoever has this key is the one named here, and I, the authority, vouch for
+it. Nobody else can check that without knowing the authority, so both sides are given it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from .access import check_principal
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+except ImportError as missing:
+    raise ImportError(
+        "CertificateAuthority needs cryptography, which is not installed here. "
+        "Run: pip install 'eventkit-notebooks[security]'"
+    ) from missing
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_NETWORKS = [ipaddress.ip_network(one) for one in ("127.0.0.0/8", "::1/128")]
+_DAYS = 30
+_BACKDATED = timedelta(minutes=5)
+"""Clocks differ a little: a certificate is good from shortly before it was made."""
+
+
+class Credentials(NamedTuple):
+    """A certificate and its private key, as the files that TLS libraries want."""
+
+    certificate: Path
+    key: Path
+
+
+class CertificateAuthority:
+    """Vouches for servers on loopback and for named clients.
+
+    Its own key is never on disk: it is gone with this object, and nothing can be signed with it
+    later. Its certificate is the file `certificate`. Even with the key nobody could vouch for
+    another machine, because the certificate is limited to loopback names.
+
+    Keys are made with NIST's P-256 curve and written so that only their owner can read them.
+    `clock` gives seconds since 1970; one that is late makes certificates that have expired.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._folder = Path(folder)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._clock = clock
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("eventkit teaching authority")
+        self._signed = self._sign(
+            self._name, self._key.public_key(), 24 * _DAYS, _authority_extensions()
+        )
+        self.certificate = self._folder / f"authority-{self._signed.serial_number:x}.pem"
+        _write(self.certificate, self._signed.public_bytes(serialization.Encoding.PEM), 0o644)
+
+    def server(self, *names: str, hours: float = 24.0) -> Credentials:
+        """A server's certificate for these loopback names, all there are if none is given.
+
+        Raises ValueError for a name that another machine could have.
+        """
+        for name in names:
+            if not _is_loopback(name):
+                raise ValueError(
+                    f"{name!r} is no name of this machine for itself: this authority vouches for "
+                    f"{', '.join(_LOOPBACK)} and addresses in 127.0.0.0/8, and for nothing else."
+                )
+        alternatives = x509.SubjectAlternativeName([_general(one) for one in names or _LOOPBACK])
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        return self._issue("server", hours, [(alternatives, False), (usage, True)])
+
+    def client(self, principal: str, *, hours: float = 24.0) -> Credentials:
+        """A client's certificate that names a principal of an AccessPolicy."""
+        check_principal(principal)
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        return self._issue(principal, hours, [(usage, True)])
+
+    def server_context(self, own: Credentials, *, clients: bool = False) -> ssl.SSLContext:
+        """What a server needs for TLS 1.3. Certificates of clients are asked for and checked; with
+        `clients`, who shows none is turned away.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(own.certificate, own.key)
+        context.load_verify_locations(self.certificate)
+        context.verify_mode = ssl.CERT_REQUIRED if clients else ssl.CERT_OPTIONAL
+        return context
+
+    def client_context(self, own: Credentials | None = None) -> ssl.SSLContext:
+        """What a client needs: it believes this authority alone, and checks the server's name.
+        `own` is what it shows of itself.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(self.certificate)
+        if own is not None:
+            context.load_cert_chain(own.certificate, own.key)
+        return context
+
+    def __repr__(self) -> str:
+        return f"<CertificateAuthority in {str(self._folder)!r}>"
+
+    def _issue(
+        self, name: str, hours: float, extensions: list[tuple[x509.ExtensionType, bool]]
+    ) -> Credentials:
+        if not 0 < hours <= 24 * _DAYS:
+            raise ValueError(f"a certificate is good for up to {24 * _DAYS} hours; got {hours!r}.")
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = (x509.BasicConstraints(ca=False, path_length=None), True)
+        signed = self._sign(_name(name), key.public_key(), hours, [leaf, *extensions])
+        stem = f"{name}-{signed.serial_number:x}"
+        own = Credentials(self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
+        _write(own.certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
+        _write(own.key, _pem(key), 0o600)
+        return own
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey,
+        hours: float,
+        extensions: list[tuple[x509.ExtensionType, bool]],
+    ) -> x509.Certificate:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        builder = x509.CertificateBuilder(
+            issuer_name=self._name,
+            subject_name=subject,
+            public_key=public,
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - _BACKDATED,
+            not_valid_after=now + timedelta(hours=hours),
+        )
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(public)
+        for extension, critical in [*extensions, (authority, False), (own, False)]:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+def principal_of(certificate: dict[str, object] | None) -> str | None:
+    """Whom a client's certificate names, in the form in which `ssl` gives one that it has checked.
+    None if it names nobody who could be in a policy.
+    """
+    subject: object = (certificate or {}).get("subject", ())
+    assert isinstance(subject, tuple)
+    names = [value for part in subject for kind, value in part if kind == "commonName"]
+    try:
+        (name,) = names
+        check_principal(name)
+    except ValueError:
+        return None
+    return str(name)
+
+
+def _authority_extensions() -> list[tuple[x509.ExtensionType, bool]]:
+    usage = x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    limits = x509.NameConstraints(
+        permitted_subtrees=[x509.DNSName("localhost"), *map(x509.IPAddress, _NETWORKS)],
+        excluded_subtrees=None,
+    )
+    authority = x509.BasicConstraints(ca=True, path_length=0)
+    return [(authority, True), (usage, True), (limits, True)]
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """A new file that was never readable by more than `mode` says: not made first, then closed."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)

@@ -1,0 +1,70 @@
+"""Tokens: a secret for each client that has no certificate, of which only a hash is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .access import check_principal
+
+_NOBODY = hashlib.sha256(secrets.token_bytes(32)).digest()
+
+
+class _Known(NamedTuple):
+    principal: str
+    digest: bytes
+    ends: float
+
+
+class Tokens:
+    """Hands out tokens and tells whose they are.
+
+    A token is `ek_<number>_<secret>` with a secret of 32 random bytes. It is shown once, by
+    `issue`; what is kept is the secret's SHA-256, so that a copy of this memory lets nobody in.
+    Hashes are compared in a time that does not depend on how much of them is right. `clock` gives
+    the time in seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    def issue(self, principal: str, *, hours: float = 24.0) -> str:
+        """A new token for a principal, good for so many hours."""
+        check_principal(principal)
+        if not hours > 0:
+            raise ValueError(f"a token is good for more than 0 hours; got {hours!r}.")
+        number, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        self._known[number] = _Known(principal, _hash(secret), self._clock() + hours * 3600)
+        return f"ek_{number}_{secret}"
+
+    def principal_of(self, token: str) -> str | None:
+        """Whose token this is; None if it is nobody's, or no longer."""
+        mark, _, rest = token.partition("_")
+        number, _, secret = rest.partition("_")
+        known = self._known.get(number)
+        same = hmac.compare_digest(_hash(secret), known.digest if known else _NOBODY)
+        if known is None or not same or mark != "ek":
+            return None
+        if self._clock() >= known.ends:
+            self._known.pop(number, None)
+            return None
+        return known.principal
+
+    def revoke(self, principal: str) -> int:
+        """Take all tokens of a principal back; how many there were."""
+        theirs = [
+            number for number, known in [*self._known.items()] if known.principal == principal
+        ]
+        return sum(self._known.pop(number, None) is not None for number in theirs)
+
+    def __repr__(self) -> str:
+        return f"<Tokens: {len(self._known)} issued>"
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

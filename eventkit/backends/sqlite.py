@@ -55,6 +55,7 @@ _POLL = 0.05  # seconds between two looks for what another process did
 _PAGE = 1_000  # entries, or fewer:
 _PAGE_BYTES = 1_000_000
 _TRIM_AT_ONCE = 10_000
+_NEWEST = 100
 _LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite itself ends at 1,000 million
 
 
@@ -87,7 +88,7 @@ class SqliteLog(EventLog):
 
         def work(sql: sqlite3.Connection) -> int:
             if expect is not None or fence is not None:
-                if (first := _find(sql, packed)) is not None:
+                if (first := store.tail.find(sql, packed)) is not None:
                     return first
                 _check_expected(sql, packed.topic, expect)
                 _check_fence(sql, fence, store.clock())
@@ -212,7 +213,14 @@ class SqliteLog(EventLog):
         (size,) = sql.execute(
             "select bytes_so_far from events where sequence = ?", (end,)
         ).fetchone()
-        sql.execute("delete from events where sequence <= ?", (end,))
+        gone = "from events where sequence <= ?"
+        sql.execute(
+            f"delete from identities where (source, id) in (select source, id {gone})", (end,)
+        )
+        sql.execute(
+            f"delete from topics where (topic, sequence) in (select topic, sequence {gone})", (end,)
+        )
+        sql.execute(f"delete {gone}", (end,))
         sql.execute("delete from deliveries where sequence <= ?", (end,))
         _set(sql, removed=end, removed_bytes=size)
         self.store.tail = _Tail.of(sql)
@@ -465,7 +473,12 @@ class SqliteLock(Lock):
 
 
 class _Tail:
-    """Where the log ends, and what may still be added."""
+    """Where the log ends, and what may still be added.
+
+    Each page that a commit changes is another one to write and sync. So the newest events are not
+    in the tables `identities` and `topics` yet: their identities are kept here, and every hundred
+    events those are entered together.
+    """
 
     def __init__(self, last: int, size: int, settings: dict[str, Any]) -> None:
         self.removed: int = settings["removed"]
@@ -474,6 +487,8 @@ class _Tail:
         self._bytes_so_far = size if last else self._removed_bytes
         self._max_events: int | None = settings["max_events"]
         self._max_bytes: int | None = settings["max_bytes"]
+        self._indexed: int = settings["indexed"]
+        self._newest: dict[tuple[str, str], int] = {}
 
     @classmethod
     def of(cls, sql: sqlite3.Connection) -> _Tail:
@@ -482,7 +497,21 @@ class _Tail:
         ).fetchone()
         settings = dict(sql.execute("select name, value from settings").fetchall())
         last, size = row or (0, 0)
-        return cls(last, size, settings)
+        tail = cls(last, size, settings)
+        newest = "select source, id, sequence from events where sequence > ?"
+        for source, id, sequence in sql.execute(newest, (tail._indexed,)):
+            tail._newest[source, id] = sequence
+        return tail
+
+    def find(self, sql: sqlite3.Connection, packed: Packed) -> int | None:
+        """The sequence of an event that is there already."""
+        identity = packed.source, packed.id
+        if identity in self._newest:
+            return self._newest[identity]
+        row = sql.execute(
+            "select sequence from identities where source = ? and id = ?", identity
+        ).fetchone()
+        return None if row is None else row[0]
 
     def usage(self) -> Usage:
         return Usage(
@@ -494,28 +523,47 @@ class _Tail:
 
     def add(self, sql: sqlite3.Connection, packed: Packed, now: float) -> int:
         """The sequence of the event, which is stored if it is not there. Raises QuotaExceeded."""
-        if self._is_limited:
-            if (first := _find(sql, packed)) is not None:
-                return first
-            self._check_room(1, len(packed.body))
-        size = self._bytes_so_far + len(packed.body)
-        added = sql.execute(
-            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?)",
-            (self.last + 1, packed.topic, packed.source, packed.id, now, size, packed.body),
-        )
-        if not added.rowcount:
-            first = _find(sql, packed)
-            assert first is not None
+        first = self.find(sql, packed)
+        if first is not None:
             return first
+        if self._is_limited:
+            self._check_room(1, len(packed.body))
         self.last += 1
-        self._bytes_so_far = size
+        self._bytes_so_far += len(packed.body)
+        sql.execute(
+            "insert into events values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.last,
+                packed.topic,
+                packed.source,
+                packed.id,
+                now,
+                self._bytes_so_far,
+                packed.body,
+            ),
+        )
+        self._newest[packed.source, packed.id] = self.last
+        if len(self._newest) >= _NEWEST:
+            self._enter_newest(sql)
         return self.last
+
+    def _enter_newest(self, sql: sqlite3.Connection) -> None:
+        for table, columns in (("identities", "source, id"), ("topics", "topic")):
+            sql.execute(
+                f"insert into {table} select {columns}, sequence from events where sequence > ?",
+                (self._indexed,),
+            )
+        _set(sql, indexed=self.last)
+        self._indexed = self.last
+        self._newest.clear()
 
     def check_room_for_all(self, sql: sqlite3.Connection, all_packed: list[Packed]) -> None:
         """Raise QuotaExceeded unless those that are not there yet have room together."""
         if self._is_limited:
             new = {
-                (one.source, one.id): len(one.body) for one in all_packed if _find(sql, one) is None
+                (one.source, one.id): len(one.body)
+                for one in all_packed
+                if self.find(sql, one) is None
             }
             self._check_room(len(new), sum(new.values()))
 
@@ -550,7 +598,7 @@ class _Store:
         self._refusal = ""  # why nothing is done any more
         self._closing = threading.Lock()
         self._news = threading.Condition()
-        self._changes = 0
+        self._changes = self._waiters = 0
         self._version = -1  # SQLite's number for what others have written, at the last beginning
         self._settled: int | None = None  # the same, if all went well since: `tail` is still true
         self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
@@ -573,13 +621,14 @@ class _Store:
     def page(self, after: int, topic: str, limit: int) -> list[tuple[int, bytes, float]]:
         """The next entries behind `after`, as many as are good to have in memory at once."""
         fits, values = _fitting(topic)
-        statement = (
-            f"select sequence, body, stored from events where sequence > ? and {fits} "
-            "order by sequence limit ?"
-        )
+        if fits == _IS_THIS:
+            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit)
+        else:
+            statement = f"{_ROWS} where sequence > ? and {fits} order by sequence limit ?"
+            values = (after, *values, limit)
         page, size = [], 0
         with self._reader() as sql, as_ours(), closing(sql.cursor()) as rows:
-            for row in rows.execute(statement, (after, *values, limit)):
+            for row in rows.execute(statement, values):
                 page.append(row)
                 size += len(row[1])
                 if size > _PAGE_BYTES:
@@ -595,8 +644,13 @@ class _Store:
             left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
             if result or left <= 0:
                 return result
-            with self._news:
-                self._news.wait_for(lambda: self._changes != changes, left)  # noqa: B023
+            self._wait_for_change(changes, left)
+
+    def _wait_for_change(self, seen: int, seconds: float) -> None:
+        with self._news:
+            self._waiters += 1  # before looking: from now on they ring
+            self._news.wait_for(lambda: self._changes != seen, seconds)
+            self._waiters -= 1
 
     def check_open(self) -> None:
         if self._refusal:
@@ -633,9 +687,10 @@ class _Store:
         self._ring()
 
     def _ring(self) -> None:
-        with self._news:
-            self._changes += 1
-            self._news.notify_all()
+        self._changes += 1  # by one at a time: whose turn it is to write
+        if self._waiters:
+            with self._news:
+                self._news.notify_all()
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -682,17 +737,30 @@ def _forget_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
 
+_INDEXED = "(select value from settings where name = 'indexed')"
+_ROWS = "select sequence, body, stored from events"
+_PAGE_OF_A_TOPIC = f"""
+    with found as (
+        select * from (select sequence from topics where topic = ?1 and sequence > ?2
+                       order by sequence limit ?3)
+        union all
+        select * from (select sequence from events where topic = ?1 and sequence > ?2
+                       and sequence > {_INDEXED} order by sequence limit ?3)
+    )
+    {_ROWS} where sequence in found order by sequence limit ?3
+"""
+_IS_THIS = "topic = ?"
 _IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
 _fits = lru_cache(maxsize=10_000)(matches)
 
 
-def _fitting(pattern: str) -> tuple[str, tuple[str, ...]]:
+def _fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
     """A condition for events whose topic fits, and its values."""
     if pattern == ">":
         return "1", ()
     if any(word in ("*", ">") for word in pattern.split(".")):
         return "fits(?, topic)", (pattern,)
-    return "topic = ?", (pattern,)
+    return _IS_THIS, (pattern,)
 
 
 def _pack(event: Event | CloudEvent) -> Packed:
@@ -709,20 +777,17 @@ def _entry(sequence: int, body: bytes, stored: float) -> Entry:
     return Entry(sequence, unpack(body), stored)
 
 
-def _find(sql: sqlite3.Connection, packed: Packed) -> int | None:
-    """The sequence of an event that is there already."""
-    row = sql.execute(
-        "select sequence from events where source = ? and id = ?", (packed.source, packed.id)
-    ).fetchone()
-    return None if row is None else row[0]
-
-
 def _last_sequence(sql: sqlite3.Connection) -> int:
     return _Tail.of(sql).last
 
 
 def _last_on(sql: sqlite3.Connection, topic: str) -> int:
-    row = sql.execute("select max(sequence) from events where topic = ?", (topic,)).fetchone()
+    last = "select max(sequence) as last from"
+    row = sql.execute(
+        f"select max(last) from ({last} topics where topic = ?1 union all "
+        f"{last} events where topic = ?1 and sequence > {_INDEXED})",
+        (topic,),
+    ).fetchone()
     return row[0] or 0
 
 

@@ -43,13 +43,18 @@ _SCHEMA = f"""
         bytes_so_far integer not null,  -- of all bodies from the first ever to this one
         body blob not null
     );
-    create unique index events_identity on events (source, id);
-    create index events_topic on events (topic);
+    -- for all but the newest events, up to the setting 'indexed': see _Tail in sqlite.py
+    create table identities (
+        source text not null, id text not null, sequence integer not null, primary key (source, id)
+    ) without rowid;
+    create table topics (
+        topic text not null, sequence integer not null, primary key (topic, sequence)
+    ) without rowid;
     create table settings (name text primary key, value integer) without rowid;
     insert into settings values
         ('max_events', null), ('max_bytes', null),
         ('removed', 0), ('removed_bytes', 0),  -- the last sequence that was trimmed, and its sum
-        ('last_token', 0);
+        ('indexed', 0), ('last_token', 0);
     create table consumers (
         name text primary key,
         topic text not null,

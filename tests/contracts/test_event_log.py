@@ -255,6 +255,26 @@ def test_reading_by_pattern(log: ek.EventLog, pattern: str, found: list[str]) ->
     assert topics(log.read(topic=pattern, limit=1)) == found[:1]
 
 
+def test_reading_one_topic_among_many_events_in_pages(log: ek.EventLog) -> None:
+    log.append_all(ek.Event(f"a.{number % 3}", number) for number in range(3_450))
+
+    found = [entry.data for entry in log.read(topic="a.1")]
+    assert found == list(range(1, 3_450, 3))
+    assert [entry.data for entry in log.read(topic="a.1", limit=1_120)] == found[:1_120]
+    last = list(log.read(topic="a.2"))[-1]
+    assert log.last_sequence_of("a.2") == last.sequence
+    assert list(log.read(last.sequence - 1, "a.2")) == [last]
+
+
+def test_an_event_stored_long_ago_is_not_stored_again(log: ek.EventLog) -> None:
+    events = [ek.Event("a", number) for number in range(250)]
+    sequences = log.append_all(events)
+
+    for place in (0, 99, 100, 249):
+        assert log.append(events[place]) == sequences[place]
+    assert log.last_sequence == sequences[-1]
+
+
 def test_more_than_fits_in_memory_at_once_is_read_in_order(log: ek.EventLog) -> None:
     log.append_all(ek.Event("a", number) for number in range(2_500))
 
@@ -690,6 +710,18 @@ def test_a_quota_of_bytes_refuses_what_does_not_fit(log: ek.EventLog) -> None:
     with pytest.raises(ek.QuotaExceeded, match="bytes"):
         log.append(ek.Event("a", "x" * 1_000))
     log.append(ek.Event("a", "x"))
+
+
+def test_many_at_once_do_not_get_beyond_the_quota(log: ek.EventLog) -> None:
+    events = [ek.Event("a", number) for number in range(4)]
+    log.append(events[0])
+    log.set_quota(events=3)
+
+    with pytest.raises(ek.QuotaExceeded):
+        log.append_all(events)
+    assert log.usage().events <= 3
+    log.set_quota(events=4)
+    assert len(set(log.append_all(events))) == log.usage().events == 4
 
 
 def test_a_quota_can_be_lifted(log: ek.EventLog) -> None:

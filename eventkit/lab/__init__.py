@@ -13,6 +13,7 @@ from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
 from .race import Race, RacePanel
 from .session import assert_clean, setup, table, verdict
+from .time_travel import TimeSlider
 from .tracer import ClickTracer
 from .ways import Ways, WaysPanel, ways_figure, ways_table
 
@@ -32,6 +33,7 @@ __all__ = [
     "Prediction",
     "Race",
     "RacePanel",
+    "TimeSlider",
     "Ways",
     "WaysPanel",
     "assert_clean",

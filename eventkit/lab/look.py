@@ -102,5 +102,6 @@ def number_with_slider(
         layout=widgets.Layout(width="200px"),
     )
     slider = _Slider(label=name, low=low, high=high, value=value)
+    widgets.jslink((field, "max"), (slider, "high"))
     widgets.jslink((field, "value"), (slider, "value"))
     return field, row(field, slider)

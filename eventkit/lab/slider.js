@@ -4,21 +4,21 @@ function render({ model, el }) {
   const slider = document.createElement("input");
   slider.type = "range";
   slider.min = model.get("low");
-  slider.max = model.get("high");
   slider.setAttribute("aria-label", model.get("label"));
   slider.style.width = "170px";
   el.append(slider);
 
   function changed() {
+    slider.max = model.get("high");  // first: a value above it would be cut off
     slider.value = model.get("value");
   }
   slider.addEventListener("input", () => {
     model.set("value", slider.valueAsNumber);
     model.save_changes();
   });
-  model.on("change:value", changed);
+  model.on("change:value change:high", changed);
   changed();
-  return () => model.off("change:value", changed);
+  return () => model.off("change:value change:high", changed);
 }
 
 export default { render };

@@ -1,0 +1,204 @@
+"""The time slider: what was true after any event, rebuilt from the log."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import eventkit as ek
+from eventkit.lab import TimeSlider
+from eventkit.lab.history import CLICKED, RESET, Count, History, Moment
+from eventkit.lab.time_travel import Position, curve_svg
+
+from .conftest import LONG
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[ek.EventLog]:
+    with ek.open_log(tmp_path / "clicks.db") as log:
+        yield log
+
+
+@pytest.fixture
+def slider(log: ek.EventLog) -> Iterator[TimeSlider]:
+    slider = TimeSlider(log)
+    yield slider
+    slider.bus.assert_clean()
+    slider.bus.close()
+
+
+def press(slider: TimeSlider, *names: str) -> Position:
+    for name in names:
+        if name == "Reset":
+            slider.reset()
+        else:
+            slider.click(name, 10 if name == "×10" else 1)
+    slider.bus.drain(LONG)
+    return slider.position
+
+
+def travel(slider: TimeSlider, sequence: int) -> Position:
+    slider.bus.fire("travel.to", sequence)
+    slider.bus.drain(LONG)
+    return slider.position
+
+
+def wait_for_the_end(slider: TimeSlider) -> None:
+    assert slider._timer is not None
+    assert slider._timer.wait(LONG)
+    slider.bus.drain(LONG)
+
+
+def fill(log: ek.EventLog, events: int, seed: int = 1) -> None:
+    chance = random.Random(seed)
+    log.append_all(
+        ek.Event(RESET)
+        if chance.random() < 0.1
+        else ek.Event(CLICKED, {"button": chance.choice(["+1", "×10"]), "count": 1})
+        for _ in range(events)
+    )
+
+
+@pytest.mark.parametrize("every", [1, 7, 20, 1_000])
+def test_every_moment_is_the_same_with_snapshots_as_without(log: ek.EventLog, every: int) -> None:
+    fill(log, 100)
+    history = History(log, every)
+    history.grow()
+
+    moment = Moment()
+    for entry in log.read():
+        moment = moment.after(entry)
+        rebuilt = history.at(entry.sequence)
+        assert rebuilt.moment == moment
+        assert rebuilt.entry == entry
+        assert rebuilt.read == entry.sequence - rebuilt.since < every
+
+
+def test_other_topics_in_the_log_are_passed_over(log: ek.EventLog) -> None:
+    for topic in ("door.opened", CLICKED, "door.opened", CLICKED, "door.opened"):
+        log.append(ek.Event(topic, {"button": "+1", "count": 1}))
+    history = History(log)
+    history.grow()
+
+    assert history.counts == [(0, 0), (2, 1), (4, 2)]
+    assert [history.at(n).moment.sequence for n in range(6)] == [0, 0, 2, 2, 4, 4]
+    assert [history.after(n) for n in range(6)] == [2, 2, 4, 4, 4, 4]
+
+
+def test_what_the_buttons_do_is_stored_and_counted(slider: TimeSlider, log: ek.EventLog) -> None:
+    at = press(slider, "+1", "×10", "Reset", "+1")
+
+    assert [entry.topic for entry in log.read()] == [*[CLICKED] * 11, RESET, CLICKED]
+    assert at.there.moment == Moment(13, Count(1, 1), {"+1": 2, "×10": 10, "Reset": 1})
+
+
+def test_who_stands_at_the_newest_event_goes_along_and_who_is_in_the_past_stays(
+    slider: TimeSlider,
+) -> None:
+    assert press(slider, "+1", "+1").sequence == 2
+    travel(slider, 1)
+
+    at = press(slider, "+1")
+
+    assert (at.sequence, at.last, at.there.moment.counter.value) == (1, 3, 1)
+    assert travel(slider, 3).there.moment.counter.value == 3
+
+
+def test_the_future_and_the_time_before_time_end_at_the_ends(slider: TimeSlider) -> None:
+    press(slider, "+1", "+1")
+    assert travel(slider, 99).sequence == 2
+    assert travel(slider, -1).sequence == 0
+    assert slider.position.said.startswith("After event 0 of 2: the count is 0")
+
+
+def test_it_says_what_it_took_to_rebuild(slider: TimeSlider) -> None:
+    press(slider, *["×10"] * 3)
+    assert travel(slider, 21).said == (
+        "After event 21 of 30: the count is 21, and it has reached 10 once. "
+        "Rebuilt from the snapshot after event 20 and 1 event read since."
+    )
+
+
+def test_playing_goes_from_the_start_to_the_newest_event_and_ends(slider: TimeSlider) -> None:
+    press(slider, "+1", "×10")
+    slider._speed.value = 50
+    slider.bus.fire("travel.play")
+    slider.bus.drain(LONG)
+    assert slider.position.playing
+    assert slider.position.said == "Playing 11 events."
+
+    wait_for_the_end(slider)
+
+    assert not slider.position.playing
+    assert slider.position.is_newest
+
+
+def test_playing_begins_where_one_stands_and_can_be_stopped(slider: TimeSlider) -> None:
+    press(slider, *["×10"] * 10)
+    travel(slider, 40)
+    slider._speed.value = 1
+    slider.bus.fire("travel.play")
+    slider.bus.fire("travel.stop")
+    slider.bus.fire("travel.step")  # as a beat that was on its way
+    slider.bus.drain(LONG)
+
+    assert (slider.position.sequence, slider.position.playing) == (40, False)
+
+
+def test_nothing_plays_where_nothing_has_happened(slider: TimeSlider) -> None:
+    slider.bus.fire("travel.play")
+    slider.bus.drain(LONG)
+    assert not slider.position.playing
+    assert slider.position.said == "Nothing has happened yet."
+
+
+def test_the_speed_can_be_changed_while_it_plays(slider: TimeSlider) -> None:
+    press(slider, "×10")
+    slider._speed.value = 1
+    slider.bus.fire("travel.play")
+    slider.bus.drain(LONG)
+    slider._speed.value = 50
+    slider.bus.drain(LONG)
+
+    wait_for_the_end(slider)
+
+    assert slider.position.is_newest
+
+
+def test_a_slider_without_a_log_has_one_of_its_own_that_goes_with_it() -> None:
+    slider = TimeSlider()
+    folder = Path(slider._folder.name)
+    assert slider.position.last == 30
+    assert list(folder.iterdir())
+
+    slider.bus.close()
+    slider.event_log.close()
+    slider._folder.cleanup()
+
+    assert not folder.exists()
+
+
+def test_the_text_form_has_the_event_and_both_states(slider: TimeSlider) -> None:
+    assert slider.text().splitlines()[1:] == ["Nothing has happened yet."]
+    press(slider, "+1", "×10")
+    travel(slider, 2)
+    assert slider.text().splitlines()[2:] == [
+        'Event 2: counter.clicked {"button":"×10","count":1}',
+        "button  events",
+        "+1      1",
+        "×10     1",
+    ]
+
+
+def test_the_curve_says_in_words_what_it_shows_and_stays_small(
+    slider: TimeSlider, log: ek.EventLog
+) -> None:
+    fill(log, 20_000)
+    at = press(slider, "+1")
+    drawn = curve_svg(slider._history.counts, at)
+    assert f"the count over {at.last} events" in drawn
+    assert f"you are at event {at.last}'" in drawn
+    assert len(drawn) < 50_000

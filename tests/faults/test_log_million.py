@@ -56,7 +56,7 @@ def test_a_million_events_are_read_in_order_and_in_flat_memory(
                 peak = max(peak, resident())
         seconds = perf_counter() - began
         assert sum(1 for _ in log.read(topic="a.7")) == MILLION // 10
-        assert sum(1 for _ in log.read(topic="a.*")) == MILLION
+        assert sum(1 for _ in log.read(topic="*.7")) == MILLION // 10
         peak = max(peak, resident())
 
     assert expected == MILLION

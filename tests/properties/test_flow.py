@@ -215,12 +215,13 @@ def test_a_key_knows_nothing_of_another(gaps: list[int], kind: str, keys: list[s
 def test_nothing_is_lost_at_the_end(gaps: list[int], kind: str) -> None:
     """What waits when a stage is closed comes out, and what does not come out was counted."""
     clock = ek.ManualClock()
-    flow: Flow = {
+    makers: dict[str, Callable[[], Flow]] = {
         "C": lambda: ek.Coalesce(4, clock=clock),
         "D": lambda: ek.Debounce(4, leading=True, clock=clock),
         "T": lambda: ek.Throttle(4, trailing=False, clock=clock),
         "B": lambda: ek.Batch(4, 4, clock=clock),
-    }[kind]()
+    }
+    flow = makers[kind]()
     out: list[ek.Event] = []
     stage = flow.start(out.append)
     for time, number in arrivals(gaps):

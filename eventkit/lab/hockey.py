@@ -20,8 +20,8 @@ from ..queueing import md1, mm1, mmc, response_times
 from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, picture
-from .look import BLOCKING, NON_BLOCKING, THEORY, Panel, Status, button, number_with_slider, row
-from .painter import Painter
+from .look import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, row
+from .runner import RunPanel
 from .session import Table
 
 Service = Literal["fixed", "exponential"]
@@ -239,7 +239,7 @@ def _means(run: LoadRun) -> tuple[float, float, float]:
     return statistics.mean(run.measured), statistics.mean(run.exact), run.endless
 
 
-class HockeyStick(Panel):
+class HockeyStick(RunPanel[LoadRun]):
     """Choose a utilisation and measure there: the point appears on theory's curve."""
 
     work = 0.010
@@ -250,25 +250,15 @@ class HockeyStick(Panel):
         self._rho, rho = number_with_slider("Utilisation", 50, LOWEST, HIGHEST, "%")
         self._service = _choice("Service", list(get_args(Service)))
         self._servers = _choice("Servers", [1, 2])
-        self._run_button = button(
-            "Measure", self._start, "fire requests for some seconds", button_style="primary"
-        )
-        self._stop_button = button("Stop", self._stop, "end the run early", disabled=True)
-        self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Answered")
-        self._status = Status(text="Ready. The line is theory's; the points will be yours.")
         self._picture = widgets.HTML()
         self._table = widgets.HTML()
-        self._painter = Painter(self._paint)
-        self._over = threading.Event()
-        self._failure: Exception | None = None
         self._seeds = itertools.count(1)
-        self.run: LoadRun | None = None
         super().__init__(
             "Hockey stick: utilisation against response time",
-            rho, row(self._service, self._servers),
-            row(self._run_button, self._stop_button, self._progress),
-            self._status, self._picture, self._table,
+            "Measure", "fire requests for some seconds",
+            above=[rho, row(self._service, self._servers)], below=[self._picture, self._table],
         )  # fmt: skip
+        self._status.text = "Ready. The line is theory's; the points will be yours."
         for chooser in (self._service, self._servers):
             chooser.observe(lambda _: self._draw(), "value")
         self._draw()
@@ -281,48 +271,21 @@ class HockeyStick(Panel):
     def text(self) -> str:
         return "[Hockey stick: run this cell in JupyterLab, choose a utilisation, press “Measure”]"
 
-    def _start(self) -> None:
-        run = self.run = LoadRun(
+    def _begin(self) -> LoadRun:
+        run = LoadRun(
             self._rho.value / 100, self._servers.value, self._service.value,
             self.work, self.seconds, next(self._seeds),
         )  # fmt: skip
-        self._failure = None
-        self._over.clear()
-        self._run_button.disabled, self._stop_button.disabled = True, False
-        self._progress.value, self._progress.max = 0, run.requests
         self._status.say(f"Running: {run.requests} requests, {run.rate:.0f} a second.")
-        threading.Thread(target=self._work, args=(run,), name="hockey", daemon=True).start()
-        threading.Thread(target=self._tick, name="hockey-clock", daemon=True).start()
+        return run
 
-    def _stop(self) -> None:
-        if self.run:
-            threading.Thread(target=self.run.stop, name="hockey-stop", daemon=True).start()
+    def _steps(self, run: LoadRun) -> int:
+        return run.requests
 
-    def _work(self, run: LoadRun) -> None:
-        try:
-            run.run()
-        except Exception as error:
-            self._failure = error
-        self._over.set()
-        self._painter.changed()
+    def _watch(self, run: LoadRun, running: bool) -> int:
+        return run.answered
 
-    def _tick(self) -> None:
-        while not self._over.wait(0.1):
-            self._painter.changed()
-
-    def _paint(self) -> None:
-        run = self.run
-        if run is None:
-            return
-        self._progress.value = run.answered
-        if self._over.is_set() and not self._stop_button.disabled:
-            self._show_result(run)
-
-    def _show_result(self, run: LoadRun) -> None:
-        self._run_button.disabled, self._stop_button.disabled = False, True
-        if self._failure is not None:
-            self._status.say(f"The run failed: {self._failure}", good=False)
-            return
+    def _finish(self, run: LoadRun) -> None:
         if run.was_stopped:
             self._status.say("Stopped. Nothing is drawn: the work was cut short.", good=False)
             return

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
 from ..timeline import Journey
-from .look import WAITING
+from .look import WAITING, script
 
 Row = tuple[float, float | None, float | None]
 
@@ -22,7 +21,7 @@ class LiveView(anywidget.AnyWidget):
     of unfinished events grow with the clock. The same in words stands below the picture.
     """
 
-    _esm = Path(__file__).with_name("live.js")
+    _esm = script("canvas.js", "live.js")
     title = traitlets.Unicode("").tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     text = traitlets.Unicode("").tag(sync=True)

@@ -20,6 +20,11 @@ THEORY = "#000000"
 LISTENER = "#009E73"
 
 
+def script(*names: str) -> str:
+    """Scripts of this folder as one: a widget's script cannot import what lies beside it."""
+    return "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
+
+
 class _Heading(anywidget.AnyWidget):
     """A panel's heading; in the browser it also names the panel and brings its style."""
 

@@ -18,8 +18,8 @@ from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, responses_figure, waterfall_figure
 from .live import LiveView
-from .look import BLOCKING, NON_BLOCKING, Panel, Status, button, number_with_slider, row
-from .painter import Painter
+from .look import BLOCKING, NON_BLOCKING, number_with_slider, row
+from .runner import RunPanel
 from .session import Table
 
 TOPIC = "button.click"
@@ -159,41 +159,28 @@ class Race:
             failures.append(error)
 
 
-class RacePanel(Panel):
+class RacePanel(RunPanel[Race]):
     """The race with its knobs: set rate, work, events and workers, run it, watch it live."""
+
+    what = "race"
 
     def __init__(self) -> None:
         self._events, events = number_with_slider("Events", 10, 1, 100, "number")
         self._rate, rate = number_with_slider("Rate", 20, 1, 200, "per s")
         self._work, work = number_with_slider("Work", 300, 1, 1000, "ms")
         self._workers, workers = number_with_slider("Workers", 8, 1, 32, "threads")
-        self._run_button = button(
-            "Run the race", self._start, "fire one burst at both sides", button_style="primary"
-        )
-        self._stop_button = button("Stop", self._stop, "end the race early", disabled=True)
-        self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Answered")
-        self._status = Status(text="Ready.")
         self._views = [LiveView("Blocking", BLOCKING), LiveView("Non-blocking", NON_BLOCKING)]
         self._result = widgets.VBox()
-        self._painter = Painter(self._paint)
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._failure: Exception | None = None
-        self.race: Race | None = None
         super().__init__(
             "The race: the same burst, twice",
-            row(events, rate), row(work, workers),
-            row(self._run_button, self._stop_button, self._progress),
-            self._status, self._lanes(), self._result,
+            "Run the race", "fire one burst at both sides",
+            above=[row(events, rate), row(work, workers)], below=[self._lanes(), self._result],
         )  # fmt: skip
 
     @property
     def bus(self) -> EventBus:
         """The bus of the blocking side of the last race."""
-        return self.race.blocking.bus if self.race else EventBus()
-
-    def text(self) -> str:
-        return "[The race: run this cell in JupyterLab, set the numbers and press “Run the race”]"
+        return self.run.blocking.bus if self.run else EventBus()
 
     def _lanes(self) -> widgets.HBox:
         columns = [
@@ -204,48 +191,22 @@ class RacePanel(Panel):
         ]  # fmt: skip
         return widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
 
-    def _start(self) -> None:
-        self.race = Race(
+    def _begin(self) -> Race:
+        race = Race(
             self._events.value, self._rate.value, self._work.value / 1e3, self._workers.value
         )
         self._result.children = ()
-        self._failure = None
-        self._over.clear()
-        self._run_button.disabled, self._stop_button.disabled = True, False
-        self._progress.max = 2 * self.race.events
-        self._status.say(f"Running; about {self.race.span():.1f} s.")
-        self._thread = threading.Thread(target=self._run, name="race", daemon=True)
-        self._thread.start()
-        threading.Thread(target=self._tick, name="race-clock", daemon=True).start()
+        self._status.say(f"Running; about {race.span():.1f} s.")
+        return race
 
-    def _stop(self) -> None:
-        if self.race:
-            self.race.stop()
+    def _steps(self, race: Race) -> int:
+        return 2 * race.events
 
-    def _run(self) -> None:
-        assert self.race is not None
-        try:
-            self.race.run()
-        except Exception as error:
-            self._failure = error
-        self._over.set()
-        self._painter.changed()
-
-    def _tick(self) -> None:
-        while not self._over.wait(0.05):
-            self._painter.changed()
-
-    def _paint(self) -> None:
-        race = self.race
-        if race is None:
-            return
-        over = self._over.is_set()
+    def _watch(self, race: Race, running: bool) -> int:
         now = perf_counter_ns()
         for side, view in zip(race.sides, self._views, strict=True):
-            self._paint_side(race, side, view, now, running=not over)
-        self._progress.value = sum(len(race.measured(side)) for side in race.sides)
-        if over and not self._stop_button.disabled:
-            self._show_result(race)
+            self._paint_side(race, side, view, now, running)
+        return sum(len(race.measured(side)) for side in race.sides)
 
     def _paint_side(self, race: Race, side: Side, view: LiveView, now: int, running: bool) -> None:
         journeys = sorted(side.journeys(), key=lambda journey: journey.event.time)
@@ -253,20 +214,17 @@ class RacePanel(Panel):
         due = [start + int(number / race.rate * 1e9) for number in range(race.events)]
         view.show(due, journeys, start, now, race.span(), running)
 
-    def _show_result(self, race: Race) -> None:
-        self._run_button.disabled, self._stop_button.disabled = False, True
-        if self._failure is not None:
-            self._status.say(f"The race failed: {self._failure}", good=False)
-        elif race.stopped.is_set():
+    def _finish(self, race: Race) -> None:
+        if race.stopped.is_set():
             self._status.say(
                 "Stopped. Nothing is compared: the handlers were cut short.", good=False
             )
-        else:
-            self._status.say(_summary(race))
-            self._result.children = [
-                widgets.HTML(picture._repr_mimebundle_()["text/html"])
-                for picture in (race.waterfall(), race.responses())
-            ] + [widgets.HTML(race.table().html)]
+            return
+        self._status.say(_summary(race))
+        self._result.children = [
+            widgets.HTML(picture._repr_mimebundle_()["text/html"])
+            for picture in (race.waterfall(), race.responses())
+        ] + [widgets.HTML(race.table().html)]
 
 
 def _summary(race: Race) -> str:

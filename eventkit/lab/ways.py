@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
@@ -21,8 +20,8 @@ from ..timeline import percentile
 from . import five_ways
 from .figures import Picture, picture
 from .five_ways import WAYS
-from .look import BLOCKING, LISTENER, NON_BLOCKING, Panel, Status, button, number_with_slider, row
-from .painter import Painter
+from .look import BLOCKING, LISTENER, NON_BLOCKING, number_with_slider, row, script
+from .runner import RunPanel
 from .service import SlowService
 from .session import Table
 
@@ -245,88 +244,44 @@ def ways_figure(races: Sequence[Ways]) -> Picture:
 class WaysView(anywidget.AnyWidget):
     """A canvas on which five lines rise, and the same in words below it."""
 
-    _esm = Path(__file__).with_name("ways.js")
+    _esm = script("canvas.js", "ways.js")
     frame = traitlets.Dict().tag(sync=True)
 
 
-class WaysPanel(Panel):
+class WaysPanel(RunPanel[Ways]):
     """The race of five with its knobs: connections, answer time, questions; watch it live."""
+
+    what = "race"
 
     def __init__(self) -> None:
         self._connections, connections = number_with_slider("Connections", 100, 1, 1000, "n")
         self._answer, answer = number_with_slider("Answer", 100, 10, 1000, "ms")
         self._questions, questions = number_with_slider("Questions", 1, 1, 10, "each")
-        self._run_button = button(
-            "Run the race of five", self._start, "ask in five ways", button_style="primary"
-        )
-        self._stop_button = button("Stop", self._stop, "end the race early", disabled=True)
-        self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Answered")
-        self._status = Status(text="Ready.")
         self._view = WaysView()
+        self._view.frame = _frame(Ways())
         self._result = widgets.HTML()
-        self._painter = Painter(self._paint)
-        self._over = threading.Event()
-        self._failure: Exception | None = None
         self.bus = EventBus()  # nothing is fired here: the buses are in processes of their own
-        self.race: Ways | None = None
         super().__init__(
             "The race of five: the same requests, five ways to wait",
-            row(connections, answer), row(questions),
-            row(self._run_button, self._stop_button, self._progress),
-            self._status, self._view, self._result,
+            "Run the race of five", "ask in five ways",
+            above=[row(connections, answer), row(questions)], below=[self._view, self._result],
         )  # fmt: skip
-        self._view.frame = _frame(Ways())
 
-    def text(self) -> str:
-        return (
-            "[The race of five: run this cell in JupyterLab, set the numbers and press “Run the "
-            "race of five”]"
-        )
-
-    def _start(self) -> None:
-        self.race = Ways(self._connections.value, self._answer.value / 1e3, self._questions.value)
-        self._failure = None
+    def _begin(self) -> Ways:
+        race = Ways(self._connections.value, self._answer.value / 1e3, self._questions.value)
         self._result.value = ""
-        self._over.clear()
-        self._run_button.disabled, self._stop_button.disabled = True, False
-        self._progress.max = self.race.connections * len(self.race.ways)
-        longest = self.race.predicted("blocking")[-1]
+        longest = race.predicted("blocking")[-1]
         self._status.say(f"Running, one way after another. Blocking comes last: {longest:,.1f} s.")
-        threading.Thread(target=self._run, name="ways", daemon=True).start()
-        threading.Thread(target=self._tick, name="ways-clock", daemon=True).start()
+        return race
 
-    def _stop(self) -> None:
-        if self.race:
-            self.race.stop()
+    def _steps(self, race: Ways) -> int:
+        return race.connections * len(race.ways)
 
-    def _run(self) -> None:
-        assert self.race is not None
-        try:
-            self.race.run()
-        except Exception as error:
-            self._failure = error
-        self._over.set()
-        self._painter.changed()
-
-    def _tick(self) -> None:
-        while not self._over.wait(0.05):
-            self._painter.changed()
-
-    def _paint(self) -> None:
-        race = self.race
-        if race is None:
-            return
-        over = self._over.is_set()
+    def _watch(self, race: Ways, running: bool) -> int:
         self._view.frame = _frame(race)
-        self._progress.value = sum(_answered(points) for points in race.progress.values())
-        if over and not self._stop_button.disabled:
-            self._show_result(race)
+        return sum(_answered(points) for points in race.progress.values())
 
-    def _show_result(self, race: Ways) -> None:
-        self._run_button.disabled, self._stop_button.disabled = False, True
-        if self._failure is not None:
-            self._status.say(f"The race failed: {self._failure}", good=False)
-            return
+    def _finish(self, race: Ways) -> None:
         if race.stopped.is_set():
             self._status.say("Stopped. The table has the ways that had finished.", good=False)
         else:

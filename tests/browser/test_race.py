@@ -9,67 +9,27 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from .conftest import Pages
-from .notebook import Notebook
-
-# How many pixels of a canvas are of the given colour, give or take the anti-aliasing.
-PIXELS = """(canvas, [red, green, blue]) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  let found = 0;
-  for (let at = 0; at < data.length; at += 4) {
-    const off = Math.abs(data[at] - red) + Math.abs(data[at + 1] - green)
-      + Math.abs(data[at + 2] - blue);
-    if (data[at + 3] > 200 && off < 12) found += 1;
-  }
-  return found;
-}"""
-GREY, ORANGE, BLUE = [0x99, 0x99, 0x99], [0xD5, 0x5E, 0x00], [0x00, 0x72, 0xB2]
-
-
-class Race:
-    """What a user sees of the race, and can do with it."""
-
-    def __init__(self, notebook: Notebook):
-        self.notebook = notebook
-        self.panel = notebook.panel(re.compile("^The race"))
-        self.status = self.panel.get_by_role("status")
-        self.pictures = self.panel.locator("img")
-        self.rows = self.panel.locator("tbody tr")
-
-    def press(self, label: str) -> None:
-        self.panel.get_by_role("button", name=label, exact=True).click()
-
-    def set(self, label: str, value: int) -> None:
-        field = self.panel.get_by_role("spinbutton", name=re.compile(rf"^{label} \("))
-        field.fill(str(value))
-        field.press("Enter")
-
-    def canvas(self, side: str) -> Locator:
-        return self.panel.get_by_role("img", name=re.compile(f"^{side}: \\d+ of"))
-
-    def column(self, number: int) -> list[int]:
-        cells = self.rows.locator(f"td:nth-child({number})").all_text_contents()
-        return [int(cell) for cell in cells]
+from .run_panel import BLUE, GREY, ORANGE, RunPanel
 
 
 @pytest.fixture
-def race(pages: Pages) -> Race:
-    return Race(pages.cells("race = lab.RacePanel(); race"))
+def race(pages: Pages) -> RunPanel:
+    return RunPanel(pages.cells("race = lab.RacePanel(); race"), "The race")
 
 
-def test_a_run_is_seen_live_and_ends_in_pictures_and_a_table(race: Race) -> None:
+def canvas(race: RunPanel, side: str) -> Locator:
+    return race.canvas(f"{side}: \\d+ of")
+
+
+def test_a_run_is_seen_live_and_ends_in_pictures_and_a_table(race: RunPanel) -> None:
     race.press("Run the race")
 
     expect(race.status).to_contain_text("Running")
     progress = race.panel.get_by_role("progressbar")
     expect(race.panel.get_by_text(re.compile("[1-9] in work"))).not_to_have_count(0)
-    for side, colour in (("Blocking", ORANGE), ("Non-blocking", BLUE)):
-        canvas = race.canvas(side)
-        expect(canvas).to_be_visible()
-        race.notebook.page.wait_for_function(
-            f"([canvas, colour]) => ({PIXELS})(canvas, colour) > 20",
-            arg=[canvas.element_handle(), colour],
-        )
-    assert race.canvas("Blocking").evaluate(PIXELS, GREY) > 20
+    for side, colour in (("Blocking", ORANGE), ("Non-blocking", BLUE), ("Blocking", GREY)):
+        expect(canvas(race, side)).to_be_visible()
+        race.wait_for_colour(canvas(race, side), colour)
 
     expect(race.status).to_contain_text("Done.", timeout=30_000)
     assert progress.count() == 0 or progress.get_attribute("aria-valuenow") in (None, "20")
@@ -79,12 +39,12 @@ def test_a_run_is_seen_live_and_ends_in_pictures_and_a_table(race: Race) -> None
         assert len(picture.get_attribute("alt") or "") > 40
         assert picture.evaluate("(image) => image.complete && image.naturalWidth > 300")
     expect(race.rows).to_have_count(10)
-    expect(race.canvas("Blocking")).to_have_accessible_name(re.compile("10 answered"))
+    expect(canvas(race, "Blocking")).to_have_accessible_name(re.compile("10 answered"))
     expect(race.panel.get_by_text("10 of 10 came: 0 wait, 0 in work, 10 answered.")).to_have_count(
         2
     )
 
-    blocking, predicted, non_blocking = race.column(2), race.column(3), race.column(4)
+    blocking, predicted, non_blocking = (list(map(int, race.column(n))) for n in (2, 3, 4))
     errors = [abs(one - two) / two for one, two in zip(blocking, predicted, strict=True)]
     assert blocking == sorted(blocking)
     assert blocking[-1] > 2_300 and statistics.median(errors) < 0.05
@@ -92,7 +52,7 @@ def test_a_run_is_seen_live_and_ends_in_pictures_and_a_table(race: Race) -> None
     race.notebook.do("lab.assert_clean(race)")
 
 
-def test_stop_ends_a_run_and_the_next_one_works(race: Race) -> None:
+def test_stop_ends_a_run_and_the_next_one_works(race: RunPanel) -> None:
     race.set("Events", 50)
     race.set("Work", 1000)
     race.press("Run the race")
@@ -102,7 +62,7 @@ def test_stop_ends_a_run_and_the_next_one_works(race: Race) -> None:
 
     expect(race.status).to_contain_text("Stopped.", timeout=10_000)  # and not after 50 s
     expect(race.pictures).to_have_count(0)
-    expect(race.panel.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(race.button("Stop")).to_be_disabled()
 
     race.set("Events", 3)
     race.set("Work", 20)
@@ -113,7 +73,7 @@ def test_stop_ends_a_run_and_the_next_one_works(race: Race) -> None:
     race.notebook.do("lab.assert_clean(race)")
 
 
-def test_sliders_and_fields_move_together(race: Race) -> None:
+def test_sliders_and_fields_move_together(race: RunPanel) -> None:
     field = race.panel.get_by_role("spinbutton", name="Work (ms)")
     slider = race.panel.get_by_role("slider", name="Work (ms)")
 
@@ -127,7 +87,7 @@ def test_sliders_and_fields_move_together(race: Race) -> None:
     assert race.notebook.ask("race._work.value") == 120
 
 
-def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: Race) -> None:
+def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: RunPanel) -> None:
     race.set("Events", 4)
     race.set("Work", 50)
     race.press("Run the race")
@@ -137,4 +97,4 @@ def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: Rac
     page.evaluate("() => jupyterapp.commands.execute('application:activate-previous-tab')")
 
     expect(race.status).to_contain_text("Done.")
-    assert race.canvas("Blocking").evaluate(PIXELS, ORANGE) > 20
+    race.wait_for_colour(canvas(race, "Blocking"), ORANGE)

@@ -1,0 +1,71 @@
+// What the live views share: a canvas in the page's colours, drawn at most once a frame, with the
+// same in words below it. `draw` gets a sheet to draw on and the frame that the kernel sent last,
+// and returns whether it wants to draw again soon; `say` fills in the words and returns the
+// picture's name.
+
+function theme(element) {
+  const style = getComputedStyle(element);
+  return {
+    text: style.getPropertyValue("--jp-ui-font-color1").trim() || style.color || "#111",
+    faint: style.getPropertyValue("--jp-border-color2").trim() || "#ccc",
+  };
+}
+
+function upright(ink, x, top, bottom, dash = []) {
+  ink.lineWidth = 1;
+  ink.setLineDash(dash);
+  ink.beginPath();
+  ink.moveTo(x, top);
+  ink.lineTo(x, bottom);
+  ink.stroke();
+  ink.setLineDash([]);
+}
+
+function liveCanvas({ model, el }, words, { height, draw, say }) {
+  const canvas = document.createElement("canvas");
+  canvas.style.width = "100%";
+  canvas.setAttribute("role", "img");
+  words.className = "ek-quiet";
+  el.append(canvas, words);
+
+  let received = performance.now();
+  let frameRequest = 0;
+
+  function redraw() {
+    frameRequest = 0;
+    const frame = model.get("frame");
+    const sheet = { width: Math.max(280, el.clientWidth || 420), height: height(frame) };
+    const scale = window.devicePixelRatio || 1;
+    canvas.width = sheet.width * scale;
+    canvas.height = sheet.height * scale;
+    canvas.style.height = `${sheet.height}px`;
+    const ink = canvas.getContext("2d");
+    ink.scale(scale, scale);
+    ink.font = "12px sans-serif";
+    if (draw({ ...sheet, ink, colours: theme(el) }, frame, performance.now() - received)) schedule();
+  }
+
+  function schedule() {
+    if (!frameRequest) frameRequest = requestAnimationFrame(redraw);
+  }
+
+  function changed() {
+    received = performance.now();
+    canvas.setAttribute("aria-label", say(words));
+    schedule();
+  }
+
+  model.on("change", changed);
+  const resized = new ResizeObserver(schedule);
+  resized.observe(el);
+  const themed = new MutationObserver(schedule);
+  themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  changed();
+
+  return () => {
+    cancelAnimationFrame(frameRequest);
+    resized.disconnect();
+    themed.disconnect();
+    model.off("change", changed);
+  };
+}

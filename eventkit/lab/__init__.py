@@ -12,6 +12,7 @@ from .percentiles import percentiles_figure
 from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
 from .race import Race, RacePanel
+from .rebuild import rebuild_figure
 from .session import assert_clean, setup, table, verdict
 from .time_travel import TimeSlider
 from .tracer import ClickTracer
@@ -41,6 +42,7 @@ __all__ = [
     "hockey_table",
     "outcomes_table",
     "percentiles_figure",
+    "rebuild_figure",
     "responses_figure",
     "run_together",
     "schedule_table",

@@ -103,6 +103,7 @@ class TimeSlider(Panel):
     def _make_widgets(self) -> None:
         last = self.position.last
         self._where, self._slider = number_with_slider("Event", last, 0, last, "sequence")
+        self._slider.add_class("ek-wide")
         self._speed, self._speed_row = number_with_slider("Speed", 5, 1, 50, "events/s")
         self._play_button = button(
             "Play", lambda: self.bus.fire("travel.play"), "through time, from here or the start",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
-from eventkit.lab import TimeSlider
+from eventkit.lab import TimeSlider, rebuild_figure
 from eventkit.lab.history import CLICKED, RESET, Count, History, Moment
 from eventkit.lab.time_travel import Position, curve_svg
 
@@ -202,3 +202,9 @@ def test_the_curve_says_in_words_what_it_shows_and_stays_small(
     assert f"the count over {at.last} events" in drawn
     assert f"you are at event {at.last}'" in drawn
     assert len(drawn) < 50_000
+
+
+def test_the_cost_of_a_rebuild_is_told_in_words() -> None:
+    alt = rebuild_figure({1_000: (0.004, 0.001), 4_000: (0.016, 0.0012)}).alt
+    assert "from the start 4.0 ms for 1,000 and 16.0 ms for 4,000 events" in alt
+    assert "from a snapshot 1.0 ms for 1,000 and 1.2 ms for 4,000 events" in alt

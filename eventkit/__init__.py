@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         NoReply as NoReply,
     )
     from .clock import Clock as Clock, ManualClock as ManualClock
+    from .distributed.bridge import Arrived as Arrived, Bridge as Bridge
+    from .distributed.cluster import NatsCluster as NatsCluster
+    from .distributed.server import NatsServer as NatsServer, ServerFailed as ServerFailed
     from .event import (
         CloudEvent as CloudEvent,
         Event as Event,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         Throttle as Throttle,
         TokenBucket as TokenBucket,
     )
+    from .https import HttpsTrigger as HttpsTrigger
     from .log import (
         Conflict as Conflict,
         Delivery as Delivery,
@@ -81,6 +85,9 @@ if TYPE_CHECKING:
 _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
     "clock": ["Clock", "ManualClock"],
+    "distributed.bridge": ["Arrived", "Bridge"],
+    "distributed.cluster": ["NatsCluster"],
+    "distributed.server": ["NatsServer", "ServerFailed"],
     "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode", "to_cloud"],
     "executors.event_loop": ["EventLoop"],
     "executors.greenlets": ["Greenlets"],
@@ -97,6 +104,7 @@ _HOME = {
         "Throttle",
         "TokenBucket",
     ],
+    "https": ["HttpsTrigger"],
     "log": [
         "Conflict",
         "Delivery",
@@ -128,7 +136,7 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("interleavings", "lab", "queueing", "security"):
+    if name in ("https", "interleavings", "lab", "queueing", "security"):
         return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(__all__)}.")
@@ -138,4 +146,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "interleavings", "lab", "queueing", "security"]
+    return [*__all__, "https", "interleavings", "lab", "queueing", "security"]

@@ -16,11 +16,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .access import AccessPolicy as AccessPolicy, Rule as Rule
+    from .access import AccessPolicy as AccessPolicy, Rule as Rule, principal_of as principal_of
     from .certificates import (
         CertificateAuthority as CertificateAuthority,
         Credentials as Credentials,
-        principal_of as principal_of,
     )
     from .cipher import (
         Cipher as Cipher,
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from .tokens import Tokens as Tokens
 
 _HOME = {
-    "access": ["AccessPolicy", "Rule"],
-    "certificates": ["CertificateAuthority", "Credentials", "principal_of"],
+    "access": ["AccessPolicy", "Rule", "principal_of"],
+    "certificates": ["CertificateAuthority", "Credentials"],
     "cipher": [
         "Cipher",
         "CipherError",

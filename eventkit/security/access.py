@@ -140,6 +140,21 @@ def check_principal(name: object) -> None:
         )
 
 
+def principal_of(certificate: dict[str, object] | None) -> str | None:
+    """Whom a client's certificate names, in the form in which `ssl` gives one that it has checked.
+    None if it names nobody who could be in a policy.
+    """
+    subject: object = (certificate or {}).get("subject", ())
+    assert isinstance(subject, tuple)
+    names = [value for part in subject for kind, value in part if kind == "commonName"]
+    try:
+        (name,) = names
+        check_principal(name)
+    except ValueError:
+        return None
+    return str(name)
+
+
 def _covers(wide: str, narrow: str) -> bool:
     """Whether every topic that fits the pattern `narrow` fits `wide`."""
     words, inner = wide.split("."), narrow.split(".")

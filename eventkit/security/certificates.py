@@ -154,21 +154,6 @@ class CertificateAuthority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def principal_of(certificate: dict[str, object] | None) -> str | None:
-    """Whom a client's certificate names, in the form in which `ssl` gives one that it has checked.
-    None if it names nobody who could be in a policy.
-    """
-    subject: object = (certificate or {}).get("subject", ())
-    assert isinstance(subject, tuple)
-    names = [value for part in subject for kind, value in part if kind == "commonName"]
-    try:
-        (name,) = names
-        check_principal(name)
-    except ValueError:
-        return None
-    return str(name)
-
-
 def _authority_extensions() -> list[tuple[x509.ExtensionType, bool]]:
     usage = x509.KeyUsage(
         key_cert_sign=True,

@@ -41,6 +41,15 @@ MAY_KNOW: dict[str, set[str]] = {
     "security.certificates": {"security.access"},
     "security.cipher": {"event"},
     "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
+    "https.incoming": {"event", "topics"},
+    "https.openapi": {"https.incoming"},
+    "https.server": set(),
+    "https.streams": {"event", "topics", "queues", "log", "https.incoming"},
+    "https.handlers": {
+        *("queues", "log", "security.access", "security.identity"),
+        *("https.incoming", "https.streams"),
+    },
+    "https": {"flow", "https.incoming", "https.openapi", "https.server", "https.handlers"},
 }
 
 

@@ -1,0 +1,123 @@
+"""What an HttpsTrigger can be asked, as an OpenAPI 3.1 description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .incoming import BYTES, JSON, STRUCTURED
+
+_PROBLEM = {"$ref": "#/components/responses/Problem"}
+_WORD = r"[^\s.*>/\x00-\x1f\x7f]+"
+_TOPIC = {"type": "string", "pattern": rf"^{_WORD}(\.{_WORD})*$"}
+_NOT_EMPTY = {"type": "string", "minLength": 1}
+_CLOUD_EVENT = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type"],
+    "not": {"required": ["data", "data_base64"]},
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": _NOT_EMPTY,
+        "source": _NOT_EMPTY,
+        "type": _TOPIC,
+        "time": {"type": "string", "format": "date-time"},
+        "subject": {"type": "string"},
+        "cause": {"type": "string"},
+        "data": {},
+        "data_base64": {"type": "string", "contentEncoding": "base64"},
+    },
+}
+
+
+def describe(max_bytes: int) -> bytes:
+    """The description, in JSON. It holds nothing of this one server but its limits."""
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "eventkit HttpsTrigger",
+                "version": "1",
+                "description": f"Events in and out. A body has at most {max_bytes} bytes.",
+            },
+            "security": [{"token": []}, {"certificate": []}],
+            "paths": {
+                "/topics/{topic}": {"post": _post_plain()},
+                "/events": {"post": _post_event(), "get": _get_stream()},
+                "/openapi.json": {"get": _get_description()},
+            },
+            "components": {
+                "securitySchemes": {
+                    "token": {"type": "http", "scheme": "bearer"},
+                    "certificate": {"type": "mutualTLS"},
+                },
+                "schemas": {"CloudEvent": _CLOUD_EVENT},
+                "responses": {"Problem": _problem()},
+            },
+        }
+    )
+
+
+def _post_plain() -> dict[str, Any]:
+    return {
+        "operationId": "postPlain",
+        "summary": "JSON becomes the data of an event on the topic.",
+        "parameters": [{"name": "topic", "in": "path", "required": True, "schema": _TOPIC}],
+        "requestBody": {"required": True, "content": {JSON: {"schema": {}}}},
+        "responses": _responses(202, 400, 401, 403, 413, 415, 422, 429, 503, 504),
+    }
+
+
+def _post_event() -> dict[str, Any]:
+    """Binary mode is left to the words: its headers would be demanded of structured mode, too."""
+    return {
+        "operationId": "postEvent",
+        "summary": "A CloudEvent becomes an event.",
+        "description": f"In structured mode as below; in binary mode the attributes are in ce- "
+        f"headers and the body is {JSON} or {BYTES}.",
+        "requestBody": {
+            "required": True,
+            "content": {STRUCTURED: {"schema": {"$ref": "#/components/schemas/CloudEvent"}}},
+        },
+        "responses": _responses(202, 400, 401, 403, 413, 415, 422, 429, 503, 504),
+    }
+
+
+def _get_stream() -> dict[str, Any]:
+    pattern = {"name": "topic", "in": "query", "required": True, "schema": {"type": "string"}}
+    stream = {"description": "CloudEvents", "content": {"text/event-stream": {}}}
+    return {
+        "operationId": "getEvents",
+        "summary": "What happens from now on, as server-sent events.",
+        "parameters": [pattern],
+        "responses": {"200": stream, **_responses(400, 401, 403, 429, 503)},
+    }
+
+
+def _get_description() -> dict[str, Any]:
+    answer = {"description": "this", "content": {JSON: {"schema": {"type": "object"}}}}
+    return {"operationId": "getDescription", "security": [], "responses": {"200": answer}}
+
+
+def _responses(*statuses: int) -> dict[str, Any]:
+    accepted = {"description": "Accepted: inline handlers have run, others have it in a queue."}
+    return {str(status): accepted if status == 202 else _PROBLEM for status in statuses}
+
+
+def _problem() -> dict[str, Any]:
+    return {
+        "description": "Refused, and why (RFC 9457).",
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["title", "status"],
+                    "properties": {
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }

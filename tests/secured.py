@@ -1,0 +1,185 @@
+"""A bus that is served over HTTPS on loopback, with everything around it, for tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import eventkit as ek
+from eventkit.https import Refusal
+from eventkit.security import Denial, Tokens
+
+LONG = 20  # seconds within which everything happens unless something is broken
+CLOUD = {"specversion": "1.0", "id": "1", "source": "/test", "type": "button.click", "data": 1}
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+PLAIN = {"Content-Type": "application/json"}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert self.headers["content-type"] == "application/problem+json"
+        problem: dict[str, Any] = json.loads(self.body)
+        return problem
+
+
+class House:
+    """What the bus carried, what was refused, and a client who may do something and not all."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.ca = ek.CertificateAuthority(folder / "ca")
+        self.policy = ek.AccessPolicy()
+        self.policy.allow("ann", publish="button.>", subscribe="counter.>")
+        self.bus = ek.EventBus(self.policy)
+        self.tokens = Tokens()
+        self.token = self.tokens.issue("ann")
+        self.got: list[ek.Event] = []
+        self.refusals: list[Refusal] = []
+        self.denials: list[Denial] = []
+        self.bus.subscribe("button.>", self.got.append)
+        self.bus.subscribe("audit.refused", lambda event: self.refusals.append(event.data))
+        self.bus.subscribe("audit.denied", lambda event: self.denials.append(event.data))
+        given = {"rate": 1e6, "burst": 10**6, **options}
+        context = given.pop("context", None) or self.ca.server_context(self.ca.server())
+        self.trigger = ek.HttpsTrigger(self.bus, context, tokens=self.tokens, **given)
+
+    @property
+    def recorded(self) -> list[int]:
+        """The status of each request that was turned down, as the audit has it."""
+        return [one.status for one in self.refusals]
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def connect(self, context: ssl.SSLContext | None = None) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(
+            self.trigger.host,
+            self.trigger.port,
+            timeout=LONG,
+            context=context or self.ca.client_context(),
+        )
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        known: bool = True,
+    ) -> Answer:
+        """One request on a connection of its own, with ann's token unless it is not `known`."""
+        connection = self.connect(context)
+        try:
+            sent = {**(self.bearer if known else {}), **(headers or {})}
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            said = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, said, answer.read())
+        finally:
+            connection.close()
+
+    def post(self, topic: str, data: Any = None, **headers: str) -> Answer:
+        return self.ask("POST", f"/topics/{topic}", json.dumps(data).encode(), {**PLAIN, **headers})
+
+    def post_cloud(self, event: Any = CLOUD, **options: Any) -> Answer:
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self.ask("POST", "/events", body, STRUCTURED, **options)
+
+    def raw(self, text: bytes, *, until: bytes = b"") -> bytes:
+        """What comes back for these very bytes, until the server hangs up or `until` has come."""
+        with self.open_raw() as connection:
+            connection.sendall(text)
+            got = b""
+            while not (until and until in got):
+                try:
+                    more = connection.recv(65_536)
+                except (ConnectionResetError, ssl.SSLEOFError):
+                    break
+                if not more:
+                    break
+                got += more
+            return got
+
+    def open_raw(self) -> ssl.SSLSocket:
+        plain = socket.create_connection((self.trigger.host, self.trigger.port), LONG)
+        return self.ca.client_context().wrap_socket(plain, server_hostname=self.trigger.host)
+
+
+@contextmanager
+def served(folder: Path, **options: Any) -> Iterator[House]:
+    house = House(folder, **options)
+    with house.bus, house.trigger:
+        yield house
+
+
+class Listening:
+    """A stream of events, read in a thread; `frames` are what has come, without remarks."""
+
+    def __init__(self, house: House, pattern: str, token: str | None = None) -> None:
+        self._connection = house.connect()
+        bearer = {"Authorization": f"Bearer {token or house.token}"}
+        self._connection.request("GET", f"/events?topic={pattern}", headers=bearer)
+        self.answer = self._connection.getresponse()
+        self.frames: list[dict[str, Any]] = []
+        self.remarks: list[str] = []
+        self._came = threading.Condition()
+        self.is_over = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            while line := self.answer.readline().decode():
+                with self._came:
+                    if line.startswith("data: "):
+                        self.frames.append(json.loads(line[6:]))
+                    elif line.startswith(": "):
+                        self.remarks.append(line[2:-1])
+                    self._came.notify_all()
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+        with self._came:
+            self.is_over = True
+            self._came.notify_all()
+
+    def wait_for(self, count: int) -> list[Any]:
+        """The data of the first so many events."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.frames) >= count, LONG)
+        return [frame.get("data") for frame in self.frames]
+
+    def wait_welcome(self) -> None:
+        with self._came:
+            assert self._came.wait_for(lambda: "welcome" in self.remarks, LONG)
+
+    def wait_over(self) -> None:
+        with self._came:
+            assert self._came.wait_for(lambda: self.is_over, LONG)
+
+    def close(self) -> None:
+        if self._connection.sock is not None:
+            with suppress(OSError):  # the server has hung up already
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(LONG)
+        self.answer.close()
+        self._connection.close()
+
+    def __enter__(self) -> Listening:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,5 +1,6 @@
 """What only notebooks use: panels, live views, figures, predictions and exercise checks."""
 
+from .bench import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
 from .check import Exercise
 from .counter import Counter, CounterPanel
 from .explorer import PartsExplorer
@@ -23,6 +24,8 @@ __all__ = [
     "Counter",
     "CounterPanel",
     "Exercise",
+    "FilterBench",
+    "FilterRun",
     "HockeyStick",
     "InterleavingPicker",
     "LiveView",
@@ -38,8 +41,12 @@ __all__ = [
     "Ways",
     "WaysPanel",
     "assert_clean",
+    "bench_figure",
+    "bench_table",
+    "drawn",
     "hockey_figure",
     "hockey_table",
+    "most_within",
     "outcomes_table",
     "percentiles_figure",
     "rebuild_figure",

@@ -2,6 +2,10 @@
 
 Symbols follow the textbooks: λ arrivals a second, μ services a second for each server, c servers,
 ρ = λ / cμ utilisation. All times are in seconds.
+
+Two sources are named in short below. Handbook: HP 12c Solutions Handbook, "Queuing and Waiting
+Theory", with its formulas in the appendix. Survey: "A Survey on Queueing Systems with Mathematical
+Models and Applications", section 4 (learn.saylor.org).
 """
 
 from __future__ import annotations
@@ -18,9 +22,8 @@ def response_times(
     """Response times (finished − arrived) of a first-come-first-served queue, exactly.
 
     `arrivals[i]` is when job i comes, in ascending order; `services[i]` how long it takes. With
-    one server this is Lindley's recursion (D. V. Lindley, 1952, Proc. Camb. Phil. Soc. 48:277);
-    with more, the job at the head goes to the server that is free first (J. Kiefer and
-    J. Wolfowitz, 1955, Trans. Amer. Math. Soc. 78:1).
+    one server this is Lindley's recursion (Wikipedia, "Lindley equation"); with more, the job at
+    the head goes to the server that is free first.
     """
     if len(arrivals) != len(services):
         raise ValueError(
@@ -43,7 +46,7 @@ def response_times(
 def mm1(arrival_rate: float, service_rate: float) -> float:
     """Mean response time with random arrivals, exponential services, one server: 1 / (μ − λ).
 
-    L. Kleinrock, Queueing Systems, vol. 1 (1975), chapter 3.
+    Handbook, with n = 1; Survey, section 4.2.
     """
     _check(arrival_rate, service_rate, 1)
     return 1 / (service_rate - arrival_rate)
@@ -53,7 +56,7 @@ def md1(arrival_rate: float, service_rate: float) -> float:
     """Mean response time with random arrivals and constant services, one server:
     1/μ + ρ / (2 μ (1 − ρ)).
 
-    The Pollaczek–Khinchine formula with no variance: Kleinrock (1975), chapter 5.
+    Survey, section 4.5, where it reads (2 − ρ) / (2 μ (1 − ρ)).
     """
     rho = _check(arrival_rate, service_rate, 1)
     return 1 / service_rate + rho / (2 * service_rate * (1 - rho))
@@ -61,7 +64,8 @@ def md1(arrival_rate: float, service_rate: float) -> float:
 
 def mmc(arrival_rate: float, service_rate: float, servers: int) -> float:
     """Mean response time with random arrivals, exponential services, `servers` servers:
-    1/μ + C(c, λ/μ) / (cμ − λ), where C is the probability of having to wait.
+    1/μ + C(c, λ/μ) / (cμ − λ), where C is the probability of having to wait: Handbook, where C is
+    P_b and the second term ρ P_b / (n − ρ) / λ, with its ρ = λ/μ and n = c.
     """
     _check(arrival_rate, service_rate, servers)
     waiting = erlang_c(arrival_rate, service_rate, servers)
@@ -69,9 +73,10 @@ def mmc(arrival_rate: float, service_rate: float, servers: int) -> float:
 
 
 def erlang_c(arrival_rate: float, service_rate: float, servers: int) -> float:
-    """The probability that an arrival must wait (Erlang's C, 1917; Kleinrock (1975), chapter 3).
+    """The probability that an arrival must wait: Erlang's C (Wikipedia, "M/M/c queue").
 
-    Computed from Erlang's B by its recursion, which does not overflow for many servers.
+    Computed from Erlang's B by its recursion (Wikipedia, "Erlang (unit)"), which does not overflow
+    for many servers: C = B / (1 − ρ (1 − B)).
     """
     rho = _check(arrival_rate, service_rate, servers)
     load = arrival_rate / service_rate

@@ -1,5 +1,7 @@
 """Queueing theory: exact response times and the formulas, against known figures and limits."""
 
+import math
+
 import pytest
 
 from eventkit.queueing import erlang_c, md1, mm1, mmc, response_times
@@ -43,10 +45,14 @@ def test_mmc_with_one_server_is_mm1(rho: float) -> None:
     assert erlang_c(10 * rho, 10, 1) == pytest.approx(rho)
 
 
-def test_erlang_c_agrees_with_the_textbook() -> None:
-    """λ/μ = 2 offered to 3 servers: C = 4/9 (Kleinrock (1975), equation 3.40)."""
-    assert erlang_c(2, 1, 3) == pytest.approx(4 / 9)
-    assert mmc(2, 1, 3) == pytest.approx(1 + 4 / 9)
+@pytest.mark.parametrize(("load", "servers"), [(2, 3), (0.1, 1), (9.5, 10), (30, 40)])
+def test_erlang_c_is_the_sum_that_erlang_wrote(load: float, servers: int) -> None:
+    """The fraction of sums in Wikipedia's "M/M/c queue", which needs no B."""
+    all_busy = load**servers / math.factorial(servers) / (1 - load / servers)
+    sums = sum(load**number / math.factorial(number) for number in range(servers))
+    waiting = all_busy / (sums + all_busy)
+    assert erlang_c(load, 1, servers) == pytest.approx(waiting)
+    assert mmc(load, 1, servers) == pytest.approx(1 + waiting / (servers - load))
 
 
 @pytest.mark.parametrize("formula", [mm1, md1])

@@ -1,6 +1,7 @@
 """Queueing theory against worked examples that others have published, number by number.
 
-The tables are their authors' figures; the code that is tested here had no part in them.
+The figures are their authors'; the code that is tested here had no part in them. The addresses are
+those where the example was read.
 """
 
 import itertools
@@ -16,25 +17,16 @@ def waits(arrivals: list[float], services: list[float], servers: int = 1) -> lis
     return [time - service for time, service in zip(times, services, strict=True)]
 
 
-def test_leemis_and_park_ten_jobs_through_one_server() -> None:
-    """L. M. Leemis and S. K. Park, Discrete-Event Simulation: A First Course (Pearson, 2006),
-    section 1.2, examples 1.2.2 to 1.2.4: the delays of ten jobs and their averages.
-    """
-    arrivals = [15.0, 47, 71, 111, 123, 152, 166, 226, 310, 320]
-    services = [43.0, 36, 34, 30, 38, 40, 31, 29, 36, 30]
-    assert waits(arrivals, services) == [0, 11, 23, 17, 35, 44, 70, 41, 0, 26]
-    assert sum(waits(arrivals, services)) / 10 == pytest.approx(26.7)
-    assert sum(response_times(arrivals, services)) / 10 == pytest.approx(61.4)
-
-
-def test_law_and_kelton_six_delays_by_hand() -> None:
-    """A. M. Law and W. D. Kelton, Simulation Modeling and Analysis (McGraw-Hill, 3rd ed. 2000),
-    section 1.4.2: the mean delay of the first six customers is 0.95; the sixth enters service at
-    8.6, and until then the queue was 1.15 long on average and the server busy for 0.90 of the time.
+def test_six_delays_by_hand() -> None:
+    """The hand simulation of A. M. Law and W. D. Kelton, Simulation Modeling and Analysis, section
+    1.4, read in lecture notes that work through it (the book itself was not at hand): the six
+    delays, their mean of 0.95; the sixth enters service at 8.6, and until then the queue was 1.15
+    long on average and the server busy for 0.90 of the time.
     """
     arrivals = list(itertools.accumulate([0.4, 1.2, 0.5, 1.7, 0.2, 1.6]))
     services = [2.0, 0.7, 0.2, 1.1, 3.7, 0.6]
     delays = waits(arrivals, services)
+    assert delays == pytest.approx([0, 0.8, 1.0, 0, 0.9, 3.0])
     assert sum(delays) / 6 == pytest.approx(0.95)
     assert arrivals[5] + delays[5] == pytest.approx(8.6)
     assert sum(services[:5]) / 8.6 == pytest.approx(0.90, abs=0.005)
@@ -42,19 +34,17 @@ def test_law_and_kelton_six_delays_by_hand() -> None:
     assert (sum(delays) + sum(still_there)) / 8.6 == pytest.approx(1.15, abs=0.005)
 
 
-def test_banks_twenty_customers_at_a_checkout_counter() -> None:
-    """J. Banks, J. S. Carson and B. L. Nelson, Discrete-Event System Simulation (Prentice Hall,
-    2nd ed. 1996), chapter 2, example 2.1: 20 customers in 86 minutes are in the system for 124
-    minutes between them, 56 of which are waiting; 13 customers wait; the server is idle for 18.
+def test_four_customers_at_a_bank_with_two_tellers() -> None:
+    """M. D. Rossetti's textbook of the Kotlin Simulation Library, chapter "Introduction to Discrete
+    Event Modeling", section "How the Discrete-Event Clock Works", tables of arrivals and services:
+    github.com/rossetti/KSLBook, docs/04-Chapter4.md.
     """
-    gaps = [0.0, 8, 6, 1, 8, 3, 8, 7, 2, 3, 1, 1, 5, 6, 3, 8, 1, 2, 4, 5]
-    services = [4.0, 1, 4, 3, 2, 4, 5, 4, 5, 3, 3, 5, 4, 1, 5, 4, 3, 3, 2, 3]
-    arrivals = list(itertools.accumulate(gaps))
-    times = response_times(arrivals, services)
-    assert sum(times) == 124
-    assert sum(waits(arrivals, services)) == 56
-    assert sum(wait > 0 for wait in waits(arrivals, services)) == 13
-    assert arrivals[-1] + times[-1] - sum(services) == 18
+    arrivals, services = [2.0, 5, 7, 15], [8.0, 7, 9, 2]
+    times = response_times(arrivals, services, servers=2)
+    started = [2, 5, 10, 15]
+    completed = [10, 12, 19, 17]
+    assert [at + time for at, time in zip(arrivals, times, strict=True)] == completed
+    assert [end - s for end, s in zip(completed, services, strict=True)] == started
 
 
 # Cars at two carhops: minutes since the last car, who served it, for how many minutes.
@@ -68,10 +58,11 @@ CARS = [
 ]  # fmt: skip
 
 
-def test_banks_two_carhops_of_different_speed() -> None:
-    """J. Banks, J. S. Carson and B. L. Nelson, Discrete-Event System Simulation (Prentice Hall,
-    2nd ed. 1996), chapter 2, example 2.2: 26 cars in 62 minutes, Able is busy for 56 of them and
-    Baker for 43; nine cars wait, 11 minutes between them.
+def test_two_carhops_of_different_speed() -> None:
+    """J. Banks, J. S. Carson and B. L. Nelson, Discrete-Event System Simulation, chapter 2, the
+    example of Able and Baker, read in "Multi Channel Queueing: Able and Baker Example"
+    (scribd.com/document/689959233): in 62 minutes Able is busy for 56 and Baker for 43; nine of
+    the 26 cars wait, 11 minutes between them. The times are those to which its random digits lead.
     """
     arrivals = [float(at) for at in itertools.accumulate(gap for gap, _, _ in CARS)]
     services = [float(minutes) for _, _, minutes in CARS]
@@ -81,30 +72,52 @@ def test_banks_two_carhops_of_different_speed() -> None:
     assert sum(waited) == 11
     assert sum(wait > 0 for wait in waited) == 9
     assert [sum(m for _, who, m in CARS if who == name) for name in ("Able", "Baker")] == [56, 43]
+    assert times[:6] == [5, 3, 3, 5, 6, 4]  # the table for the first six, in lecture notes
 
 
-def test_hillier_and_lieberman_one_doctor_or_two() -> None:
-    """F. S. Hillier and G. J. Lieberman, Introduction to Operations Research (McGraw-Hill, 7th ed.
-    2001), section 17.6, the County Hospital: two patients an hour, twenty minutes each. With one
-    doctor a patient waits 2/3 hour and stays one; with two doctors 1/24 and 3/8 hour.
+def test_bank_customers_in_one_queue_for_three_tellers() -> None:
+    """HP 12c Solutions Handbook, "Queuing and Waiting Theory", example 1, after R. E. Trueman, An
+    Introduction to Quantitative Methods for Decision Making (1977), table 12.2: 1.2 customers a
+    minute, two minutes each, three tellers. manualowl.com/m/Hewlett-Packard/12C%23ABA/Manual/30892,
+    page 145.
     """
-    assert mm1(2, 3) == pytest.approx(1)
-    assert mm1(2, 3) - 1 / 3 == pytest.approx(2 / 3)
-    assert mmc(2, 3, 2) == pytest.approx(3 / 8)
-    assert mmc(2, 3, 2) - 1 / 3 == pytest.approx(1 / 24)
+    in_system = mmc(1.2, 0.5, 3)
+    in_queue = in_system - 2
+    assert in_queue / 2 == pytest.approx(1.079, abs=0.0005)
+    assert in_queue == pytest.approx(2.16, abs=0.005)
+    assert in_system == pytest.approx(4.16, abs=0.005)
+    assert 1.2 * in_queue == pytest.approx(2.59, abs=0.005)
+    assert 1.2 * in_system == pytest.approx(4.99, abs=0.005)
 
 
-def test_render_two_clerks_at_an_information_desk() -> None:
-    """B. Render, R. M. Stair and M. E. Hanna, Quantitative Analysis for Management (Pearson, 10th
-    ed. 2009), chapter 14, alternative example 14.3 of the instructor's manual: 20 people an hour,
-    two minutes each, two clerks; 3/4 of a person is there on average.
+def test_a_grocery_store_with_one_check_out_counter() -> None:
+    """HP 12c Solutions Handbook, "Queuing and Waiting Theory", example 2: half a customer a minute,
+    0.9 can be served. easymanua.ls/hp/12c-platinum/manual/491173, page 140.
+    """
+    in_system = mm1(0.5, 0.9)
+    assert in_system == pytest.approx(2.50)
+    assert in_system - 1 / 0.9 == pytest.approx(1.39, abs=0.005)
+    assert 0.5 * in_system == pytest.approx(1.25)
+    assert 0.5 * (in_system - 1 / 0.9) == pytest.approx(0.69, abs=0.005)
+
+
+def test_two_clerks_at_an_information_desk() -> None:
+    """Instructor's manual of B. Render, R. M. Stair and M. E. Hanna, Quantitative Analysis for
+    Management, chapter 14, alternative example 14.3: 20 people an hour, two minutes each, two
+    clerks; 3/4 of a person is there on average.
+    freebooksummary.com/waiting-line-and-queuing-theory-models.
     """
     assert 20 * mmc(20, 30, 2) == pytest.approx(3 / 4)
 
 
-def test_constant_service_halves_the_wait_at_the_coffee_counter() -> None:
-    """Wikipedia, "M/D/1 queue", section on performance metrics: 20 customers an hour, served at a
-    constant 30 an hour, wait 0.033 hours and stay 0.067.
+def test_a_constant_service_at_the_coffee_counter() -> None:
+    """The example written for Wikipedia's "M/D/1 queue" (en.wikipedia.org/wiki/
+    User:Tqzhang1010/sandbox): 20 customers an hour, served at a constant 30 an hour, wait 0.033
+    hours and stay 0.067; 0.6667 are in line and 1.333 in the system.
     """
-    assert md1(20, 30) - 1 / 30 == pytest.approx(0.033, abs=0.0005)
-    assert md1(20, 30) == pytest.approx(0.067, abs=0.0005)
+    in_system = md1(20, 30)
+    in_line = in_system - 1 / 30
+    assert in_line == pytest.approx(0.033, abs=0.0005)
+    assert in_system == pytest.approx(0.067, abs=0.0005)
+    assert 20 * in_line == pytest.approx(0.6667, abs=0.00005)
+    assert 20 * in_system == pytest.approx(1.333, abs=0.0005)

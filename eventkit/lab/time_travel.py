@@ -50,14 +50,15 @@ class TimeSlider(Panel):
     """A counter whose every click is kept in a log. Its state after any event is rebuilt from
     there, from the newest snapshot before it.
 
-    Without a log, the panel keeps one in a folder that goes when the panel goes. What the buttons
-    do happens as well when you fire on `bus`: `counter.clicked` with {"button": "+1", "count": 1}
-    and `counter.reset` are stored; `travel.to` with a sequence, `travel.play` and `travel.stop`
-    move through time. One worker handles them: it alone writes `position`.
+    Without a log, the panel keeps one in a folder that goes at `end()`, or with the kernel. What
+    the buttons do happens as well when you fire on `bus`: `counter.clicked` with {"button": "+1",
+    "count": 1} and `counter.reset` are stored; `travel.to` with a sequence, `travel.play` and
+    `travel.stop` move through time. One worker handles them: it alone writes `position`.
     """
 
     def __init__(self, log: EventLog | None = None) -> None:
         self.bus = EventBus()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.event_log = log if log is not None else self._own_log()
         self._history = History(self.event_log)
         self._history.grow()
@@ -86,6 +87,17 @@ class TimeSlider(Panel):
     def reset(self) -> None:
         """Fire the event that sets the count to 0. Those before it stay."""
         self.bus.fire(RESET)
+
+    def end(self) -> None:
+        """Handle what has been fired, and let go of the log; away with it if it is the panel's
+        own. Can be called twice.
+        """
+        if self._timer:
+            self._timer.stop()
+        self.bus.close()
+        if self._folder is not None:
+            self.event_log.close()
+            self._folder.cleanup()
 
     # In the beginning
 

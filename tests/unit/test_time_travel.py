@@ -27,7 +27,7 @@ def slider(log: ek.EventLog) -> Iterator[TimeSlider]:
     slider = TimeSlider(log)
     yield slider
     slider.bus.assert_clean()
-    slider.bus.close()
+    slider.end()
 
 
 def press(slider: TimeSlider, *names: str) -> Position:
@@ -168,17 +168,26 @@ def test_the_speed_can_be_changed_while_it_plays(slider: TimeSlider) -> None:
     assert slider.position.is_newest
 
 
-def test_a_slider_without_a_log_has_one_of_its_own_that_goes_with_it() -> None:
+def test_a_slider_without_a_log_has_one_of_its_own_that_goes_at_its_end() -> None:
     slider = TimeSlider()
+    assert slider._folder is not None
     folder = Path(slider._folder.name)
     assert slider.position.last == 30
     assert list(folder.iterdir())
 
-    slider.bus.close()
-    slider.event_log.close()
-    slider._folder.cleanup()
+    slider.bus.fire("travel.play")
+    slider.end()
+    slider.end()
 
     assert not folder.exists()
+    slider.bus.assert_clean()
+
+
+def test_a_log_that_was_given_is_left_to_whoever_gave_it(log: ek.EventLog) -> None:
+    slider = TimeSlider(log)
+    slider.click("+1")
+    slider.end()
+    assert log.last_sequence == 1
 
 
 def test_the_text_form_has_the_event_and_both_states(slider: TimeSlider) -> None:

@@ -1,5 +1,6 @@
 """What only notebooks use: panels, live views, figures, predictions and exercise checks."""
 
+from .back_pressure import Passage
 from .bench import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
 from .check import Exercise
 from .counter import Counter, CounterPanel
@@ -15,6 +16,7 @@ from .predict import Prediction
 from .race import Race, RacePanel
 from .rebuild import rebuild_figure
 from .session import assert_clean, setup, table, verdict
+from .tank import Tank, TankPanel, tank_figure, tank_table
 from .time_travel import TimeSlider
 from .tracer import ClickTracer
 from .ways import Ways, WaysPanel, ways_figure, ways_table
@@ -33,10 +35,13 @@ __all__ = [
     "Painter",
     "Panel",
     "PartsExplorer",
+    "Passage",
     "Picture",
     "Prediction",
     "Race",
     "RacePanel",
+    "Tank",
+    "TankPanel",
     "TimeSlider",
     "Ways",
     "WaysPanel",
@@ -55,6 +60,8 @@ __all__ = [
     "schedule_table",
     "setup",
     "table",
+    "tank_figure",
+    "tank_table",
     "verdict",
     "waterfall_figure",
     "ways_figure",

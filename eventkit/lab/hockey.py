@@ -21,7 +21,7 @@ from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, picture
 from .look import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, row
-from .runner import RunPanel
+from .runner import RunPanel, Runs
 from .session import Table
 
 Service = Literal["fixed", "exponential"]
@@ -214,13 +214,13 @@ def hockey_table(runs: Iterable[LoadRun]) -> Table:
     )  # fmt: skip
 
 
-def run_together(runs: Sequence[LoadRun]) -> None:
-    """Run all at the same time, each on a bus and threads of its own. What goes wrong in one is
-    raised here.
+def run_together(runs: Sequence[Runs]) -> None:
+    """Run all at the same time, each on a bus and threads of its own, such as LoadRuns or Tanks.
+    What goes wrong in one is raised here.
     """
     failures: list[Exception] = []
 
-    def guarded(run: LoadRun) -> None:
+    def guarded(run: Runs) -> None:
         try:
             run.run()
         except Exception as error:

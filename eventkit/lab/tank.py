@@ -1,0 +1,398 @@
+"""The tank: events flow into a queue and out of it; what happens when more come than can leave."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+from matplotlib.figure import Figure
+
+from ..bus import EventBus
+from ..event import Event
+from ..executors.threads import Threads
+from ..queues import Overflow, QueueFull
+from ..timeline import Timeline, percentile
+from .figures import Picture, picture
+from .look import BLOCKING, NON_BLOCKING, button, number_with_slider, quiet, row, script
+from .runner import RunPanel
+from .session import Table
+
+TOPIC = "request"
+NO_BOUND = "no bound"
+POLICIES: list[Overflow] = ["block", "drop_oldest", "drop_newest", "raise"]
+BURST = 50
+
+
+class Tank:
+    """For `seconds`, `inflow` events a second flow evenly into the queue of `Threads(workers)`,
+    where each takes `work` seconds; then the queue is left to run empty. `capacity` and `overflow`
+    are the queue's, and a capacity of None is no bound.
+
+    `run()` waits for the end, or for `stop()`. `inflow` and `work` may be changed meanwhile, and
+    `burst` adds events at once. `came` counts the events fired, `times` are the seconds from due
+    to finished of those that were answered, `dropped` counts what the queue gave up, and `refused`
+    what it raised QueueFull for. `held_up` is how many seconds late, at the most, an event could be
+    handed over because whoever fires was kept waiting. `most` is how many waited at the most.
+    """
+
+    def __init__(
+        self,
+        inflow: float = 100.0,
+        work: float = 0.020,
+        workers: int = 1,
+        capacity: int | None = None,
+        overflow: Overflow = "block",
+        seconds: float = 1.5,
+    ):
+        self.inflow, self.work, self.seconds = inflow, work, seconds
+        self.capacity = capacity
+        self.title: str = NO_BOUND if capacity is None else overflow
+        self.executor = Threads(workers, capacity=capacity, overflow=overflow)
+        self.bus = EventBus()
+        self.timeline = Timeline()
+        self.times: list[float] = []
+        self.came = self.refused = self.most = 0
+        self.held_up = 0.0
+        self._bursts: deque[int] = deque()
+        self._stopped = threading.Event()
+        self._start = self._due = perf_counter_ns()
+        self._end: int | None = None
+
+    def run(self) -> Tank:
+        """Let it flow, then let it run empty. Raises what a handler raised."""
+        with self.bus, self.bus.record() as self.timeline, self._no_warnings():
+            self.bus.subscribe(TOPIC, self._handle, executor=self.executor)
+            self._pour()
+            self.bus.drain()
+        self._end = perf_counter_ns()
+        self.bus.assert_clean()
+        return self
+
+    def stop(self) -> None:
+        """End it early: nothing more comes, and what waits is let out at once."""
+        self._stopped.set()
+
+    def burst(self, events: int = BURST) -> None:
+        """Let so many more events come, all of them due now."""
+        self._bursts.extend([perf_counter_ns()] * events)
+
+    @property
+    def was_stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait in the queue."""
+        return self.executor.waiting
+
+    @property
+    def dropped(self) -> int:
+        return self.executor.dropped
+
+    @property
+    def lost(self) -> int:
+        """How many will never be answered."""
+        return self.dropped + self.refused
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, until the end."""
+        return ((self._end or perf_counter_ns()) - self._start) / 1e9
+
+    @property
+    def poured(self) -> float:
+        """How many of its seconds are done: fewer than `elapsed`, if whoever fires was held up."""
+        return min(self.seconds, (self._due - self._start) / 1e9)
+
+    @property
+    def late(self) -> float:
+        """For how many seconds the next event has been due."""
+        is_pouring = self.poured < self.seconds and self._end is None
+        return max(0.0, (perf_counter_ns() - self._due) / 1e9) if is_pouring else 0.0
+
+    def _pour(self) -> None:
+        self._start = self._due = perf_counter_ns()
+        end = self._start + int(self.seconds * 1e9)
+        while not self._stopped.is_set() and (self._due < end or self._bursts):
+            if self._bursts:
+                self._fire(self._bursts.popleft())
+            elif (left := (self._due - perf_counter_ns()) / 1e9) > 0:
+                self._stopped.wait(min(left, 0.02))  # and look whether there is a burst
+            else:
+                self._fire(self._due)
+                self._due += int(1e9 / self.inflow)
+
+    def _fire(self, due: int) -> None:
+        self.came += 1
+        try:
+            self.bus.publish(Event(TOPIC, time=due))
+        except QueueFull:
+            self.refused += 1
+        self.held_up = max(self.held_up, (perf_counter_ns() - due) / 1e9)
+        self.most = max(self.most, self.waiting)
+
+    def _handle(self, event: Event) -> None:
+        self._stopped.wait(self.work)
+        self.times.append((perf_counter_ns() - event.time) / 1e9)
+
+    @contextmanager
+    def _no_warnings(self) -> Iterator[None]:
+        """The bus warns when an executor begins to drop. Here that is what is looked at."""
+
+        def is_news(record: logging.LogRecord) -> bool:
+            return self.executor not in (record.args or ())
+
+        log = logging.getLogger("eventkit")
+        log.addFilter(is_news)
+        try:
+            yield
+        finally:
+            log.removeFilter(is_news)
+
+
+def tank_table(tanks: Sequence[Tank]) -> Table:
+    """What each queue cost: whom, and how much."""
+    return Table(
+        ["when full", "capacity", "came", "answered", "given up", "refused", "median (ms)",
+         "slowest (ms)", "producer held up (ms)", "most waiting"],
+        [
+            [tank.title, tank.capacity or "–", tank.came, len(tank.times), tank.dropped,
+             tank.refused, *_middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
+            for tank in tanks
+        ],
+        "Response times count from due to finished",
+    )  # fmt: skip
+
+
+def _middle_and_slowest(tank: Tank) -> list[str]:
+    if not tank.times:
+        return ["–", "–"]
+    return [f"{percentile(tank.times, rank) * 1e3:,.0f}" for rank in (50, 100)]
+
+
+def tank_figure(tanks: Sequence[Tank]) -> Picture:
+    """For each queue, when each event was due and how long its answer took; a cross at the bottom
+    for one that was given up or refused.
+    """
+
+    def draw(figure: Figure) -> str:
+        grid = figure.subplots(1, len(tanks), sharex=True, sharey=True, squeeze=False)[0]
+        said = []
+        for axes, tank in zip(grid, tanks, strict=True):
+            answered, lost = _dots(tank)
+            axes.plot(*zip(*answered, strict=True), ".", color=NON_BLOCKING, markersize=4)
+            if lost:
+                axes.plot(lost, [0] * len(lost), "x", color=BLOCKING, markersize=4)
+            axes.set_title(tank.title, fontsize=10)
+            said.append(
+                f"{tank.title}: {len(answered)} answered, the slowest after "
+                f"{max(ms for _, ms in answered):,.0f} ms, {len(lost)} not"
+            )
+        grid[0].set_ylabel("response time (ms)")
+        grid[len(grid) // 2].set_xlabel("when the event was due (s); × was never answered")
+        return f"Response times by when events were due. {'; '.join(said)}."
+
+    return picture(draw, width=9.0)
+
+
+def _dots(tank: Tank) -> tuple[list[tuple[float, float]], list[float]]:
+    """(due in s, response time in ms) of what was answered, and when the rest was due."""
+    journeys = tank.timeline.journeys(TOPIC)
+    start = min(journey.event.time for journey in journeys)
+    answered, lost = [], []
+    for journey in journeys:
+        due = (journey.event.time - start) / 1e9
+        if journey.response_time is None:
+            lost.append(due)
+        else:
+            answered.append((due, journey.response_time * 1e3))
+    return answered, lost
+
+
+class Sample(NamedTuple):
+    """How it stood at one moment, in seconds since the start."""
+
+    moment: float
+    waiting: int
+    came: int
+    answered: int
+    lost: int
+
+
+class TankView(anywidget.AnyWidget):
+    """A canvas with the tank and its level, and the same in words below it."""
+
+    _esm = script("canvas.js", "tank.js")
+    frame = traitlets.Dict().tag(sync=True)
+
+
+class TankPanel(RunPanel[Tank]):
+    """A queue to fill and drain: set inflow, work, workers, capacity and policy, and watch."""
+
+    what = "flow"
+    seconds = 20.0
+
+    def __init__(self) -> None:
+        self.tanks: list[Tank] = []
+        self._inflow, inflow = number_with_slider("Inflow", 30, 1, 200, "per s")
+        self._work, work = number_with_slider("Work", 50, 1, 500, "ms")
+        self._workers, workers = number_with_slider("Workers", 1, 1, 8, "threads")
+        self._capacity, capacity = number_with_slider("Capacity", 20, 1, 200, "events")
+        self._policy = widgets.Dropdown(
+            options=[NO_BOUND, *POLICIES],
+            description="When full",
+            style={"description_width": "120px"},
+            layout=widgets.Layout(width="250px"),
+        )
+        self._burst_button = button(
+            f"Burst of {BURST}", self._burst, f"{BURST} more events at once", disabled=True
+        )
+        self._view = TankView()
+        self._result = widgets.HTML()
+        self._samples: list[Sample] = []
+        self._was_full = False
+        super().__init__(
+            "The tank: inflow, outflow, and what is between",
+            "Start", "let events flow in",
+            above=[
+                row(inflow, work), row(workers, capacity), row(self._policy, self._burst_button),
+                widgets.HTML(quiet(
+                    "Inflow and work can be changed while it flows. Workers, capacity and what "
+                    "happens when it is full count from the next start.")),
+            ],
+            below=[self._view, self._result],
+        )  # fmt: skip
+        self._progress.description = "Inflow"
+        self._view.frame = self._frame(self._chosen(), running=False)
+        for field in (self._inflow, self._work):
+            field.observe(lambda _: self._adjust(), "value")
+
+    @property
+    def bus(self) -> EventBus:
+        """The bus of the last run."""
+        return self.run.bus if self.run else EventBus()
+
+    def _chosen(self) -> Tank:
+        bounded = self._policy.value != NO_BOUND
+        return Tank(
+            self._inflow.value, self._work.value / 1e3, self._workers.value,
+            self._capacity.value if bounded else None,
+            self._policy.value if bounded else "block", self.seconds,
+        )  # fmt: skip
+
+    def _adjust(self) -> None:
+        if self.run:
+            self.run.inflow, self.run.work = self._inflow.value, self._work.value / 1e3
+
+    def _burst(self) -> None:
+        if self.run:
+            self.run.burst()
+
+    def _begin(self) -> Tank:
+        tank = self._chosen()
+        self._samples.clear()
+        self._was_full = False
+        self._burst_button.disabled = False
+        can_leave = self._workers.value / tank.work
+        self._status.say(
+            f"Flowing for {self.seconds:g} s: {tank.inflow} come each second, and "
+            f"{can_leave:.0f} can leave."
+        )
+        return tank
+
+    def _steps(self, tank: Tank) -> int:
+        return round(tank.seconds)
+
+    def _watch(self, tank: Tank, running: bool) -> int:
+        self._samples.append(
+            Sample(tank.elapsed, tank.waiting, tank.came, len(tank.times), tank.lost)
+        )
+        self._view.frame = self._frame(tank, running)
+        if running and not self._was_full and (tank.lost or tank.late > 0.5):
+            self._was_full = True
+            self._status.say(f"The tank is full. {WHEN_FULL[tank.title]}")
+        return round(tank.poured)
+
+    def _finish(self, tank: Tank) -> None:
+        self._burst_button.disabled = True
+        if tank.was_stopped:
+            self._status.say("Stopped. Nothing is compared: the work was cut short.", good=False)
+            return
+        self.tanks.append(tank)
+        middle, slowest = _middle_and_slowest(tank)
+        self._status.say(
+            f"Empty again after {tank.elapsed:.1f} s. {tank.came} came, {len(tank.times)} were "
+            f"answered, half of them within {middle} ms, the slowest after {slowest} ms."
+        )
+        self._result.value = tank_table(self.tanks).html
+
+    def _frame(self, tank: Tank, running: bool) -> dict[str, Any]:
+        """What the live view draws: few enough points to send often."""
+        points = [(round(one.moment, 2), one.waiting) for one in self._samples]
+        step = max(1, len(points) // 200)
+        came, answered, lost = self._rates() if running else (0.0, 0.0, 0.0)
+        return {
+            "level": tank.waiting,
+            "bounded": tank.capacity is not None,
+            "scale": tank.capacity or _round_up(max((level for _, level in points), default=0)),
+            "inflow": came,
+            "outflow": answered,
+            "spill": lost,
+            "late": tank.late if running else 0.0,
+            "levels": points[::step] + points[-1:],
+            "now": points[-1][0] if points else 0.0,
+            "span": tank.seconds,
+            "colour": NON_BLOCKING,
+            "lost": BLOCKING,
+            "says": _says(tank),
+        }
+
+    def _rates(self) -> tuple[float, float, float]:
+        """How many came, were answered and were lost in each second of the last one."""
+        now = self._samples[-1]
+        then = next((one for one in self._samples if one.moment >= now.moment - 1), now)
+        spent = max(now.moment - then.moment, 0.05)
+        return (
+            (now.came - then.came) / spent,
+            (now.answered - then.answered) / spent,
+            (now.lost - then.lost) / spent,
+        )
+
+
+WHEN_FULL = {
+    NO_BOUND: "Whoever fires is late by itself.",
+    "block": "Whoever fires is held up from now on.",
+    "drop_oldest": "For each that comes, the one that has waited longest is given up.",
+    "drop_newest": "What comes now is given up, unless there is room at that moment.",
+    "raise": "Whoever fires is told so by QueueFull, for each event that finds no room.",
+}
+
+
+def _says(tank: Tank) -> str:
+    answered, lost, waiting = len(tank.times), tank.lost, tank.waiting
+    if not tank.came:
+        return "Nothing yet."
+    at_work = max(0, tank.came - answered - lost - waiting)
+    newest = f" The last answer took {tank.times[-1] * 1e3:,.0f} ms." if answered else ""
+    return (
+        f"{tank.came} came: {waiting} wait, {at_work} in work, {answered} answered, "
+        f"{lost} lost.{newest}"
+    )
+
+
+def _round_up(level: int) -> int:
+    """The next of 20, 50, 100, 200, 500, …"""
+    size = 10
+    while True:
+        for factor in (2, 5, 10):
+            if level <= factor * size:
+                return factor * size
+        size *= 10

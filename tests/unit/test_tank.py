@@ -1,0 +1,203 @@
+"""The tank: what a bounded queue does, in theory and on the clock, and the panel that shows it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from eventkit.lab import Passage, Tank, TankPanel, run_together, tank_figure, tank_table
+from eventkit.lab.tank import POLICIES, _round_up
+from eventkit.queueing import response_times
+from eventkit.queues import Overflow
+
+LONG = 20
+
+# Ten jobs at once, each of 10, one worker, room for three to wait.
+TEN = ([0] * 10, [10] * 10, 1, 3)
+
+
+@pytest.mark.parametrize("servers", [1, 2, 5])
+@pytest.mark.parametrize("capacity", [None, 1, 2, 7])
+def test_without_a_bound_or_with_block_it_is_the_queue_of_theory(
+    servers: int, capacity: int | None
+) -> None:
+    chance = random.Random(7)
+    arrivals = list(itertools.accumulate(chance.expovariate(100) for _ in range(500)))
+    services = [chance.expovariate(60) for _ in range(500)]
+    passage = Passage(arrivals, services, servers, capacity, "block")
+    assert passage.responses == pytest.approx(response_times(arrivals, services, servers))
+    assert passage.most <= (capacity or 500)
+
+
+@pytest.mark.parametrize("overflow", ["drop_newest", "raise"])
+def test_what_comes_last_is_given_up(overflow: Overflow) -> None:
+    passage = Passage(*TEN, overflow)
+    assert passage.responses == [10, 20, 30, 40, *[None] * 6]
+    assert (passage.given_up, passage.most, max(passage.late)) == (6, 3, 0)
+
+
+def test_what_has_waited_longest_is_given_up() -> None:
+    passage = Passage(*TEN, "drop_oldest")
+    assert passage.responses == [10, *[None] * 6, 20, 30, 40]
+
+
+def test_whoever_fires_is_held_up_until_half_is_free() -> None:
+    passage = Passage(*TEN, "block")
+    assert passage.answered == [10 * number for number in range(1, 11)]
+    assert passage.late == [0, 0, 0, 0, 20, 20, 40, 40, 60, 60]
+
+
+def test_a_passage_refuses_nonsense() -> None:
+    with pytest.raises(ValueError, match="2 arrivals and 1 service times"):
+        Passage([0, 1], [1])
+    with pytest.raises(ValueError, match="ascending order"):
+        Passage([1, 0], [1, 1])
+    with pytest.raises(ValueError, match="overflow is one of"):
+        Passage([0], [1], overflow="spill")  # type: ignore[arg-type]
+
+
+def overloaded(**settings: Any) -> Tank:
+    """Ten times what can be worked off, for a tenth of a second: 20 events."""
+    return Tank(inflow=200, work=0.05, seconds=0.1, **settings)
+
+
+@pytest.fixture(scope="module")
+def tanks() -> dict[str, Tank]:
+    """The same overload with no bound, and with room for four and each policy."""
+    tanks = [overloaded()] + [overloaded(capacity=4, overflow=policy) for policy in POLICIES]
+    run_together(tanks)
+    return {tank.title: tank for tank in tanks}
+
+
+def test_every_event_is_answered_or_counted_as_lost(tanks: dict[str, Tank]) -> None:
+    for tank in tanks.values():
+        assert tank.came == 20 == len(tank.times) + tank.lost
+        assert tank.waiting == 0
+
+
+def test_no_more_wait_than_have_room(tanks: dict[str, Tank]) -> None:
+    assert all(tank.most <= 4 for title, tank in tanks.items() if title != "no bound")
+    assert tanks["no bound"].most > 4
+
+
+def test_who_is_lost_depends_on_the_policy(tanks: dict[str, Tank]) -> None:
+    assert tanks["no bound"].lost == tanks["block"].lost == 0
+    assert tanks["raise"].refused > 0 == tanks["raise"].dropped
+    for title in ("drop_oldest", "drop_newest"):
+        assert tanks[title].dropped > 0 == tanks[title].refused
+
+
+def test_only_block_holds_up_whoever_fires(tanks: dict[str, Tank]) -> None:
+    others = max(tank.held_up for title, tank in tanks.items() if title != "block")
+    assert tanks["block"].held_up > max(0.3, others)
+
+
+def test_table_and_picture_say_who_was_answered(tanks: dict[str, Tank]) -> None:
+    told, alt = repr(tank_table(list(tanks.values()))), tank_figure(list(tanks.values())).alt
+    for title, tank in tanks.items():
+        assert f"{title}: {len(tank.times)} answered" in alt
+        assert f"{title} " in told
+    assert repr(tank_table([overloaded()])).split()[-7:-3] == ["0", "0", "0", "–"]
+
+
+def test_a_burst_comes_all_at_once_and_is_answered() -> None:
+    tank = Tank(inflow=10, work=0.001, seconds=0.3)
+    tank.burst(30)
+    tank.run()
+    assert tank.came == len(tank.times) == 33
+    assert tank.most > 3
+
+
+def test_inflow_and_work_are_looked_up_for_each_event() -> None:
+    tank = Tank(inflow=1, work=LONG, seconds=0.2)
+    tank.inflow, tank.work = 100, 0.001
+    tank.run()
+    assert len(tank.times) == 20
+
+
+@pytest.mark.parametrize("policy", ["block", "drop_oldest"])
+def test_a_tank_that_is_stopped_ends_soon(policy: Overflow) -> None:
+    tank = Tank(inflow=200, work=LONG, capacity=2, overflow=policy, seconds=60)
+    thread = threading.Thread(target=tank.run)
+    thread.start()
+    while tank.waiting < 2:
+        time.sleep(0.01)
+    tank.stop()
+    thread.join(LONG / 2)
+    assert not thread.is_alive()
+    assert tank.was_stopped
+
+
+def test_a_tank_does_not_warn_of_what_it_shows(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="eventkit"):
+        overloaded(capacity=4, overflow="drop_oldest").run()
+    assert caplog.text == ""
+
+
+def finish(panel: TankPanel) -> None:
+    assert panel._over.wait(LONG)
+    panel._painter.paint_now()
+
+
+def small_panel() -> TankPanel:
+    """A second of overload in a tank for five."""
+    panel = TankPanel()
+    panel.seconds = 0.3
+    panel._inflow.value, panel._capacity.value, panel._policy.value = 100, 5, "drop_newest"
+    return panel
+
+
+def test_the_panel_fills_drains_and_says_what_it_cost() -> None:
+    panel = small_panel()
+    panel._start()
+    assert not panel._burst_button.disabled
+    finish(panel)
+    tank = panel.tanks[0]
+    assert tank.came == 30
+    assert panel._status.text.startswith("Empty again after")
+    assert f"30 came: 0 wait, 0 in work, {len(tank.times)} answered" in panel._view.frame["says"]
+    assert "drop_newest" in panel._result.value
+    assert panel._burst_button.disabled
+
+
+def test_the_panel_says_when_the_tank_is_full() -> None:
+    panel = small_panel()
+    panel.seconds = LONG
+    panel._start()
+    while not panel.run or not panel.run.lost:
+        time.sleep(0.01)
+    panel._painter.paint_now()
+    assert panel._status.text == (
+        "The tank is full. What comes now is given up, unless there is room at that moment."
+    )
+    frame = panel._view.frame
+    assert frame["bounded"] and frame["scale"] == 5 and frame["level"] > 0
+    panel._stop()
+    finish(panel)
+    assert panel._status.text.startswith("Stopped.")
+    assert panel.tanks == []
+
+
+def test_knobs_and_the_burst_button_reach_a_tank_that_flows() -> None:
+    panel = small_panel()
+    panel.seconds = LONG
+    panel._start()
+    assert panel.run
+    panel._inflow.value, panel._work.value = 7, 9
+    assert (panel.run.inflow, panel.run.work) == (7, 0.009)
+    panel._burst()
+    while panel.run.came < 50:
+        time.sleep(0.01)
+    panel._stop()
+    finish(panel)
+
+
+@pytest.mark.parametrize(("level", "scale"), [(0, 20), (20, 20), (21, 50), (77, 100), (501, 1000)])
+def test_the_axis_of_a_tank_without_a_bound_grows(level: int, scale: int) -> None:
+    assert _round_up(level) == scale

@@ -23,6 +23,8 @@ class FileLock:
 
     def acquire(self, timeout: float) -> bool:
         """Whether the lock could be had within `timeout` seconds."""
+        if _try(self._file):
+            return True
         deadline = time.monotonic() + timeout
         pause = _FIRST_PAUSE
         while not _try(self._file):

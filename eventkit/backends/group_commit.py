@@ -86,6 +86,7 @@ class Writer:
 
     def _hand_over(self, job: _Job) -> None:
         """To the thread that does together what has come meanwhile."""
+        job.done = threading.Lock()
         job.done.acquire()
         with self._wake:
             self._check_open()
@@ -138,7 +139,9 @@ class Writer:
         try:
             if connection.in_transaction:  # what was interrupted
                 connection.execute("rollback")
-            self._set_durable(any(job.durable for job in group))
+            durable = any(job.durable for job in group)
+            if durable is not self._is_durable:
+                self._set_durable(durable)
             connection.execute("begin immediate")
             self._begin(connection)
             for job in group:
@@ -152,10 +155,9 @@ class Writer:
             raise
 
     def _set_durable(self, durable: bool) -> None:
-        if durable is not self._is_durable:
-            self._is_durable = False  # in case of an interrupt: to set it once more does no harm
-            self._connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
-            self._is_durable = durable
+        self._is_durable = False  # in case of an interrupt: to set it once more does no harm
+        self._connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
+        self._is_durable = durable
 
 
 class _Job:
@@ -168,7 +170,7 @@ class _Job:
         self.durable = durable
         self.result: Any = None
         self.error: BaseException | None = None
-        self.done = threading.Lock()
+        self.done: threading.Lock
 
     def run(self, connection: sqlite3.Connection) -> None:
         try:

@@ -523,26 +523,20 @@ class _Tail:
 
     def add(self, sql: sqlite3.Connection, packed: Packed, now: float) -> int:
         """The sequence of the event, which is stored if it is not there. Raises QuotaExceeded."""
-        first = self.find(sql, packed)
-        if first is not None:
+        topic, source, id, body = packed
+        if self._is_limited or (source, id) in self._newest:
+            if (first := self.find(sql, packed)) is not None:
+                return first
+            self._check_room(1, len(body))
+        size = self._bytes_so_far + len(body)
+        added = sql.execute(_ADD, (self.last + 1, topic, source, id, now, size, body))
+        if not added.rowcount:
+            first = self.find(sql, packed)
+            assert first is not None
             return first
-        if self._is_limited:
-            self._check_room(1, len(packed.body))
         self.last += 1
-        self._bytes_so_far += len(packed.body)
-        sql.execute(
-            "insert into events values (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.last,
-                packed.topic,
-                packed.source,
-                packed.id,
-                now,
-                self._bytes_so_far,
-                packed.body,
-            ),
-        )
-        self._newest[packed.source, packed.id] = self.last
+        self._bytes_so_far = size
+        self._newest[source, id] = self.last
         if len(self._newest) >= _NEWEST:
             self._enter_newest(sql)
         return self.last
@@ -737,6 +731,10 @@ def _forget_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
 
+_ADD = """
+    insert into events select ?1, ?2, ?3, ?4, ?5, ?6, ?7
+    where not exists (select 1 from identities where source = ?3 and id = ?4)
+"""
 _INDEXED = "(select value from settings where name = 'indexed')"
 _ROWS = "select sequence, body, stored from events"
 _PAGE_OF_A_TOPIC = f"""

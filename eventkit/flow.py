@@ -174,7 +174,7 @@ class Coalesce(Flow):
         return Event(newer.topic, data, time=older.time, key=newer.key, cause=newer.id)
 
     def __repr__(self) -> str:
-        return f"Coalesce({self.interval!r})"
+        return f"Coalesce({self.interval!r}{_option(merge=self.merge)})"
 
 
 class Debounce(Flow):
@@ -235,7 +235,7 @@ class Debounce(Flow):
         return min(until, line.since + self._max_wait)
 
     def __repr__(self) -> str:
-        return f"Debounce({self.wait!r})"
+        return f"Debounce({self.wait!r}{_edges(self)}{_option(max_wait=self.max_wait)})"
 
 
 class Throttle(Flow):
@@ -289,7 +289,7 @@ class Throttle(Flow):
         return line.until
 
     def __repr__(self) -> str:
-        return f"Throttle({self.interval!r})"
+        return f"Throttle({self.interval!r}{_edges(self, leading=True)})"
 
 
 class Batch(Flow):
@@ -436,7 +436,7 @@ class TokenBucket(Flow):
         return max(now, self._full_at + self._step - self._depth)
 
     def __repr__(self) -> str:
-        return f"TokenBucket({self.rate!r}, {self.burst!r})"
+        return f"TokenBucket({self.rate!r}, {self.burst!r}{_option(wait=self.wait or None)})"
 
 
 class Stage:
@@ -618,6 +618,18 @@ def _as_one(events: tuple[Event, ...]) -> Event:
     first, last = events[0], events[-1]
     key = first.key if all(one.key == first.key for one in events) else None
     return Event(first.topic, events, time=first.time, key=key, cause=last.id)
+
+
+def _option(**options: Any) -> str:
+    """For a repr: what is not as usual."""
+    return "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
+
+
+def _edges(flow: Debounce | Throttle, leading: bool = False) -> str:
+    return _option(
+        leading=None if flow.leading is leading else flow.leading,
+        trailing=None if flow.trailing else False,
+    )
 
 
 def _duration(name: str, seconds: object) -> int:

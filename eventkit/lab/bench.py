@@ -16,7 +16,7 @@ from ..event import Event
 from ..executors.threads import Threads
 from ..flow import AnyClock, Batch, Coalesce, Debounce, Flow, Held, Line, Throttle, TokenBucket
 from ..queueing import response_times
-from ..timeline import percentile
+from ..timeline import Journey, percentile
 from ..triggers import Trigger
 from .figures import Picture, picture
 from .look import BLOCKING, LISTENER, NON_BLOCKING, WAITING, number_with_slider, row
@@ -98,7 +98,8 @@ class FilterRun:
     `exactly()` runs it on a clock that is moved by hand and has theory's queue for the handler;
     `run()` runs it on the real clock, on a bus, with one thread, until the end or `stop()`. Then
     `left` has the seconds at which something left the filter, `times` the response times in
-    seconds, from due to handled, and `events` what was handled.
+    seconds, from due to handled, and `events` what was handled; after a real run `journeys` has
+    what became of each click.
     """
 
     def __init__(self, kind: str, *numbers: int, due: Sequence[float] = BURST, work: float = WORK):
@@ -114,6 +115,7 @@ class FilterRun:
         self.left: list[float] = []
         self.times: list[float] = []
         self.events: list[Event] = []
+        self.journeys: list[Journey] = []
         self.merged = self.dropped = 0
         self.bus = EventBus()
         self.trigger = _Scheduled(due)
@@ -162,7 +164,7 @@ class FilterRun:
             self.trigger.run(self.bus, TOPIC)
             self.bus.drain()
         self.bus.assert_clean()
-        journeys = timeline.journeys()
+        journeys = self.journeys = timeline.journeys()
         self.merged = sum(journey.outcome == "merged" for journey in journeys)
         self.dropped = sum(journey.outcome == "dropped" for journey in journeys)
         out = [journey for journey in journeys if journey.finished is not None]

@@ -740,6 +740,21 @@ def test_a_request_that_becomes_part_of_a_batch_has_no_reply(
         bus.request("t", timeout=LONG)
 
 
+# In words
+
+
+def test_a_flow_shows_what_is_not_as_usual() -> None:
+    assert repr(ek.Debounce(1)) == "Debounce(1)"
+    assert repr(ek.Debounce(1, leading=True, max_wait=2)) == "Debounce(1, leading=True, max_wait=2)"
+    assert repr(ek.Throttle(1)) == "Throttle(1)"
+    assert repr(ek.Throttle(1, leading=False)) == "Throttle(1, leading=False)"
+    assert repr(ek.Throttle(1, trailing=False)) == "Throttle(1, trailing=False)"
+    assert repr(ek.Coalesce(1)) == "Coalesce(1)"
+    assert repr(ek.Batch(9, 1)) == "Batch(9, 1)"
+    assert repr(ek.TokenBucket(10, 5)) == "TokenBucket(10, 5)"
+    assert repr(ek.TokenBucket(10, 5, wait=2)) == "TokenBucket(10, 5, wait=2)"
+
+
 # The token bucket, asked directly
 
 

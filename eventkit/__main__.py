@@ -1,0 +1,172 @@
+"""The command line: look into a log.
+
+    python -m eventkit log counter.db                    list what is in it
+    python -m eventkit log counter.db --follow           and wait for more
+    python -m eventkit log counter.db --replay --speed 1 as it happened, at the pace it happened
+    python -m eventkit log counter.db --consumers        who reads it, and how far they are
+    python -m eventkit log counter.db --dead mailer      what a consumer has given up
+
+On a terminal the columns are for people; into a pipe goes one line an entry, its fields divided by
+tabs, or with --json one JSON object. It ends with 0, with 1 if it failed and 2 if misused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from .log import Consumer, Entry, EventLog, LogError, open_log
+from .topics import InvalidTopic
+
+_FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
+_WIDTH = 100  # letters of data that are shown to people
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        status: int = chosen.run(chosen)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (InvalidTopic, ValueError) as problem:
+        return _complain(problem, _MISUSED)
+    except LogError as problem:
+        return _complain(problem, _FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eventkit", description="Look into what eventkit has kept."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_log(commands)
+    return parser
+
+
+def _complain(problem: Exception, status: int) -> int:
+    print(f"eventkit: {problem}", file=sys.stderr)
+    return status
+
+
+# log
+
+
+def _add_log(commands: Any) -> None:
+    log = commands.add_parser("log", help="list, follow or replay the events of a log")
+    log.set_defaults(run=_log)
+    log.add_argument("log", metavar="LOG", help="the path of a log")
+    log.add_argument("--topic", default=">", metavar="PATTERN", help="only topics that fit")
+    log.add_argument("--after", type=int, default=0, metavar="N", help="only later sequences")
+    log.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    log.add_argument("--json", action="store_true", help="one JSON object a line")
+    way = log.add_mutually_exclusive_group()
+    way.add_argument("--follow", action="store_true", help="at the end, wait for more")
+    way.add_argument("--replay", action="store_true", help="at the pace at which it happened")
+    way.add_argument("--consumers", action="store_true", help="the consumers and their progress")
+    way.add_argument("--dead", metavar="CONSUMER", help="the dead letters of a consumer")
+    log.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="of a replay: 2 is twice as quick"
+    )
+
+
+def _log(chosen: argparse.Namespace) -> int:
+    with open_log(chosen.log, create=False) as log:
+        if chosen.consumers:
+            _print_consumers(log.consumers(), as_json=chosen.json)
+            return 0
+        _print_entries(_entries(log, chosen), as_json=chosen.json)
+    return 0
+
+
+def _entries(log: EventLog, chosen: argparse.Namespace) -> Iterable[Entry]:
+    if chosen.dead:
+        return [letter.entry for letter in _consumer(log, chosen.dead).dead_letters()]
+    if chosen.follow:
+        return _first(log.follow(chosen.after, chosen.topic), chosen.limit)
+    entries = log.read(chosen.after, chosen.topic, chosen.limit)
+    return _paced(entries, chosen.speed) if chosen.replay else entries
+
+
+def _consumer(log: EventLog, name: str) -> Consumer:
+    for consumer in log.consumers():
+        if consumer.name == name:
+            return consumer
+    there = ", ".join(one.name for one in log.consumers()) or "none"
+    raise ValueError(f"this log has no consumer {name!r}. It has: {there}.")
+
+
+def _first(entries: Iterator[Entry], limit: int | None) -> Iterator[Entry]:
+    """As many as `limit`, and no wait for one more."""
+    for count, entry in enumerate(entries, start=1):
+        if limit == 0:
+            return
+        yield entry
+        if count == limit:
+            return
+
+
+def _paced(entries: Iterable[Entry], speed: float) -> Iterator[Entry]:
+    """As far apart as they were stored, or `speed` times closer."""
+    if not speed > 0:
+        raise ValueError(f"--speed is a factor above 0; got {speed!r}.")
+    began, first = time.monotonic(), None
+    for entry in entries:
+        first = entry.stored if first is None else first
+        time.sleep(max(0.0, began + (entry.stored - first) / speed - time.monotonic()))
+        yield entry
+
+
+# What is printed
+
+
+def _print_entries(entries: Iterable[Entry], *, as_json: bool) -> None:
+    show = _json_line if as_json else _for_people if sys.stdout.isatty() else _for_pipes
+    for entry in entries:
+        print(show(entry), flush=True)
+
+
+def _json_line(entry: Entry) -> str:
+    return _json({"sequence": entry.sequence, "stored": entry.stored, "event": entry.event})
+
+
+def _for_pipes(entry: Entry) -> str:
+    """Fields in which no tab and no line's end can stand."""
+    return "\t".join((str(entry.sequence), _moment(entry), entry.topic, _json(entry.data)))
+
+
+def _for_people(entry: Entry) -> str:
+    data = _json(entry.data)
+    if len(data) > _WIDTH:
+        data = data[: _WIDTH - 1] + "…"
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.stored))
+    return f"{entry.sequence:>8}  {moment}  {entry.topic:<28}  {data}"
+
+
+def _print_consumers(consumers: list[Consumer], *, as_json: bool) -> None:
+    for one in consumers:
+        fields: dict[str, Any] = {"name": one.name, "topic": one.topic} | one.progress()._asdict()
+        print(_json(fields) if as_json else "\t".join(f"{k}={v}" for k, v in fields.items()))
+
+
+def _moment(entry: Entry) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.stored))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -87,15 +87,20 @@ class Guarded(RequestHandler):
         raise NotImplementedError
 
     async def _admit(self) -> None:
+        self.check_method()
+        self.check_origin()
+        self.identity = self.identify()
+        self.check_quota(self.identity.principal)
+        self.check_headers()
+
+    def check_method(self) -> None:
         if self.request.method not in self.ALLOWED:
             raise Refused(405, "not so.", {"Allow": ", ".join(self.ALLOWED)})
+
+    def check_origin(self) -> None:
+        """A browser sends this for a page, and would show its user's certificate along with it."""
         if "Origin" in self.request.headers:
             raise Refused(403, "pages of other sites have no business here: CORS is off.")
-        self.identity = self.identify()
-        wait = self.trigger.quota_of(self.identity.principal)
-        if wait:
-            raise Refused(429, "too many requests: come back later.", {"Retry-After": str(wait)})
-        self.check_headers()
 
     def identify(self) -> Identity:
         """Who is asking, by token, by certificate, or by both if they agree. Raises Refused."""
@@ -114,6 +119,11 @@ class Guarded(RequestHandler):
                 401, "say who you are: a token or a certificate.", {"WWW-Authenticate": "Bearer"}
             )
         return self.trigger.bus.as_(str(named.pop()))
+
+    def check_quota(self, principal: str) -> None:
+        wait = self.trigger.quota_of(principal)
+        if wait:
+            raise Refused(429, "too many requests: come back later.", {"Retry-After": str(wait)})
 
     def check_headers(self) -> None:
         """Raise Refused if a body that is announced so is not wanted."""
@@ -141,11 +151,14 @@ class Guarded(RequestHandler):
         try:
             await step()
         except Refused as refusal:
-            name = self.identity.principal if self.identity else None
-            reason = HTTPStatus(refusal.status).phrase
-            address = self.request.remote_ip or ""
-            await self.trigger.record(Refusal(name, address, refusal.status, reason))
+            await self.record(refusal.status)
             self.refusal = refusal
+
+    async def record(self, status: int) -> None:
+        """Fire the event that says that this request was turned down."""
+        name = self.identity.principal if self.identity else None
+        address, reason = self.request.remote_ip or "", HTTPStatus(status).phrase
+        await self.trigger.record(Refusal(name, address, status, reason))
 
     def _answer_refused(self) -> None:
         refusal = self.refusal
@@ -200,8 +213,7 @@ class Description(Guarded):
     ALLOWED = ("GET",)
 
     async def _admit(self) -> None:
-        if self.request.method not in self.ALLOWED:
-            raise Refused(405, "not so.", {"Allow": "GET"})
+        self.check_method()
         self.check_headers()
 
     async def serve(self, *path: str) -> None:

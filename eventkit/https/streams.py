@@ -97,7 +97,7 @@ async def _write_all(handler: Events, stream: Stream) -> None:
     trigger = handler.trigger
     handler.write(": welcome\n\n")
     await handler.flush()
-    while not stream.ended and _is_known(handler):
+    while not stream.ended and await _is_known(handler):
         try:
             async with asyncio.timeout(trigger.heartbeat):
                 await stream.ready.wait()
@@ -105,7 +105,7 @@ async def _write_all(handler: Events, stream: Stream) -> None:
             handler.write(": still here\n\n")
             await _flush(handler)
         for one in stream.take():
-            if stream.ended or not _is_known(handler):
+            if stream.ended or not await _is_known(handler):
                 return
             handler.write(f": {one}\n\n" if isinstance(one, str) else await _text(handler, one))
             await _flush(handler)
@@ -135,10 +135,11 @@ async def _text(handler: Events, event: Event) -> str:
     return f"id: {event.id}\ndata: {body.decode()}\n\n"
 
 
-def _is_known(handler: Events) -> bool:
-    """Whether the token or certificate that began the stream is still good."""
+async def _is_known(handler: Events) -> bool:
+    """Whether the token that began the stream is still good. If not, that is recorded."""
     try:
-        now = handler.identify()
-    except Refused:
+        handler.identify()
+    except Refused as refusal:
+        await handler.record(refusal.status)
         return False
-    return handler.identity is not None and now.principal == handler.identity.principal
+    return True

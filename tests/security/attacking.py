@@ -1,0 +1,81 @@
+"""How an attack is written down: what it tries, what it meets, and how its guard is taken away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.secured import Answer, House
+
+Taking = Callable[[House, pytest.MonkeyPatch], object]
+Met = int | type[Exception] | tuple[type[Exception], ...]
+
+
+class Refusal(Exception):
+    """An HTTP status that an attack met."""
+
+
+class Attack(NamedTuple):
+    """`tries` returns whether it got what it was after, and lets the errors out that it meets.
+    `refused` is the status or error that it meets while its guard is there, `recorded` says whether
+    that has been written down, `without` and `options_without` take the guard away.
+    """
+
+    layer: str
+    tries: Callable[[House], bool]
+    refused: Met
+    without: Taking
+    options: dict[str, Any]
+    options_without: dict[str, Any]
+
+    def recorded(self, house: House, log: list[logging.LogRecord]) -> bool:
+        if isinstance(self.refused, int):
+            return self.refused in house.recorded
+        if self.layer == "tls":
+            return any("SSL Error" in one.getMessage() for one in log)
+        return len(house.bus.dead_letters if self.layer == "message" else house.denials) > 0
+
+
+ATTACKS: dict[str, Attack] = {}
+
+
+def attack(
+    layer: str,
+    refused: Met,
+    without: Taking = lambda house, patch: None,
+    options: dict[str, Any] | None = None,
+    options_without: dict[str, Any] | None = None,
+) -> Callable[[Callable[[House], bool]], Callable[[House], bool]]:
+    """Decorator: put an attack, which is named as what it is, into the table."""
+
+    def register(tries: Callable[[House], bool]) -> Callable[[House], bool]:
+        ATTACKS[tries.__name__] = Attack(
+            layer, tries, refused, without, options or {}, options_without or {}
+        )
+        return tries
+
+    return register
+
+
+def patched(*changes: tuple[Any, str, Any]) -> Taking:
+    """Take a guard away by putting something lax in its place."""
+
+    def take_away(house: House, patch: pytest.MonkeyPatch) -> None:
+        for where, name, value in changes:
+            patch.setattr(where, name, value)
+
+    return take_away
+
+
+def always(value: object) -> Callable[..., Any]:
+    return lambda *_, **__: value
+
+
+def met(answer: Answer | int) -> None:
+    """Let a refusal out."""
+    status = answer if isinstance(answer, int) else answer.status
+    if status >= 400:
+        raise Refusal(status)

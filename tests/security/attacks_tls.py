@@ -1,0 +1,152 @@
+"""Attacks on the connection: is this the right peer?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import eventkit as ek
+from tests.secured import LONG, PLAIN, House
+
+from .attacking import Taking, attack, met
+
+DAY = 86_400
+NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
+
+
+def talk(house: House, context: ssl.SSLContext, name: str = "localhost") -> bool:
+    """Send the token to whoever is there: what an impostor is after."""
+    plain = socket.create_connection((house.trigger.host, house.trigger.port), LONG)
+    with plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
+        wrapped.sendall(
+            f"GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {house.token}\r\n\r\n".encode()
+        )
+        return wrapped.recv(12) == b"HTTP/1.1 404"
+
+
+def client_without(change: Callable[[ssl.SSLContext], None]) -> Taking:
+    """Take a guard of the client's away."""
+
+    def take_away(house: House, patch: pytest.MonkeyPatch) -> None:
+        make = house.ca.client_context
+
+        def lax(*arguments: Any) -> ssl.SSLContext:
+            context = make(*arguments)
+            change(context)
+            return context
+
+        patch.setattr(house.ca, "client_context", lax)
+
+    return take_away
+
+
+def believe_all(context: ssl.SSLContext) -> None:
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+
+def any_name(context: ssl.SSLContext) -> None:
+    context.check_hostname = False
+
+
+def any_time(context: ssl.SSLContext) -> None:
+    context.verify_flags |= NO_CHECK_TIME
+
+
+def other_authority(house: House) -> ek.CertificateAuthority:
+    folder = house.ca.certificate.parent.parent / "other"
+    return ek.CertificateAuthority(folder)
+
+
+@attack("tls", ssl.SSLCertVerificationError, client_without(believe_all))
+def an_impostor_with_a_certificate_of_another_authority(house: House) -> bool:
+    other = other_authority(house)
+    _serve_with(house, other.server_context(other.server()))
+    return talk(house, house.ca.client_context())
+
+
+@attack("tls", ssl.SSLCertVerificationError, client_without(any_name))
+def a_server_that_is_genuine_but_another(house: House) -> bool:
+    return talk(house, house.ca.client_context(), "bank.example")
+
+
+@attack("tls", ssl.SSLCertVerificationError, client_without(any_time))
+def a_server_whose_certificate_has_expired(house: House) -> bool:
+    house.ca._clock = lambda: time.time() - 2 * DAY
+    _serve_with(house, house.ca.server_context(house.ca.server()))
+    return talk(house, house.ca.client_context())
+
+
+def _serve_with(house: House, context: ssl.SSLContext) -> None:
+    house.trigger.stop()
+    house.trigger._context = context
+    house.trigger.start()
+
+
+def _older_tls(house: House, patch: pytest.MonkeyPatch) -> None:
+    house.trigger._context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+@attack("tls", (ssl.SSLError, ConnectionResetError), _older_tls)
+def a_downgrade_to_an_older_tls(house: House) -> bool:
+    context = house.ca.client_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return talk(house, context)
+
+
+def without_tls(house: House, patch: pytest.MonkeyPatch) -> None:
+    make = house.trigger._new_server
+    patch.setattr(house.trigger, "_new_server", lambda **_: make())
+    house.trigger.stop()
+    house.trigger.start()
+
+
+class HungUp(Exception):
+    """The server closed the connection without an answer."""
+
+
+@attack("tls", HungUp, without_tls)
+def plaintext_to_the_same_port(house: House) -> bool:
+    with socket.create_connection((house.trigger.host, house.trigger.port), LONG) as plain:
+        plain.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+        try:
+            answer = plain.recv(12)
+        except ConnectionResetError:
+            answer = b""
+    if not answer:
+        raise HungUp
+    return answer == b"HTTP/1.1 404"
+
+
+def _believe_the_other_too(house: House, patch: pytest.MonkeyPatch) -> None:
+    other = other_authority(house)
+    house.trigger._context.load_verify_locations(other.certificate)
+    patch.setattr("tests.security.attacks_tls.other_authority", lambda _: other)
+
+
+@attack("tls", (ssl.SSLError, ConnectionError), _believe_the_other_too)
+def a_client_certificate_of_ones_own_making(house: House) -> bool:
+    context = house.ca.client_context(other_authority(house).client("ann"))
+    return _post_by_certificate(house, context)
+
+
+def _any_time_for_clients(house: House, patch: pytest.MonkeyPatch) -> None:
+    any_time(house.trigger._context)
+
+
+@attack("tls", (ssl.SSLError, ConnectionError), _any_time_for_clients)
+def a_client_certificate_that_has_expired(house: House) -> bool:
+    house.ca._clock = lambda: time.time() - 2 * DAY
+    return _post_by_certificate(house, house.ca.client_context(house.ca.client("ann")))
+
+
+def _post_by_certificate(house: House, context: ssl.SSLContext) -> bool:
+    answer = house.ask("POST", "/topics/button.a", b"1", PLAIN, context=context, known=False)
+    met(answer)
+    return len(house.got) == 1

@@ -41,7 +41,7 @@ function basin({ ink, height, colours }, frame) {
   ink.fillText("0", left - 18, bottom + 4);
   ink.textAlign = "left";
   if (frame.spill > 0) ink.fillText(`lost ${frame.spill.toFixed(0)} per s`, right + 8, top - 12);
-  if (frame.late > 0.05) ink.fillText(`producer ${frame.late.toFixed(1)} s late`, right + 8, 34);
+  if (frame.late > 0.05) ink.fillText(`producer ${frame.late.toFixed(1)} s late`, right + 8, 18);
 }
 
 function curve({ ink, width, height, colours }, frame) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -128,14 +129,14 @@ class Tank:
                 self._stopped.wait(min(left, 0.02))  # and look whether there is a burst
             else:
                 self._fire(self._due)
-                self._due += int(1e9 / self.inflow)
+                self._due += math.ceil(1e9 / self.inflow)
 
     def _fire(self, due: int) -> None:
-        self.came += 1
         try:
             self.bus.publish(Event(TOPIC, time=due))
         except QueueFull:
             self.refused += 1
+        self.came += 1
         self.held_up = max(self.held_up, (perf_counter_ns() - due) / 1e9)
         self.most = max(self.most, self.waiting)
 

@@ -1,9 +1,12 @@
 """What only notebooks use: panels, live views, figures, predictions and exercise checks."""
 
+from .attacker import AttackersConsole
 from .back_pressure import Passage
 from .bench import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
+from .careless import Unauthenticated, Unbound, flip
 from .check import Exercise
 from .counter import Counter, CounterPanel
+from .doors import Door, Posted, Tap, connect, post
 from .explorer import PartsExplorer
 from .figures import Picture, responses_figure, waterfall_figure
 from .hockey import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
@@ -22,9 +25,11 @@ from .tracer import ClickTracer
 from .ways import Ways, WaysPanel, ways_figure, ways_table
 
 __all__ = [
+    "AttackersConsole",
     "ClickTracer",
     "Counter",
     "CounterPanel",
+    "Door",
     "Exercise",
     "FilterBench",
     "FilterRun",
@@ -37,23 +42,30 @@ __all__ = [
     "PartsExplorer",
     "Passage",
     "Picture",
+    "Posted",
     "Prediction",
     "Race",
     "RacePanel",
     "Tank",
     "TankPanel",
+    "Tap",
     "TimeSlider",
+    "Unauthenticated",
+    "Unbound",
     "Ways",
     "WaysPanel",
     "assert_clean",
     "bench_figure",
     "bench_table",
+    "connect",
     "drawn",
+    "flip",
     "hockey_figure",
     "hockey_table",
     "most_within",
     "outcomes_table",
     "percentiles_figure",
+    "post",
     "rebuild_figure",
     "responses_figure",
     "run_together",

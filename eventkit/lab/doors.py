@@ -1,0 +1,200 @@
+"""What else may stand at the end of a line: a door that asks nobody anything, and a tap on it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+_PATIENCE = 10.0
+HOST = "127.0.0.1"
+
+
+class Posted(NamedTuple):
+    """A request as it came: whoever runs the server can read all of it."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def topic(self) -> str:
+        return self.path.partition("?")[0].rpartition("/")[2]
+
+    @property
+    def token(self) -> str:
+        """What was sent as a bearer token; empty if nothing was."""
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+class Door:
+    """An HTTP server as it is written first: whatever is posted, `take` decides about, and what it
+    returns is the status of the answer. With a context it speaks TLS. It is here to be attacked,
+    or to be the attacker's; for a server of your own use HttpsTrigger. `refused` counts clients
+    that have hung up in the middle of the handshake.
+    """
+
+    def __init__(
+        self, take: Callable[[Posted], int], context: ssl.SSLContext | None = None
+    ) -> None:
+        self._server = _Server((HOST, 0), _Handler)
+        self._server.take = take
+        self._server.context = context
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), name="door", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def refused(self) -> int:
+        return self._server.refused
+
+    def close(self) -> None:
+        """Take nobody any more, hear nobody any more, and answer what was asked before."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.hear_no_more()
+        self._server.server_close()
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Tap:
+    """Somebody on the line between a client and a server: passes on all that is sent, both ways,
+    and keeps a copy in `heard`. Takes one connection.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._there = port
+        self._listening = socket.create_server((HOST, 0))
+        self._listening.settimeout(_PATIENCE)
+        self.port: int = self._listening.getsockname()[1]
+        self._heard = bytearray()
+        self._thread = threading.Thread(target=self._run, name="tap", daemon=True)
+        self._thread.start()
+
+    @property
+    def heard(self) -> bytes:
+        return bytes(self._heard)
+
+    def close(self) -> None:
+        """Wait until the connection has ended."""
+        self._thread.join()
+        self._listening.close()
+
+    def __enter__(self) -> Tap:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            client, _ = self._listening.accept()
+            with client, socket.create_connection((HOST, self._there), _PATIENCE) as server:
+                back = threading.Thread(target=self._pass_on, args=(server, client), daemon=True)
+                back.start()
+                self._pass_on(client, server)
+                back.join()
+
+    def _pass_on(self, origin: socket.socket, to: socket.socket) -> None:
+        origin.settimeout(_PATIENCE)
+        with suppress(OSError):
+            while some := origin.recv(65_536):
+                self._heard += some
+                to.sendall(some)
+        with suppress(OSError):
+            to.shutdown(socket.SHUT_WR)
+
+
+def connect(
+    port: int, context: ssl.SSLContext | None = None, host: str = HOST
+) -> http.client.HTTPConnection:
+    """A client's connection, over TLS if there is a context. It is opened by the first request."""
+    if context is None:
+        return http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    return http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=context)
+
+
+def post(
+    connection: http.client.HTTPConnection, topic: str, data: Any = None, token: str = ""
+) -> int:
+    """Post JSON to a topic and return the status of the answer. Raises OSError, of which
+    ssl.SSLError is a kind, before anything is sent.
+    """
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request("POST", f"/topics/{topic}", json.dumps(data).encode(), headers)
+    with connection.getresponse() as answer:
+        answer.read()
+        return answer.status
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that they are waited for
+    take: Callable[[Posted], int]
+    context: ssl.SSLContext | None
+    refused = 0
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._open: set[socket.socket] = set()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread: a slow handshake holds up nobody else."""
+        if self.context is not None:
+            request = self.context.wrap_socket(
+                request, server_side=True, do_handshake_on_connect=False
+            )
+        with request:
+            self._open.add(request)
+            try:
+                self._shake_hands(request)
+                super().finish_request(request, client_address)
+            finally:
+                self._open.discard(request)
+
+    def hear_no_more(self) -> None:
+        for one in [*self._open]:
+            with suppress(OSError):  # it has left
+                socket.socket.shutdown(one, socket.SHUT_RD)  # TLS's own would take the answer back
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever leaves in the middle of it, a handshake too, has left: that is all."""
+
+    def _shake_hands(self, request: Any) -> None:
+        request.settimeout(_PATIENCE)
+        if self.context is None:
+            return
+        try:
+            request.do_handshake()
+        except OSError:
+            self.refused += 1
+            raise
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        posted = Posted(self.path, dict(self.headers.items()), body)
+        self.send_response(self.server.take(posted))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """A path may hold what nobody should read in a log."""

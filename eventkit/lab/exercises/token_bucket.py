@@ -14,7 +14,7 @@ Allow = Callable[[float], Any]
 Make = Callable[[float, int], Any]
 
 
-def token_bucket(rate, burst):
+def make_bucket(rate, burst):
     """A function `allow(now)` that says whether an event may pass at the moment `now`, in seconds.
     It is called in the order of time.
 
@@ -248,14 +248,14 @@ BELIEFS = [
 
 SHARED = (
     "two buckets share their tokens: what one lets pass, the other is short of. Keep tokens and "
-    "time inside token_bucket, so that each call makes a bucket of its own"
+    "time inside make_bucket, so that each call makes a bucket of its own"
 )
 
 
 def diagnose(make: Any) -> str | None:
     if not callable(attempted(make(1, 1))):
         return (
-            "token_bucket returns no function. It is called once for each quota, and what it "
+            "make_bucket returns no function. It is called once for each quota, and what it "
             "returns is called for each event: define allow(now) inside, and return it"
         )
     for case in CASES:
@@ -305,7 +305,7 @@ def _one_for_all() -> Make:
 
 exercise = Exercise(
     name="token_bucket",
-    solution=token_bucket,
+    solution=make_bucket,
     diagnose=diagnose,
     hints=(
         "What must be remembered from one event to the next? How many tokens there were, and when "

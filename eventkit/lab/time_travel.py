@@ -136,6 +136,7 @@ class TimeSlider(Panel):
         self._speed.observe(lambda _: self.bus.fire("travel.speed"), "value")
         self.bus.persist(self.event_log, PATTERN)
         self.bus.subscribe(PATTERN, lambda _: self.bus.fire("travel.grown"))
+        self.bus.subscribe("error.>", lambda _: self._painter.changed())
         self.bus.subscribe("travel.*", self._handle, executor=Threads(1, name="time-travel"))
 
     def _rows(self) -> Sequence[widgets.Widget]:
@@ -226,7 +227,11 @@ class TimeSlider(Panel):
         told = "" if at.there.entry is None else _told(at.there.entry, with_time=True)
         self._event.value = f"<div class='ek-quiet'>{html.escape(told)}</div>"
         self._table.value = self._presses().html if at.there.moment.presses else ""
-        self._status.say(at.said)
+        if self.bus.dead_letters:
+            last = self.bus.dead_letters[-1]
+            self._status.say(f"{last.handler} failed: {last.error}", good=False)
+        else:
+            self._status.say(at.said)
 
     def _presses(self) -> Table:
         presses = self.position.there.moment.presses

@@ -190,6 +190,17 @@ def test_a_log_that_was_given_is_left_to_whoever_gave_it(log: ek.EventLog) -> No
     assert log.last_sequence == 1
 
 
+def test_what_cannot_be_stored_is_told(log: ek.EventLog) -> None:
+    log.set_quota(events=1)
+    slider = TimeSlider(log)
+    press(slider, "+1", "+1")
+    slider._paint()
+    slider.end()
+
+    assert "append failed: " in slider._status.text
+    assert slider.position.last == 1
+
+
 def test_the_text_form_has_the_event_and_both_states(slider: TimeSlider) -> None:
     assert slider.text().splitlines()[1:] == ["Nothing has happened yet."]
     press(slider, "+1", "×10")

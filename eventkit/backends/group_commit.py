@@ -19,18 +19,18 @@ from ..log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDe
 from .file_lock import FileLock
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
+Work = Callable[[sqlite3.Cursor], T]
 
 _PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
 
 
 class Writer:
-    """Does `work(connection)` inside a transaction, and returns when that is committed.
+    """Does `work(cursor)` inside a transaction, and returns when that is committed.
 
     Work must look before it writes: if it raises, only its caller is told, and what others did in
     the same group is committed all the same. What SQLite raises is the end of the whole group.
 
-    `begin` is called with the connection at the start of each transaction, and `committed` after
+    `begin` is called with the cursor at the start of each transaction, and `committed` after
     each. All of a transaction, and whatever SQLite does at its end, happens under `lock`.
     """
 
@@ -42,6 +42,7 @@ class Writer:
         committed: Callable[[], None],
     ) -> None:
         self._connection = connection
+        self._sql = connection.cursor()  # one for all, since to make one takes a while
         self._lock = lock
         self._begin = begin
         self._committed = committed
@@ -134,22 +135,22 @@ class Writer:
         self._committed()
 
     def _transact(self, group: list[_Job]) -> None:
-        connection = self._connection
+        sql = self._sql
         is_committing = False
         try:
-            if connection.in_transaction:  # what was interrupted
-                connection.execute("rollback")
+            if self._connection.in_transaction:  # what was interrupted
+                sql.execute("rollback")
             durable = any(job.durable for job in group)
             if durable is not self._is_durable:
                 self._set_durable(durable)
-            connection.execute("begin immediate")
-            self._begin(connection)
+            sql.execute("begin immediate")
+            self._begin(sql)
             for job in group:
-                job.run(connection)
+                job.run(sql)
             is_committing = True
-            connection.execute("commit")
+            sql.execute("commit")
         except BaseException as problem:
-            _roll_back(connection)
+            _roll_back(self._connection)
             if isinstance(problem, sqlite3.Error):
                 raise failure(problem, is_committing=is_committing) from problem
             raise
@@ -172,9 +173,9 @@ class _Job:
         self.error: BaseException | None = None
         self.done: threading.Lock
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, sql: sqlite3.Cursor) -> None:
         try:
-            self.result = self.work(connection)
+            self.result = self.work(sql)
         except sqlite3.Error:
             raise
         except Exception as problem:

@@ -86,7 +86,7 @@ class SqliteLog(EventLog):
         packed = _pack(event)
         store = self.store
 
-        def work(sql: sqlite3.Connection) -> int:
+        def work(sql: sqlite3.Cursor) -> int:
             if expect is not None or fence is not None:
                 if (first := store.tail.find(sql, packed)) is not None:
                     return first
@@ -100,7 +100,7 @@ class SqliteLog(EventLog):
         packed = [_pack(event) for event in events]
         store = self.store
 
-        def work(sql: sqlite3.Connection) -> list[int]:
+        def work(sql: sqlite3.Cursor) -> list[int]:
             store.tail.check_room_for_all(sql, packed)
             return [store.tail.add(sql, one, store.clock()) for one in packed]
 
@@ -171,7 +171,7 @@ class SqliteLog(EventLog):
             if value is not None and (type(value) is not int or value < 0):
                 raise ValueError(f"{name} is a number, or None for no limit; got {value!r}.")
 
-        def work(sql: sqlite3.Connection) -> None:
+        def work(sql: sqlite3.Cursor) -> None:
             _set(sql, max_events=events, max_bytes=bytes)
             self.store.tail = _Tail.of(sql)
 
@@ -197,7 +197,7 @@ class SqliteLog(EventLog):
         return removed
 
     def _trim_some(
-        self, sql: sqlite3.Connection, keep: int | None, older_than: float | None, *, unread: bool
+        self, sql: sqlite3.Cursor, keep: int | None, older_than: float | None, *, unread: bool
     ) -> int:
         tail = _Tail.of(sql)
         end = min(tail.last, tail.removed + _TRIM_AT_ONCE)
@@ -243,7 +243,7 @@ class SqliteConsumer(Consumer):
     def __repr__(self) -> str:
         return f"<consumer {self.name!r} of {self.topic!r}>"
 
-    def enrol(self, sql: sqlite3.Connection, after: int) -> None:
+    def enrol(self, sql: sqlite3.Cursor, after: int) -> None:
         """Be there from now on, as the consumer that there was or a new one."""
         row = sql.execute("select topic from consumers where name = ?", (self.name,)).fetchone()
         if row and row[0] != self.topic:
@@ -264,7 +264,7 @@ class SqliteConsumer(Consumer):
         _check_seconds("wait", wait)
         mark = int.from_bytes(os.urandom(7), "big")
 
-        def work(sql: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        def work(sql: sqlite3.Cursor) -> list[tuple[Any, ...]]:
             now = self._store.clock()
             self._bury(sql, now)
             again = self._claim_again(sql, n, now, now + lease, mark)
@@ -308,7 +308,7 @@ class SqliteConsumer(Consumer):
     def progress(self) -> Progress:
         fits, values = _fitting(self.topic)
 
-        def count(sql: sqlite3.Connection) -> Progress:
+        def count(sql: sqlite3.Cursor) -> Progress:
             (waiting,) = sql.execute(
                 f"select count(*) from events where sequence > coalesce((select position from "
                 f"consumers where name = ?), 0) and {fits}",
@@ -323,13 +323,13 @@ class SqliteConsumer(Consumer):
         return self._store.ask(count)
 
     def remove(self) -> None:
-        def work(sql: sqlite3.Connection) -> None:
+        def work(sql: sqlite3.Cursor) -> None:
             sql.execute("delete from deliveries where consumer = ?", (self.name,))
             sql.execute("delete from consumers where name = ?", (self.name,))
 
         self._store.do(work)
 
-    def _bury(self, sql: sqlite3.Connection, now: float) -> None:
+    def _bury(self, sql: sqlite3.Cursor, now: float) -> None:
         """What has run out of its last lease is a dead letter."""
         sql.execute(
             "update deliveries set due = null where consumer = ? and due <= ? and tries >= ?",
@@ -337,7 +337,7 @@ class SqliteConsumer(Consumer):
         )
 
     def _claim_again(
-        self, sql: sqlite3.Connection, n: int, now: float, until: float, mark: int
+        self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
     ) -> list[tuple[Any, ...]]:
         rows = sql.execute(
             "select tries + 1, sequence, body, stored from deliveries join events using (sequence) "
@@ -352,7 +352,7 @@ class SqliteConsumer(Consumer):
         return rows
 
     def _claim_new(
-        self, sql: sqlite3.Connection, n: int, until: float, mark: int
+        self, sql: sqlite3.Cursor, n: int, until: float, mark: int
     ) -> list[tuple[Any, ...]]:
         row = sql.execute("select position from consumers where name = ?", (self.name,)).fetchone()
         if n == 0 or row is None:
@@ -379,7 +379,7 @@ class SqliteConsumer(Consumer):
     ) -> None:  # fmt: skip
         statement = f"{change} where consumer = ? and sequence = ? and claim = ?"
 
-        def work(sql: sqlite3.Connection) -> list[int]:
+        def work(sql: sqlite3.Cursor) -> list[int]:
             return [
                 one.sequence
                 for one in deliveries
@@ -396,7 +396,7 @@ class SqliteConsumer(Consumer):
             )
 
     def _change_dead(self, change: str, sequences: tuple[int, ...]) -> int:
-        def work(sql: sqlite3.Connection) -> int:
+        def work(sql: sqlite3.Cursor) -> int:
             values = (self.name, self._store.clock(), self.max_tries)
             statement = f"{change} where consumer = ? and {_IS_DEAD}"
             if not sequences:
@@ -430,7 +430,7 @@ class SqliteLock(Lock):
     def acquire(self) -> int:
         left = 0.0
 
-        def work(sql: sqlite3.Connection) -> int | None:
+        def work(sql: sqlite3.Cursor) -> int | None:
             nonlocal left
             now = self._store.clock()
             row = sql.execute("select until from locks where name = ?", (self.name,)).fetchone()
@@ -453,7 +453,7 @@ class SqliteLock(Lock):
     def renew(self) -> None:
         token = self.token
 
-        def work(sql: sqlite3.Connection) -> None:
+        def work(sql: sqlite3.Cursor) -> None:
             now = self._store.clock()
             _check_fence(sql, token, now)
             sql.execute("update locks set until = ? where token = ?", (now + self.ttl, token))
@@ -465,9 +465,9 @@ class SqliteLock(Lock):
             return False
         statement = "delete from locks where token = ? returning until > ?"
 
-        def work(sql: sqlite3.Connection) -> bool:
-            held = sql.execute(statement, (self._token, self._store.clock())).fetchone()
-            return bool(held and held[0])
+        def work(sql: sqlite3.Cursor) -> bool:
+            held = sql.execute(statement, (self._token, self._store.clock())).fetchall()
+            return held == [(1,)]
 
         return self._store.do(work, durable=False)
 
@@ -491,7 +491,7 @@ class _Tail:
         self._newest: dict[tuple[str, str], int] = {}
 
     @classmethod
-    def of(cls, sql: sqlite3.Connection) -> _Tail:
+    def of(cls, sql: sqlite3.Cursor) -> _Tail:
         row = sql.execute(
             "select sequence, bytes_so_far from events order by sequence desc limit 1"
         ).fetchone()
@@ -503,7 +503,7 @@ class _Tail:
             tail._newest[source, id] = sequence
         return tail
 
-    def find(self, sql: sqlite3.Connection, packed: Packed) -> int | None:
+    def find(self, sql: sqlite3.Cursor, packed: Packed) -> int | None:
         """The sequence of an event that is there already."""
         identity = packed.source, packed.id
         if identity in self._newest:
@@ -521,7 +521,7 @@ class _Tail:
             self._max_bytes,
         )
 
-    def add(self, sql: sqlite3.Connection, packed: Packed, now: float) -> int:
+    def add(self, sql: sqlite3.Cursor, packed: Packed, now: float) -> int:
         """The sequence of the event, which is stored if it is not there. Raises QuotaExceeded."""
         topic, source, id, body = packed
         if self._is_limited or (source, id) in self._newest:
@@ -541,7 +541,7 @@ class _Tail:
             self._enter_newest(sql)
         return self.last
 
-    def _enter_newest(self, sql: sqlite3.Connection) -> None:
+    def _enter_newest(self, sql: sqlite3.Cursor) -> None:
         for table, columns in (("identities", "source, id"), ("topics", "topic")):
             sql.execute(
                 f"insert into {table} select {columns}, sequence from events where sequence > ?",
@@ -551,7 +551,7 @@ class _Tail:
         self._indexed = self.last
         self._newest.clear()
 
-    def check_room_for_all(self, sql: sqlite3.Connection, all_packed: list[Packed]) -> None:
+    def check_room_for_all(self, sql: sqlite3.Cursor, all_packed: list[Packed]) -> None:
         """Raise QuotaExceeded unless those that are not there yet have room together."""
         if self._is_limited:
             new = {
@@ -605,7 +605,7 @@ class _Store:
 
     def ask(self, question: Work[T]) -> T:
         """Have something read, all of it from one state of the log."""
-        with self._reader() as sql, as_ours():
+        with self._reader() as reader, as_ours(), closing(reader.cursor()) as sql:
             sql.execute("begin")
             try:
                 return question(sql)
@@ -670,7 +670,7 @@ class _Store:
         self._lock.close()
         _the_parents[self._file] = (self._connection, self._idle)
 
-    def _begin(self, sql: sqlite3.Connection) -> None:
+    def _begin(self, sql: sqlite3.Cursor) -> None:
         (version,) = sql.execute("pragma data_version").fetchone()
         if version != self._settled:  # another process has written, or ours did not get to its end
             self.tail = _Tail.of(sql)
@@ -775,11 +775,11 @@ def _entry(sequence: int, body: bytes, stored: float) -> Entry:
     return Entry(sequence, unpack(body), stored)
 
 
-def _last_sequence(sql: sqlite3.Connection) -> int:
+def _last_sequence(sql: sqlite3.Cursor) -> int:
     return _Tail.of(sql).last
 
 
-def _last_on(sql: sqlite3.Connection, topic: str) -> int:
+def _last_on(sql: sqlite3.Cursor, topic: str) -> int:
     last = "select max(sequence) as last from"
     row = sql.execute(
         f"select max(last) from ({last} topics where topic = ?1 union all "
@@ -789,7 +789,7 @@ def _last_on(sql: sqlite3.Connection, topic: str) -> int:
     return row[0] or 0
 
 
-def _last_before(sql: sqlite3.Connection, moment: float, end: int) -> int:
+def _last_before(sql: sqlite3.Cursor, moment: float, end: int) -> int:
     """The last entry, up to `end`, before the first that was stored at that moment or later."""
     row = sql.execute(
         "select sequence from events where sequence <= ? and stored >= ? order by sequence limit 1",
@@ -799,7 +799,7 @@ def _last_before(sql: sqlite3.Connection, moment: float, end: int) -> int:
 
 
 def _first_unacknowledged(
-    sql: sqlite3.Connection, name: str, topic: str, position: int, *, end: int
+    sql: sqlite3.Cursor, name: str, topic: str, position: int, *, end: int
 ) -> int:
     """The first entry that a consumer still needs; the one behind `end` if there is none."""
     fits, values = _fitting(topic)
@@ -814,12 +814,12 @@ def _first_unacknowledged(
     return min(row[0] if row else end + 1, end + 1 if claimed is None else claimed)
 
 
-def _check_expected(sql: sqlite3.Connection, topic: str, expect: int | None) -> None:
+def _check_expected(sql: sqlite3.Cursor, topic: str, expect: int | None) -> None:
     if expect is not None and (found := _last_on(sql, topic)) != expect:
         raise Conflict(topic, expect, found)
 
 
-def _check_fence(sql: sqlite3.Connection, token: int | None, now: float) -> None:
+def _check_fence(sql: sqlite3.Cursor, token: int | None, now: float) -> None:
     if token is None:
         return
     row = sql.execute("select until from locks where token = ?", (token,)).fetchone()
@@ -831,11 +831,11 @@ def _check_fence(sql: sqlite3.Connection, token: int | None, now: float) -> None
         )
 
 
-def _get(sql: sqlite3.Connection, name: str) -> Any:
+def _get(sql: sqlite3.Cursor, name: str) -> Any:
     return sql.execute("select value from settings where name = ?", (name,)).fetchone()[0]
 
 
-def _set(sql: sqlite3.Connection, **values: int | None) -> None:
+def _set(sql: sqlite3.Cursor, **values: int | None) -> None:
     sql.executemany(
         "update settings set value = ? where name = ?", [(v, name) for name, v in values.items()]
     )

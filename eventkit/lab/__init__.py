@@ -23,6 +23,7 @@ from .tank import Tank, TankPanel, tank_figure, tank_table
 from .time_travel import TimeSlider
 from .tracer import ClickTracer
 from .ways import Ways, WaysPanel, ways_figure, ways_table
+from .worker import run_worker
 
 __all__ = [
     "AttackersConsole",
@@ -69,6 +70,7 @@ __all__ = [
     "rebuild_figure",
     "responses_figure",
     "run_together",
+    "run_worker",
     "schedule_table",
     "setup",
     "table",

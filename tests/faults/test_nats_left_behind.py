@@ -1,0 +1,152 @@
+"""Whatever becomes of the process that owns a nats-server, none is left; an interrupt spares it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+ROOT = Path(__file__).parents[2]
+LONG = 30.0
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and sessions")
+
+START = "import eventkit as ek; server = ek.NatsServer(); print(server.pid, server.folder)"
+
+
+def owner(*more: str) -> subprocess.Popen[str]:
+    """A process that owns a server and waits for its end."""
+    code = "\n".join([START.replace("folder)", "folder, flush=True)"), *more])
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+    )  # fmt: skip
+
+
+class Started(NamedTuple):
+    server: psutil.Process
+    watchdog: psutil.Process
+    folder: Path
+
+    def assert_gone(self) -> None:
+        _, alive = psutil.wait_procs([self.server, self.watchdog], timeout=LONG)
+        assert not alive and not self.folder.exists()
+
+
+def started(line: str) -> Started:
+    pid, folder = line.split()
+    server = psutil.Process(int(pid))
+    return Started(server, server.parent(), Path(folder))
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["pass", "1 / 0", "os._exit(1)", "os.kill(os.getpid(), 15)", "os.kill(os.getpid(), 9)"],
+)
+def test_none_is_left_when_its_owner_ends(ending: str) -> None:
+    with owner("import os; input()", ending) as process:
+        it = started(line_of(process))
+        process.communicate("\n", timeout=LONG)
+    it.assert_gone()
+
+
+def test_none_is_left_when_its_owner_is_killed_and_a_forked_child_lives_on() -> None:
+    fork = "import os, time; child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)"
+    with owner(fork) as process:
+        it = started(line_of(process))
+        child = psutil.Process(int(line_of(process)))
+        process.send_signal(signal.SIGKILL)
+        it.assert_gone()
+        assert child.is_running()
+        child.kill()
+
+
+def test_none_is_left_when_the_watchdog_is_killed_too() -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux ends a child with its parent")
+    with owner("input()") as process:
+        it = started(line_of(process))
+        it.watchdog.kill()
+        psutil.wait_procs([it.server], timeout=LONG)
+        process.communicate("\n", timeout=LONG)
+    it.assert_gone()
+
+
+def test_none_is_left_when_a_test_run_is_aborted(tmp_path: Path) -> None:
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import os, eventkit as ek\n"
+        "def test_it():\n"
+        "    server = ek.NatsServer()\n"
+        "    print(server.pid, server.folder, flush=True)\n"
+        "    os.kill(os.getpid(), 2)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(test)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=LONG * 2)
+    assert "KeyboardInterrupt" in done.stdout
+    pid, folder = next(line for line in done.stdout.splitlines() if "eventkit-nats" in line).split()
+    assert not psutil.pid_exists(int(pid)) and not Path(folder).exists()
+
+
+@pytest.fixture
+def kernel() -> Iterator[tuple[Any, Any]]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    manager, client = start_new_kernel(kernel_name="python3", env=environment)
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def run(client: Any, code: str) -> str:
+    """What a cell prints."""
+    text: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        content = message["content"]
+        text.append(content.get("text") or "\n".join(content.get("traceback", [])))
+
+    client.execute_interactive(code, output_hook=hear, timeout=LONG)
+    return "".join(text)
+
+
+def test_a_server_survives_the_interrupt_of_its_kernel(kernel: tuple[Any, Any]) -> None:
+    manager, client = kernel
+    it = started(run(client, START))
+    waiting = client.execute("import time; print('here', flush=True); time.sleep(60)")
+    while True:
+        message = client.get_iopub_msg(timeout=LONG)
+        if message["parent_header"].get("msg_id") == waiting and message["msg_type"] == "stream":
+            break
+    manager.interrupt_kernel()
+    assert client.get_shell_msg(timeout=LONG)["content"]["ename"] == "KeyboardInterrupt"
+    assert run(client, "print(server.monitor('varz')['server_name'] == server.name)") == "True\n"
+    run(client, "server.close()")
+    it.assert_gone()
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["restart", "restart at once"])
+def test_none_is_left_when_its_kernel_is_restarted(kernel: tuple[Any, Any], now: bool) -> None:
+    manager, client = kernel
+    it = started(run(client, START))
+    manager.restart_kernel(now=now)
+    it.assert_gone()
+
+
+def test_none_is_left_when_its_kernel_is_killed(kernel: tuple[Any, Any]) -> None:
+    _, client = kernel
+    it = started(run(client, START))
+    psutil.Process(int(run(client, "import os; print(os.getpid())"))).kill()
+    it.assert_gone()

@@ -1,0 +1,490 @@
+"""Bridge: what is fired on one bus arrives on others, on other machines too, by way of NATS.
+
+    firer ──▶ bus ──▶ waiting ──▶ the bridge's loop ──▶ server ──▶ loop ──▶ arrivals ──▶ bus
+
+A bridge has two threads. One runs the loop that talks to the server and never waits for anybody
+else; the other fires what has arrived, and may be held up by slow handlers. Between them and the
+firers stand two bounded queues, and each says aloud when it is full.
+
+NATS itself promises "at most once": what was on its way when a connection broke is gone. So an
+event counts as sent only when the server has answered a question asked after it; what was not
+confirmed like that when the connection broke is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from ..bus import EventBus
+from ..event import CloudEvent, Event, InvalidEvent, decode, encode
+from ..log import LogError, OutcomeUnknown, PermissionDenied
+from ..queues import BusClosed, QueueFull
+from ..topics import InvalidTopic, check_pattern, check_topic, matches
+from .arrivals import Arrivals
+
+try:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.errors import Error as NatsError, SlowConsumerError, UnexpectedEOF
+except ImportError as missing:
+    raise ImportError(
+        "Bridge needs nats-py, which is not installed here. "
+        "Run: pip install 'eventkit-notebooks[nats]'"
+    ) from missing
+
+T = TypeVar("T")
+
+_CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
+_RECONNECT = 0.1
+_LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
+_find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
+_log = logging.getLogger("eventkit")
+
+
+class Arrived(Event, frozen=True, gc=False, kw_only=True):
+    """An Event that has come over a bridge; no bridge sends it out again. Its source and id,
+    which are the same wherever it goes, are in `original`.
+    """
+
+    original: CloudEvent
+
+
+class Bridge:
+    """Joins a bus to all the buses that are bridged to the same NATS server.
+
+        Bridge(bus, server.url, outgoing=["button.>"], incoming=["counter.*"])
+
+    Events that fit a pattern in `outgoing` are sent, and those that fit one in `incoming` are
+    fired here when another bus sends them: as `Arrived` events, on a thread of the bridge, in
+    each publisher's order. An event that came in is not sent out again, and one's own do not
+    return. Topics beginning with `error.` stay at home: they carry exceptions. All subjects on the
+    server begin with `prefix`. Of the bridges that share a `group`, each event goes to one.
+
+    `capacity` is how many events may be on their way out, and how many arrived ones may wait for
+    slow handlers. While the server cannot be reached, events wait, and when there is no room left,
+    `fire` raises QueueFull; while it can be, `fire` waits for room, for `timeout` seconds at most.
+    What arrives and finds no room is counted in `dropped`, with a warning at the first. An event
+    that may have been lost with a connection becomes one of the bus's dead letters, with
+    OutcomeUnknown, and one that the server refused with PermissionDenied.
+
+    `flush` waits until all of it is sent. `sent`, `received`, `dropped` and `refused` count events.
+    `options` are nats-py's, such as `tls`.
+
+    Raises InvalidTopic for patterns and prefixes that NATS would misroute; ConnectionError if no
+    server answers within `timeout` seconds; PermissionDenied if it does not let one in, or not
+    subscribe.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        url: str,
+        outgoing: Sequence[str] = (),
+        incoming: Sequence[str] = (),
+        *,
+        group: str | None = None,
+        prefix: str = "eventkit",
+        capacity: int = 10_000,
+        timeout: float = 5.0,
+        **options: Any,
+    ) -> None:
+        self._outgoing = _patterns("outgoing", outgoing)
+        self._incoming = _patterns("incoming", incoming)
+        for name in (prefix,) if group is None else (prefix, group):
+            check_topic(name)
+        if type(capacity) is not int or capacity < 1:
+            raise ValueError(f"capacity is a number of events, 1 or more; got {capacity!r}.")
+        self.bus = bus
+        self.prefix = prefix
+        self.group = group
+        self.capacity = capacity
+        self.sent = self.received = self.dropped = self.refused = 0
+        self._urls = url.split(",")
+        self._timeout = timeout
+        self._waiting: deque[tuple[Event, str, bytes]] = deque()
+        self._unconfirmed: deque[tuple[int, Event]] = deque()
+        self._next_number = itertools.count(1).__next__
+        self._room = threading.Condition()
+        self._refusals: list[PermissionDenied] = []
+        self._is_woken = self._is_confirming = self._is_handing_over = self._closing = False
+        self._broken = 0  # how often the connection has been
+        self._problem: Exception | None = None  # the last that nats-py told of
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._nats = Client()
+        self._arrivals = Arrivals(capacity, self._deliver)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
+        self._thread.start()
+        try:
+            self._on_loop(self._connect(options), timeout + 1)
+        except BaseException:
+            self._end(timeout)
+            raise
+        self._subscriptions = [
+            bus.subscribe(pattern, self._sender(place))
+            for place, pattern in enumerate(self._outgoing)
+        ]
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be reached, as far as is known."""
+        return bool(self._nats.is_connected)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are on their way out and not confirmed by the server."""
+        return len(self._waiting) + len(self._unconfirmed)
+
+    def flush(self, timeout: float = 5.0) -> None:
+        """Wait until the server has all that was fired before.
+
+        Raises PermissionDenied if it refused something since the last flush. OutcomeUnknown, if
+        it has not confirmed everything within `timeout` seconds: whether that arrives is open.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("flush() on the bridge's own loop would wait for itself.")
+        if self._closing:
+            raise BusClosed(f"{self!r} is closed.")
+        try:
+            self._on_loop(self._confirm_all(), timeout)
+        except FutureTimeout:
+            raise OutcomeUnknown(
+                f"{self.waiting} events were not confirmed by {self!r} within {timeout} s. They "
+                "may arrive yet, or may have arrived."
+            ) from None
+        if self._refusals:
+            refusal, self._refusals = self._refusals[0], []
+            raise refusal
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Send what waits, deliver what has arrived, and disconnect. Can be called twice.
+
+        What cannot be sent within `timeout` seconds becomes dead letters.
+        """
+        if self._closing:
+            return
+        for subscription in self._subscriptions:
+            subscription.cancel()
+        with suppress(LogError):
+            self.flush(timeout)
+        self._closing = True
+        with suppress(FutureTimeout):
+            self._on_loop(self._disconnect(), timeout)
+        self._end(timeout)
+        self._lose(OutcomeUnknown(f"{self!r} was closed while this event was on its way."))
+        while self._waiting:
+            unsent = BusClosed(f"{self!r} was closed before this event could be sent.")
+            self._give_up(self._waiting.popleft()[0], unsent)
+
+    def __enter__(self) -> Bridge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Bridge to {', '.join(urlsplit(u).netloc.rpartition('@')[2] for u in self._urls)}>"
+
+    # Out: in the firer's thread
+
+    def _sender(self, place: int) -> Callable[[Event], None]:
+        """A handler for one of the patterns. What fits an earlier one as well is that one's."""
+
+        def send(event: Event) -> None:
+            if place and _first(self._outgoing, event.topic) != place:
+                return
+            if not (isinstance(event, Arrived) or event.topic.startswith("error.")):
+                self._send(event)
+
+        send.__qualname__ = repr(self)
+        return send
+
+    def _send(self, event: Event) -> None:
+        subject = f"{self.prefix}.{event.topic}"
+        body = encode(event, self.bus.source)
+        if len(subject) * 4 > _LONGEST_SUBJECT < len(subject.encode()):
+            raise InvalidTopic(
+                f"the topic of event {event.id} has {len(event.topic):,} letters: NATS takes no "
+                f"subject of more than {_LONGEST_SUBJECT:,} bytes."
+            )
+        if len(body) > self._nats.max_payload:
+            raise ValueError(
+                f"event {event.id} ({event.topic!r}) has {len(body):,} bytes, and the server takes "
+                f"{self._nats.max_payload:,}. Store such data elsewhere, and send where that is."
+            )
+        if len(self._waiting) + len(self._unconfirmed) >= self.capacity:
+            self._wait_for_room(event)
+        self._waiting.append((event, subject, body))
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._pump.set)
+
+    def _wait_for_room(self, event: Event) -> None:
+        with self._room:
+            if self.is_connected:
+                self._room.wait_for(self._is_to_go_on, self._timeout)
+        if self.waiting >= self.capacity:
+            state = "" if self.is_connected else " is not connected,"
+            places = f"{self!r}{state} has all {self.capacity} places taken"
+            raise QueueFull(event, f"{places} and refused")
+
+    def _is_to_go_on(self) -> bool:
+        return self.waiting < self.capacity or not self.is_connected
+
+    # Out: on the loop
+
+    async def _pump_out(self) -> None:
+        """Send what waits, for ever."""
+        while True:
+            await self._pump.wait()
+            self._pump.clear()
+            while self._waiting and self._nats.is_connected:
+                await self._send_waiting()
+                await asyncio.sleep(0)  # lets go of the interpreter, so that a burst goes on
+            self._is_woken = False  # who fires from now on rings again
+            await self._send_waiting()
+            if self._unconfirmed and not (self._timer or self._is_confirming):
+                is_half_full = 2 * len(self._unconfirmed) > self.capacity
+                delay = 0 if is_half_full else _CONFIRM
+                self._timer = self._loop.call_later(delay, self._start_confirming)
+
+    async def _send_waiting(self) -> None:
+        while self._waiting and self._nats.is_connected:
+            event, subject, body = self._waiting.popleft()
+            self._unconfirmed.append((self._next_number(), event))
+            await self._nats.publish(subject, body)
+
+    def _start_confirming(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_confirming:
+            self._is_confirming = True
+            self._start(self._confirm())
+
+    async def _confirm(self) -> None:
+        """Ask the server: when it answers, it has what was sent before the question."""
+        asked, broken = self._next_number(), self._broken
+        with suppress(NatsError, OSError):  # asked again, unless the connection is broken
+            await self._nats.flush(self._timeout)  # type: ignore[arg-type]
+            # without a connection, nats-py returns from `flush` at once, as if all were well
+            if self.is_connected and broken == self._broken:
+                self._count_sent(asked)
+        self._is_confirming = False
+        self._answered.set()
+        self._pump.set()
+
+    def _count_sent(self, before: int) -> None:
+        while self._unconfirmed and self._unconfirmed[0][0] < before:
+            self._unconfirmed.popleft()
+            self.sent += 1
+        self._ring()
+
+    async def _confirm_all(self) -> None:
+        await self._send_waiting()
+        while self._waiting or self._unconfirmed:
+            self._answered.clear()
+            if self._unconfirmed:
+                self._start_confirming()
+            await self._answered.wait()
+
+    def _ring(self) -> None:
+        """Tell those who wait for room."""
+        with self._room:
+            self._room.notify_all()
+
+    # In: on the loop, then on the thread of the arrivals
+
+    def _receiver(self, place: int) -> Callable[[Msg], Awaitable[None]]:
+        start = len(self.prefix) + 1
+
+        async def receive(message: Msg) -> None:
+            topic = message.subject[start:]
+            if place and _first(self._incoming, topic) != place:
+                return
+            if not self._arrivals.put(topic, message.data):
+                self._drop(topic)
+            elif not self._is_handing_over:
+                self._is_handing_over = True
+                self._loop.call_soon(self._hand_over)
+
+        return receive
+
+    def _hand_over(self) -> None:
+        self._is_handing_over = False
+        self._arrivals.hand_over()
+
+    def _deliver(self, topic: str, body: bytes) -> None:
+        try:
+            wire = decode(body)
+            if wire.type != topic:
+                raise InvalidEvent(f"it says that its type is {wire.type!r}.")
+            if wire.source != self.bus.source:
+                self.received += 1
+                self.bus.publish(_arrived(wire))
+        except (InvalidEvent, QueueFull, BusClosed) as problem:
+            self.dropped += 1
+            _log.warning("%r cannot fire what came on %r: %s", self, topic, problem)
+
+    def _drop(self, topic: str) -> None:
+        self.dropped += 1
+        if self.dropped == 1:
+            _log.warning(
+                "%r has %d arrived events waiting for slow handlers and begins to drop: one on %r "
+                "was the first. Give the handlers an executor=. Its `dropped` counts them.",
+                self, self.capacity, topic,
+            )  # fmt: skip
+
+    # The connection
+
+    async def _connect(self, options: dict[str, Any]) -> None:
+        self._pump, self._answered = asyncio.Event(), asyncio.Event()
+        try:
+            async with asyncio.timeout(self._timeout):
+                while not self.is_connected:
+                    await self._try_to_connect(options)
+                for place, pattern in enumerate(self._incoming):
+                    subject = f"{self.prefix}.{pattern}"
+                    await self._nats.subscribe(subject, self.group or "", self._receiver(place))
+                await self._nats.flush()
+        except (NatsError, OSError, TimeoutError) as problem:
+            raise ConnectionError(
+                f"no NATS server answers at {self!r} within {self._timeout} s "
+                f"({self._problem or problem}). Start one, such as NatsServer(), and give its url."
+            ) from problem
+        if self._refusals:
+            raise self._refusals[0]
+        self._start(self._pump_out())
+
+    async def _try_to_connect(self, options: dict[str, Any]) -> None:
+        """Try each server in turn. Once there, the connection is mended for as long as it takes."""
+        try:
+            await self._nats.connect(
+                self._urls, name=self.bus.source, no_echo=True, max_reconnect_attempts=1,
+                skip_subject_validation=True,  # every topic has been checked
+                reconnect_time_wait=_RECONNECT,  # type: ignore[arg-type]
+                error_cb=self._on_error, disconnected_cb=self._on_disconnected,
+                reconnected_cb=self._on_reconnected, **options,
+            )  # fmt: skip
+            self._nats.options["max_reconnect_attempts"] = -1
+        except (NatsError, OSError) as problem:
+            if "authorization" in f"{problem} {self._problem}".lower():
+                raise PermissionDenied(
+                    f"{self!r}: the server lets nobody in with that name and password."
+                ) from problem
+            await asyncio.sleep(_RECONNECT)
+
+    async def _on_error(self, problem: Exception) -> None:
+        self._problem = problem
+        if not self.is_connected:
+            self._close_failed_attempt()
+        if isinstance(problem, SlowConsumerError):
+            self._drop(problem.subject)
+        elif found := _find_refusal(str(problem)):
+            self._on_refusal(found[1].lower(), found[2].removeprefix(f"{self.prefix}.".lower()))
+        elif self.is_connected and not isinstance(problem, UnexpectedEOF | OSError):
+            _log.warning("%r: %s", self, problem)
+
+    def _close_failed_attempt(self) -> None:
+        """A server killed in the middle of a greeting leaves a connection that nats-py forgets."""
+        with suppress(AttributeError, OSError):
+            self._nats._transport.close()  # type: ignore[union-attr]
+
+    def _on_refusal(self, what: str, topic: str) -> None:
+        """The server names the subject alone. The oldest event on it that is not confirmed is the
+        one, since a server answers in the order in which it was spoken to.
+        """
+        denied = PermissionDenied(f"{self!r}: the server does not allow this {what} on {topic!r}.")
+        self._refusals.append(denied)
+        for place, (_, event) in enumerate(self._unconfirmed):
+            if event.topic.lower() == topic:  # it is told in small letters
+                del self._unconfirmed[place]
+                self.refused += 1
+                self._give_up(event, denied)
+                return
+
+    async def _on_disconnected(self) -> None:
+        self._broken += 1
+        if not self._closing:
+            _log.warning("%r: the connection is broken; events wait until it is there again.", self)
+        self._lose(OutcomeUnknown("the connection broke while this event was on its way."))
+        self._ring()
+        self._answered.set()
+
+    async def _on_reconnected(self) -> None:
+        self._pump.set()
+
+    async def _disconnect(self) -> None:
+        if self.is_connected:
+            await self._nats.drain()
+        else:
+            await self._nats.close()
+
+    # Ends
+
+    def _lose(self, error: Exception) -> None:
+        while self._unconfirmed:
+            self._give_up(self._unconfirmed.popleft()[1], error)
+
+    def _give_up(self, event: Event, error: Exception) -> None:
+        self._subscriptions[0].give_up(event, error)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(_CONFIRM))  # what was closed takes its leave
+        self._loop.close()
+
+    def _end(self, timeout: float) -> None:
+        self._closing = True
+        with suppress(FutureTimeout):
+            self._on_loop(self._nats.close(), timeout)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout)
+        self._arrivals.close(timeout)
+
+    def _on_loop(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        except BaseException:
+            future.cancel()
+            raise
+
+
+def _arrived(wire: CloudEvent) -> Arrived:
+    event = wire.to_event()
+    return Arrived(event.topic, event.data, event.id, event.time, event.key, original=wire)
+
+
+def _patterns(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(patterns, str):
+        raise TypeError(f"{name} is a list of patterns, such as [{patterns!r}]; got {patterns!r}.")
+    for pattern in patterns:
+        check_pattern(pattern)
+    return tuple(dict.fromkeys(patterns))
+
+
+@lru_cache(maxsize=10_000)
+def _first(patterns: tuple[str, ...], topic: str) -> int:
+    """The place of the first pattern that a topic fits."""
+    return next(place for place, pattern in enumerate(patterns) if matches(pattern, topic))

@@ -1,0 +1,167 @@
+"""Servers are killed and frozen under a bridge: events wait, or it is said what became of them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import eventkit as ek
+
+LONG = 30.0
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and SIGSTOP")
+
+
+@pytest.fixture
+def server() -> Iterator[ek.NatsServer]:
+    with ek.NatsServer() as server:
+        yield server
+
+
+class Counter:
+    """What has arrived on a bus, to be waited for."""
+
+    def __init__(self, bus: ek.EventBus) -> None:
+        self.data: list[object] = []
+        self._came = threading.Condition()
+        bus.subscribe("a", self._note)
+
+    def _note(self, event: ek.Event) -> None:
+        with self._came:
+            self.data.append(event.data)
+            self._came.notify_all()
+
+    def wait_until(self, number: int) -> list[object]:
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.data) >= number, LONG), len(self.data)
+            return list(self.data)
+
+
+@pytest.fixture
+def sender() -> Iterator[ek.EventBus]:
+    with ek.EventBus() as bus:
+        yield bus
+
+
+@pytest.fixture
+def receiver() -> Iterator[ek.EventBus]:
+    with ek.EventBus() as bus:
+        yield bus
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LONG
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_events_fired_while_the_server_is_away_wait_up_to_the_bound_and_are_sent_when_it_is_back(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    with ek.Bridge(sender, server.url, ["a"], capacity=50) as bridge:
+        server.kill()
+        wait_until(lambda: not bridge.is_connected)
+        for number in range(50):
+            sender.fire("a", number)
+        with pytest.raises(ek.QueueFull, match="not connected, has all 50 places"):
+            sender.fire("a", "one too many")
+        with pytest.raises(ek.OutcomeUnknown, match="50 events"):
+            bridge.flush(0.1)
+        server.start()
+        bridge.flush(LONG)
+        assert (bridge.sent, bridge.waiting) == (50, 0)
+        sender.fire("a", "there is room again")
+    assert not sender.dead_letters
+
+
+def test_a_server_killed_under_fire_loses_nothing_in_silence_and_doubles_nothing(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    counter, fired = Counter(receiver), 0
+    stop = threading.Event()
+    with (
+        ek.Bridge(sender, server.url, ["a"], capacity=100_000) as out,
+        ek.Bridge(receiver, server.url, [], ["a"]) as into,
+    ):
+
+        def fire() -> None:
+            nonlocal fired
+            while not stop.is_set():
+                sender.fire("a", fired)
+                fired += 1
+                stop.wait(0.0005)
+
+        firing = threading.Thread(target=fire)
+        firing.start()
+        counter.wait_until(200)
+        server.kill()
+        wait_until(lambda: not (out.is_connected or into.is_connected))
+        stop.set()
+        firing.join()
+        server.start()
+        out.flush(LONG)
+        arrived = list(counter.data)
+
+    errors = {type(one.error) for one in sender.dead_letters}
+    assert errors <= {ek.OutcomeUnknown}
+    assert out.sent + len(sender.dead_letters) == fired
+    assert len(arrived) == len(set(arrived)) and arrived == sorted(arrived)  # type: ignore[type-var]
+
+
+def test_a_frozen_server_is_a_time_out_and_what_was_sent_arrives_all_the_same(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    counter = Counter(receiver)
+    with ek.Bridge(sender, server.url, ["a"]) as out, ek.Bridge(receiver, server.url, [], ["a"]):
+        server.freeze()
+        sender.fire("a", 1)
+        with pytest.raises(ek.OutcomeUnknown, match="1 events"):
+            out.flush(0.2)
+        server.thaw()
+        out.flush(LONG)
+        assert counter.wait_until(1) == [1]
+
+
+def test_a_bridge_goes_on_with_another_node_of_a_cluster(
+    sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    with ek.NatsCluster(3) as cluster:
+        counter = Counter(receiver)
+        with (
+            ek.Bridge(sender, cluster.url, ["a"]) as out,
+            ek.Bridge(receiver, cluster.nodes[2].url, [], ["a"]),
+        ):
+            sender.fire("a", "before")
+            counter.wait_until(1)
+            for node in cluster.nodes[:2]:
+                node.kill()
+                _fire_until_sent(sender, out, node.name)
+            assert {"node-1", "node-2"} <= set(counter.wait_until(3))
+
+
+def _fire_until_sent(bus: ek.EventBus, bridge: ek.Bridge, data: str) -> None:
+    """The first may be on its way when the connection breaks, which is reported."""
+    bus.fire("a", data)
+    bridge.flush(LONG)
+    while bus.dead_letters:
+        assert isinstance(bus.dead_letters.pop().error, ek.OutcomeUnknown)
+        bus.fire("a", data)
+        bridge.flush(LONG)
+
+
+def test_closing_while_the_server_is_away_ends_in_time_and_says_what_is_lost(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    bridge = ek.Bridge(sender, server.url, ["a"])
+    server.kill()
+    wait_until(lambda: not bridge.is_connected)
+    sender.fire("a", 1)
+    bridge.close(timeout=0.5)
+
+    (letter,) = sender.dead_letters
+    assert isinstance(letter.error, ek.BusClosed) and letter.event.data == 1

@@ -21,7 +21,7 @@ from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, picture
 from .look import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, row
-from .runner import RunPanel, Runs
+from .runner import RunPanel, Runs, side_by_side
 from .session import Table
 
 Service = Literal["fixed", "exponential"]
@@ -216,23 +216,14 @@ def hockey_table(runs: Iterable[LoadRun]) -> Table:
 
 def run_together(runs: Sequence[Runs]) -> None:
     """Run all at the same time, each on a bus and threads of its own, such as LoadRuns or Tanks.
-    What goes wrong in one is raised here.
+    What goes wrong in one is raised here; an interrupt stops them.
     """
-    failures: list[Exception] = []
 
-    def guarded(run: Runs) -> None:
-        try:
-            run.run()
-        except Exception as error:
-            failures.append(error)
+    def stop() -> None:
+        for run in runs:
+            run.stop()
 
-    threads = [threading.Thread(target=guarded, args=(run,)) for run in runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    side_by_side([run.run for run in runs], stop)
 
 
 def _means(run: LoadRun) -> tuple[float, float, float]:

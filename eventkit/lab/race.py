@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
+from functools import partial
 from time import perf_counter_ns
 
 import ipywidgets as widgets
@@ -19,7 +20,7 @@ from ..triggers import OpenLoop
 from .figures import Picture, responses_figure, waterfall_figure
 from .live import LiveView
 from .look import BLOCKING, NON_BLOCKING, number_with_slider, row
-from .runner import RunPanel
+from .runner import RunPanel, side_by_side
 from .session import Table
 
 TOPIC = "button.click"
@@ -84,18 +85,10 @@ class Race:
 
     def run(self) -> Race:
         """Run both sides to their end. What goes wrong in one of them is raised here."""
-        failures: list[Exception] = []
-        threads = [
-            threading.Thread(target=self._run_side, args=(side, failures)) for side in self.sides
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        settings = self.events, self.rate, self.work, self.stopped
+        side_by_side([partial(side.run, *settings) for side in self.sides], self.stop)
         for side in self.sides:
             side.bus.assert_clean()
-        if failures:
-            raise failures[0]
         return self
 
     def stop(self) -> None:
@@ -151,12 +144,6 @@ class Race:
             side.title: (self.measured(side), self.predicted(side), side.colour)
             for side in self.sides
         })  # fmt: skip
-
-    def _run_side(self, side: Side, failures: list[Exception]) -> None:
-        try:
-            side.run(self.events, self.rate, self.work, self.stopped)
-        except Exception as error:
-            failures.append(error)
 
 
 class RacePanel(RunPanel[Race]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import ipywidgets as widgets
@@ -21,6 +21,31 @@ class Runs(Protocol):
 
 
 Run = TypeVar("Run", bound=Runs)
+
+
+def side_by_side(jobs: Iterable[Callable[[], object]], stop: Callable[[], None]) -> None:
+    """Do all at the same time, each in a thread of its own, and wait for their end. What goes wrong
+    in one of them is raised here. An interrupt of the waiting (the notebook's ■) stops them.
+    """
+    failures: list[Exception] = []
+
+    def guarded(job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stop()
+        raise
+    if failures:
+        raise failures[0]
 
 
 class RunPanel(Panel, Generic[Run]):

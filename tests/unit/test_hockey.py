@@ -1,7 +1,9 @@
 """Load runs and the hockey stick: what is measured, what theory says of it, and how it ends."""
 
 import itertools
+import os
 import random
+import signal
 import statistics
 import threading
 import time
@@ -57,6 +59,23 @@ def test_a_run_that_is_stopped_ends_soon() -> None:
     thread.join(LONG)
     assert not thread.is_alive()
     assert run.was_stopped and run.answered < run.requests
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot interrupt a wait for a thread")
+def test_an_interrupt_stops_all_runs() -> None:
+    runs = [LoadRun(0.5, seconds=60), LoadRun(0.5, seconds=60)]
+
+    waiting = threading.get_ident()
+
+    def interrupt() -> None:
+        while not all(run.answered for run in runs):
+            time.sleep(0.01)
+        signal.pthread_kill(waiting, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_together(runs)
+    assert all(run.was_stopped for run in runs)
 
 
 def test_a_run_that_fails_says_so() -> None:

@@ -261,14 +261,14 @@ def bench_figure(runs: Iterable[FilterRun]) -> Picture:
 def bench_table(runs: Iterable[FilterRun]) -> Table:
     """The same in numbers. What is handled is neither merged into something newer nor dropped."""
     return Table(
-        ["filter", "came", "handled", "merged", "dropped", "most in any 100 ms",
-         "response, median (ms)", "worst (ms)"],
+        ["filter", "came", "handled", "merged", "dropped", "most in 100 ms",
+         "median (ms)", "worst (ms)"],
         [
             [r.label, f"{len(r.due):,}", f"{len(r.left):,}", f"{r.merged:,}", f"{r.dropped:,}",
              most_within(r.left, 0.1), *_times(r.times)]
             for r in runs
         ],
-        "A burst through each filter",
+        "A burst through each filter: the most that any 100 ms let out, and response times",
     )  # fmt: skip
 
 

@@ -23,7 +23,10 @@ from .server import LabServer
 PATIENCE = 30_000
 
 # What the console may say, and why it is no fault of ours.
-HARMLESS = ["willReadFrequently"]  # the tests read a canvas's pixels, which pages seldom do
+HARMLESS = [
+    "willReadFrequently",  # the tests read a canvas's pixels, which pages seldom do
+    r"^Plugin \S+ .* to activate",  # JupyterLab starts slowly where a machine is busy
+]
 
 CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
-from eventkit.backends.file_lock import FileLock
+from eventkit.backends.sqlite.file_lock import FileLock
 from eventkit.backends.sqlite import SqliteLog
-from eventkit.backends.sqlite_file import VERSION
+from eventkit.backends.sqlite.file import VERSION
 
 LONG = 20.0
 ENTRIES = 200
@@ -237,6 +237,8 @@ def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+eventlet_warns = pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")
+threads_warn = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 
 
 def in_a_fork(work: Callable[[], None]) -> None:
@@ -255,7 +257,8 @@ def in_a_fork(work: Callable[[], None]) -> None:
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@eventlet_warns
+@threads_warn
 def test_a_forked_child_is_told_that_the_log_is_its_parents(path: Path) -> None:
     def child() -> None:
         with pytest.raises(ek.LogClosed, match="forked"):
@@ -274,6 +277,8 @@ def test_a_forked_child_is_told_that_the_log_is_its_parents(path: Path) -> None:
 
 
 @needs_fork
+@eventlet_warns
+@threads_warn
 def test_events_of_a_forked_child_are_not_taken_for_its_parents(path: Path) -> None:
     event = ek.Event("a", "of one id in both")
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ..log import LogUnusable, PermissionDenied
+from ...log import LogUnusable, PermissionDenied
 from .file_lock import FileLock
 from .group_commit import failure
 
@@ -49,7 +49,7 @@ _SCHEMA = f"""
         bytes_so_far integer not null,  -- of all bodies from the first ever to this one
         body blob not null
     );
-    -- for all but the newest events, up to the setting 'indexed': see _Tail in sqlite.py
+    -- for all but the newest events, up to the setting 'indexed': see tail.py
     create table identities (
         source text not null, id text not null, sequence integer not null, primary key (source, id)
     ) without rowid;

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied
+from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied
 from .file_lock import FileLock
 
 T = TypeVar("T")

@@ -1,0 +1,32 @@
+"""A log in one SQLite file: the embedded default. Several processes may open it at once.
+
+What changes the log goes through the one connection of `group_commit.Writer`; `file.py` says
+why. Reading has connections of its own, borrows one for a page of entries at a time and never
+keeps a page while the caller works on it, so that memory is flat and the file can be tidied up.
+
+Sequences have no gaps and entries are removed from the front only: that is how the number of
+entries and their bytes are known without counting.
+
+Whoever waits (`follow`, `claim`, a lock) is woken at once by what this process does, and looks
+every 50 ms for what others did.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ...log import EventLog, LogClosed
+from .log import SqliteLog as SqliteLog
+from .store import THE_PARENTS, Clock, Store, identity_of
+
+
+def open(path: str, *, create: bool = True, clock: Clock = time.time) -> EventLog:
+    """The log in the file at `path`; see `open_log`."""
+    path = os.path.abspath(path)
+    if os.path.exists(path) and identity_of(path) in THE_PARENTS:
+        raise LogClosed(
+            f"{path!r} was open when this process was forked, and SQLite would take the parent's "
+            "locks for its own. Start the process by spawning, or open the log only after forking."
+        )
+    return SqliteLog(Store(path, create=create, clock=clock))

@@ -1,0 +1,192 @@
+"""SqliteConsumer: claims, leases, acknowledgements and dead letters."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from ...log import Consumer, Delivery, LeaseLost, Progress
+from .sql import check_seconds, entry_of, fitting
+
+if TYPE_CHECKING:
+    from .log import SqliteLog
+
+_IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
+
+
+class SqliteConsumer(Consumer):
+    """A row in `consumers`, and a row in `deliveries` for each entry claimed but not done."""
+
+    def __init__(self, log: SqliteLog, name: str, topic: str, max_tries: int) -> None:
+        self.name = name
+        self.topic = topic
+        self.max_tries = max_tries
+        self._log = log  # which would be closed if nobody had it
+        self._store = log.store
+
+    def __repr__(self) -> str:
+        return f"<consumer {self.name!r} of {self.topic!r}>"
+
+    def enrol(self, sql: sqlite3.Cursor, after: int) -> None:
+        """Be there from now on, as the consumer that there was or a new one."""
+        row = sql.execute("select topic from consumers where name = ?", (self.name,)).fetchone()
+        if row and row[0] != self.topic:
+            raise ValueError(
+                f"the consumer {self.name!r} takes {row[0]!r}, not {self.topic!r}: ask for it "
+                "with that pattern, or give this one another name."
+            )
+        sql.execute(
+            "insert into consumers values (?1, ?2, ?3, ?4) "
+            "on conflict do update set max_tries = ?3 where max_tries <> ?3",
+            (self.name, self.topic, self.max_tries, after),
+        )
+
+    def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
+        if type(n) is not int or n < 1:
+            raise ValueError(f"n is how many to claim at most, 1 or more; got {n!r}.")
+        check_seconds("lease", lease, above=0)
+        check_seconds("wait", wait)
+        mark = int.from_bytes(os.urandom(7), "big")
+
+        def work(sql: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+            now = self._store.clock()
+            self._bury(sql, now)
+            again = self._claim_again(sql, n, now, now + lease, mark)
+            return again + self._claim_new(sql, n - len(again), now + lease, mark)
+
+        rows = self._store.until(lambda: self._store.do(work, durable=False), wait)
+        return [Delivery(entry_of(*row), tries, mark) for tries, *row in rows]
+
+    def ack(self, *deliveries: Delivery) -> None:
+        self._settle("delete from deliveries", (), deliveries, durable=True)
+
+    def nack(self, *deliveries: Delivery, delay: float = 0.0) -> None:
+        check_seconds("delay", delay)
+        self._settle(
+            "update deliveries set claim = 0, due = case when tries < ? then ? end",
+            (self.max_tries, self._store.clock() + delay),
+            deliveries,
+        )
+
+    def extend(self, *deliveries: Delivery, lease: float = 30.0) -> None:
+        check_seconds("lease", lease, above=0)
+        due = self._store.clock() + lease
+        self._settle("update deliveries set due = ?", (due,), deliveries)
+
+    def dead_letters(self) -> list[Delivery]:
+        rows = self._store.ask(
+            lambda sql: sql.execute(
+                "select tries, claim, sequence, body, stored from deliveries join events using "
+                f"(sequence) where consumer = ? and {_IS_DEAD} order by sequence",
+                (self.name, self._store.clock(), self.max_tries),
+            ).fetchall()
+        )
+        return [Delivery(entry_of(*row), tries, claim) for tries, claim, *row in rows]
+
+    def put_back(self, *sequences: int) -> int:
+        return self._change_dead("update deliveries set tries = 0, due = 0, claim = 0", sequences)
+
+    def discard(self, *sequences: int) -> int:
+        return self._change_dead("delete from deliveries", sequences)
+
+    def progress(self) -> Progress:
+        fits, values = fitting(self.topic)
+
+        def count(sql: sqlite3.Cursor) -> Progress:
+            (waiting,) = sql.execute(
+                f"select count(*) from events where sequence > coalesce((select position from "
+                f"consumers where name = ?), 0) and {fits}",
+                (self.name, *values),
+            ).fetchone()
+            everything, dead = sql.execute(
+                f"select count(*), coalesce(sum({_IS_DEAD}), 0) from deliveries where consumer = ?",
+                (self._store.clock(), self.max_tries, self.name),
+            ).fetchone()
+            return Progress(waiting, everything - dead, dead)
+
+        return self._store.ask(count)
+
+    def remove(self) -> None:
+        def work(sql: sqlite3.Cursor) -> None:
+            sql.execute("delete from deliveries where consumer = ?", (self.name,))
+            sql.execute("delete from consumers where name = ?", (self.name,))
+
+        self._store.do(work)
+
+    def _bury(self, sql: sqlite3.Cursor, now: float) -> None:
+        """What has run out of its last lease is a dead letter."""
+        sql.execute(
+            "update deliveries set due = null where consumer = ? and due <= ? and tries >= ?",
+            (self.name, now, self.max_tries),
+        )
+
+    def _claim_again(
+        self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
+    ) -> list[tuple[Any, ...]]:
+        rows = sql.execute(
+            "select tries + 1, sequence, body, stored from deliveries join events using (sequence) "
+            "where consumer = ? and due <= ? order by due, sequence limit ?",
+            (self.name, now, n),
+        ).fetchall()
+        sql.executemany(
+            "update deliveries set tries = tries + 1, due = ?, claim = ? "
+            "where consumer = ? and sequence = ?",
+            [(until, mark, self.name, sequence) for _, sequence, *_ in rows],
+        )
+        return rows
+
+    def _claim_new(
+        self, sql: sqlite3.Cursor, n: int, until: float, mark: int
+    ) -> list[tuple[Any, ...]]:
+        row = sql.execute("select position from consumers where name = ?", (self.name,)).fetchone()
+        if n == 0 or row is None:
+            return []
+        fits, values = fitting(self.topic)
+        rows = sql.execute(
+            f"select 1, sequence, body, stored from events where sequence > ? and {fits} "
+            "order by sequence limit ?",
+            (row[0], *values, n),
+        ).fetchall()
+        # behind what was found; or behind everything, none of which fits
+        position = rows[-1][1] if len(rows) == n else self._store.tail.last
+        if position > row[0]:
+            sql.execute("update consumers set position = ? where name = ?", (position, self.name))
+        sql.executemany(
+            "insert into deliveries values (?, ?, 1, ?, ?)",
+            [(self.name, sequence, until, mark) for _, sequence, *_ in rows],
+        )
+        return rows
+
+    def _settle(
+        self, change: str, values: tuple[Any, ...], deliveries: tuple[Delivery, ...], *,
+        durable: bool = False,
+    ) -> None:  # fmt: skip
+        statement = f"{change} where consumer = ? and sequence = ? and claim = ?"
+
+        def work(sql: sqlite3.Cursor) -> list[int]:
+            return [
+                one.sequence
+                for one in deliveries
+                if not sql.execute(
+                    statement, (*values, self.name, one.sequence, one.claim)
+                ).rowcount
+            ]
+
+        if lost := self._store.do(work, durable=durable):
+            raise LeaseLost(
+                f"{self.name!r} no longer has number {', '.join(map(str, lost))} from this claim: "
+                "it was done, put back or its lease ended and somebody else has it. Ask for a "
+                "longer lease, or extend it while you work."
+            )
+
+    def _change_dead(self, change: str, sequences: tuple[int, ...]) -> int:
+        def work(sql: sqlite3.Cursor) -> int:
+            values = (self.name, self._store.clock(), self.max_tries)
+            statement = f"{change} where consumer = ? and {_IS_DEAD}"
+            if not sequences:
+                return sql.execute(statement, values).rowcount
+            statement += " and sequence = ?"
+            return sum(sql.execute(statement, (*values, one)).rowcount for one in sequences)
+
+        return self._store.do(work)

@@ -1,0 +1,238 @@
+"""SqliteLog: the EventLog contract, in SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+
+from ...event import CloudEvent, Event
+from ...log import (
+    Conflict,
+    Consumer,
+    Entry,
+    EventLog,
+    Lock,
+    LogClosed,
+    Packed,
+    QuotaExceeded,
+    Usage,
+    check_name,
+    check_reading,
+    pack,
+)
+from .consumer import SqliteConsumer
+from .lock import SqliteLock, check_fence
+from .sql import check_seconds, entry_of, fitting, last_on, put
+from .store import Store
+from .tail import Tail
+
+_PAGE = 1_000  # entries in memory at once, or fewer if they are large
+_TRIM_AT_ONCE = 10_000
+_LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite itself ends at 1,000 million
+
+
+class SqliteLog(EventLog):
+    """The EventLog contract, in SQL."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        weakref.finalize(self, store.close)  # should nobody else
+
+    def __repr__(self) -> str:
+        return f"<log in {self.store.path!r}>"
+
+    def append(
+        self, event: Event | CloudEvent, *, expect: int | None = None, fence: int | None = None
+    ) -> int:
+        packed = _pack(event)
+        store = self.store
+
+        def work(sql: sqlite3.Cursor) -> int:
+            if expect is not None or fence is not None:
+                if (first := store.tail.find(sql, packed)) is not None:
+                    return first
+                _check_expected(sql, packed.topic, expect)
+                check_fence(sql, fence, store.clock())
+            return store.tail.add(sql, packed, store.clock())
+
+        return store.do(work)
+
+    def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
+        packed = [_pack(event) for event in events]
+        store = self.store
+
+        def work(sql: sqlite3.Cursor) -> list[int]:
+            store.tail.check_room_for_all(sql, packed)
+            return [store.tail.add(sql, one, store.clock()) for one in packed]
+
+        return store.do(work)
+
+    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
+        check_reading(after, topic, limit)
+        self.store.check_open()
+        return self._read(after, topic, limit)
+
+    def _read(self, after: int, topic: str, limit: int | None) -> Iterator[Entry]:
+        left = limit
+        while left is None or left > 0:
+            page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
+            for row in page:
+                yield entry_of(*row)
+            if not page:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - len(page)
+
+    def follow(
+        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
+    ) -> Iterator[Entry]:
+        check_reading(after, topic)
+        self.store.check_open()
+        return self._follow(after, topic, timeout)
+
+    def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
+        page: list[tuple[int, bytes, float]] = []
+        with suppress(LogClosed):
+            while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
+                for row in page:
+                    yield entry_of(*row)
+                after = page[-1][0]
+
+    @property
+    def last_sequence(self) -> int:
+        return self.store.ask(_last_sequence)
+
+    def last_sequence_of(self, topic: str) -> int:
+        return self.store.ask(lambda sql: last_on(sql, topic))
+
+    def consumer(
+        self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
+    ) -> Consumer:
+        check_name(name, "consumer")
+        check_reading(after, topic)
+        if type(max_tries) is not int or max_tries < 1:
+            raise ValueError(f"max_tries is a number of tries, 1 or more; got {max_tries!r}.")
+        asked = SqliteConsumer(self, name, topic, max_tries)
+        self.store.do(lambda sql: asked.enrol(sql, after))
+        return asked
+
+    def consumers(self) -> list[Consumer]:
+        query = "select name, topic, max_tries from consumers order by name"
+        rows = self.store.ask(lambda sql: sql.execute(query).fetchall())
+        return [SqliteConsumer(self, *row) for row in rows]
+
+    def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
+        check_name(name, "lock")
+        check_seconds("ttl", ttl, above=0)
+        check_seconds("wait", wait)
+        return SqliteLock(self, name, ttl, wait)
+
+    def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
+        for name, value in (("events", events), ("bytes", bytes)):
+            if value is not None and (type(value) is not int or value < 0):
+                raise ValueError(f"{name} is a number, or None for no limit; got {value!r}.")
+
+        def work(sql: sqlite3.Cursor) -> None:
+            put(sql, max_events=events, max_bytes=bytes)
+            self.store.tail = Tail.of(sql)
+
+        self.store.do(work)
+
+    def usage(self) -> Usage:
+        return self.store.ask(lambda sql: Tail.of(sql).usage())
+
+    def trim(
+        self, *, keep: int | None = None, older_than: float | None = None, unread: bool = False
+    ) -> int:
+        if keep is None and older_than is None:
+            raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
+        if keep is not None and (type(keep) is not int or keep < 0):
+            raise ValueError(f"keep is a number of entries; got {keep!r}.")
+        if older_than is not None:
+            check_seconds("older_than", older_than)
+        removed = 0
+        while some := self.store.do(
+            lambda sql: self._trim_some(sql, keep, older_than, unread=unread)
+        ):
+            removed += some  # part by part, so that nobody waits for long
+        return removed
+
+    def _trim_some(
+        self, sql: sqlite3.Cursor, keep: int | None, older_than: float | None, *, unread: bool
+    ) -> int:
+        tail = Tail.of(sql)
+        end = min(tail.last, tail.removed + _TRIM_AT_ONCE)
+        if keep is not None:
+            end = min(end, tail.last - keep)
+        if older_than is not None:
+            end = min(end, _last_before(sql, self.store.clock() - older_than, end))
+        if not unread:
+            for row in sql.execute("select name, topic, position from consumers").fetchall():
+                end = min(end, _first_unacknowledged(sql, *row, end=end) - 1)
+        if end <= tail.removed:
+            return 0
+        (size,) = sql.execute(
+            "select bytes_so_far from events where sequence = ?", (end,)
+        ).fetchone()
+        gone = "from events where sequence <= ?"
+        sql.execute(
+            f"delete from identities where (source, id) in (select source, id {gone})", (end,)
+        )
+        sql.execute(
+            f"delete from topics where (topic, sequence) in (select topic, sequence {gone})", (end,)
+        )
+        sql.execute(f"delete {gone}", (end,))
+        sql.execute("delete from deliveries where sequence <= ?", (end,))
+        put(sql, removed=end, removed_bytes=size)
+        self.store.tail = Tail.of(sql)
+        return end - tail.removed
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _pack(event: Event | CloudEvent) -> Packed:
+    packed = pack(event)
+    if len(packed.body) > _LARGEST:
+        raise QuotaExceeded(
+            f"an event of {len(packed.body):,} bytes is too large: at most {_LARGEST:,}. Store "
+            "such data elsewhere, and where that is in the event."
+        )
+    return packed
+
+
+def _last_sequence(sql: sqlite3.Cursor) -> int:
+    return Tail.of(sql).last
+
+
+def _last_before(sql: sqlite3.Cursor, moment: float, end: int) -> int:
+    """The last entry, up to `end`, before the first that was stored at that moment or later."""
+    row = sql.execute(
+        "select sequence from events where sequence <= ? and stored >= ? order by sequence limit 1",
+        (end, moment),
+    ).fetchone()
+    return row[0] - 1 if row else end
+
+
+def _first_unacknowledged(
+    sql: sqlite3.Cursor, name: str, topic: str, position: int, *, end: int
+) -> int:
+    """The first entry that a consumer still needs; the one behind `end` if there is none."""
+    fits, values = fitting(topic)
+    row = sql.execute(
+        f"select sequence from events where sequence > ? and sequence <= ? and {fits} "
+        "order by sequence limit 1",
+        (position, end, *values),
+    ).fetchone()
+    (claimed,) = sql.execute(
+        "select min(sequence) from deliveries where consumer = ?", (name,)
+    ).fetchone()
+    return min(row[0] if row else end + 1, end + 1 if claimed is None else claimed)
+
+
+def _check_expected(sql: sqlite3.Cursor, topic: str, expect: int | None) -> None:
+    if expect is not None and (found := last_on(sql, topic)) != expect:
+        raise Conflict(topic, expect, found)

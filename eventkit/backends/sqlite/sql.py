@@ -1,0 +1,56 @@
+"""What several of the files here say in SQL."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from functools import lru_cache
+from typing import Any
+
+from ...log import Entry, unpack
+from ...topics import matches
+
+INDEXED = "(select value from settings where name = 'indexed')"
+ROWS = "select sequence, body, stored from events"
+IS_THIS = "topic = ?"
+fits_pattern = lru_cache(maxsize=10_000)(matches)
+
+
+def fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
+    """A condition for events whose topic fits, and its values."""
+    if pattern == ">":
+        return "1", ()
+    if any(word in ("*", ">") for word in pattern.split(".")):
+        return "fits(?, topic)", (pattern,)
+    return IS_THIS, (pattern,)
+
+
+def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
+    return Entry(sequence, unpack(body), stored)
+
+
+def last_on(sql: sqlite3.Cursor, topic: str) -> int:
+    last = "select max(sequence) as last from"
+    row = sql.execute(
+        f"select max(last) from ({last} topics where topic = ?1 union all "
+        f"{last} events where topic = ?1 and sequence > {INDEXED})",
+        (topic,),
+    ).fetchone()
+    return row[0] or 0
+
+
+def get(sql: sqlite3.Cursor, name: str) -> Any:
+    return sql.execute("select value from settings where name = ?", (name,)).fetchone()[0]
+
+
+def put(sql: sqlite3.Cursor, **values: int | None) -> None:
+    sql.executemany(
+        "update settings set value = ? where name = ?", [(v, name) for name, v in values.items()]
+    )
+
+
+def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    if not is_number or value < 0 or value == above:  # type: ignore[operator]
+        least = "more than 0" if above == 0 else "0 or more"
+        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")

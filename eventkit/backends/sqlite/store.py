@@ -1,0 +1,188 @@
+"""Store: the file and its connections, and who waits for what is written next."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TypeVar
+
+from ...log import LogClosed
+from .file import as_ours, close_file, connect, open_file
+from .group_commit import Work, Writer
+from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
+from .tail import Tail
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+
+_POLL = 0.05  # seconds between two looks for what another process did
+_PAGE_BYTES = 1_000_000
+_PAGE_OF_A_TOPIC = f"""
+    with found as (
+        select * from (select sequence from topics where topic = ?1 and sequence > ?2
+                       order by sequence limit ?3)
+        union all
+        select * from (select sequence from events where topic = ?1 and sequence > ?2
+                       and sequence > {INDEXED} order by sequence limit ?3)
+    )
+    {ROWS} where sequence in found order by sequence limit ?3
+"""
+
+
+class Store:
+    """The file and its connections: one writer, and readers as needed."""
+
+    def __init__(self, path: str, *, create: bool, clock: Clock) -> None:
+        self.path = path
+        self.clock = clock
+        self.tail: Tail  # where the log ends, for those who write
+        self._connection, self._lock = open_file(path, create=create)
+        self._file = identity_of(path)
+        self._connection.create_function("fits", 2, fits_pattern, deterministic=True)
+        self._idle: list[sqlite3.Connection] = []  # readers nobody uses at this moment
+        self._refusal = ""  # why nothing is done any more
+        self._closing = threading.Lock()
+        self._news = threading.Condition()
+        self._changes = self._waiters = 0
+        self._version = -1  # SQLite's number for what others have written, at the last beginning
+        self._settled: int | None = None  # the same, if all went well since: `tail` is still true
+        self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
+        _stores.add(self)
+
+    def do(self, work: Work[T], *, durable: bool = True) -> T:
+        """Have something written; see `Writer.do`."""
+        self.check_open()
+        return self._writer.do(work, durable=durable)
+
+    def ask(self, question: Work[T]) -> T:
+        """Have something read, all of it from one state of the log."""
+        with self._reader() as reader, as_ours(), closing(reader.cursor()) as sql:
+            sql.execute("begin")
+            try:
+                return question(sql)
+            finally:
+                sql.execute("rollback")
+
+    def page(self, after: int, topic: str, limit: int) -> list[tuple[int, bytes, float]]:
+        """The next entries behind `after`, as many as are good to have in memory at once."""
+        fits, values = fitting(topic)
+        if fits == IS_THIS:
+            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit)
+        else:
+            statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
+            values = (after, *values, limit)
+        page, size = [], 0
+        with self._reader() as sql, as_ours(), closing(sql.cursor()) as rows:
+            for row in rows.execute(statement, values):
+                page.append(row)
+                size += len(row[1])
+                if size > _PAGE_BYTES:
+                    break
+        return page
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """What `attempt` returns as soon as that is something, or after so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            changes = self._changes
+            result = attempt()
+            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
+            if result or left <= 0:
+                return result
+            self._wait_for_change(changes, left)
+
+    def _wait_for_change(self, seen: int, seconds: float) -> None:
+        with self._news:
+            self._waiters += 1  # before looking: from now on they ring
+            self._news.wait_for(lambda: self._changes != seen, seconds)
+            self._waiters -= 1
+
+    def check_open(self) -> None:
+        if self._refusal:
+            raise LogClosed(self._refusal)
+
+    def close(self) -> None:
+        if self._refusal:
+            return
+        with self._closing:
+            if self._refusal:
+                return
+            self._refusal = f"the log {self.path!r} is closed: open it again with open_log()."
+            self._writer.close()
+            self._ring()
+            self._close_idle()
+            close_file(self._connection, self._lock)
+
+    def forget(self) -> None:
+        """This is a forked child: the log is the parent's, and closing its files would harm it."""
+        if self._refusal:
+            return
+        self._refusal = f"the log {self.path!r} was opened before this process was forked."
+        self._lock.close()
+        THE_PARENTS[self._file] = (self._connection, self._idle)
+
+    def _begin(self, sql: sqlite3.Cursor) -> None:
+        (version,) = sql.execute("pragma data_version").fetchone()
+        if version != self._settled:  # another process has written, or ours did not get to its end
+            self.tail = Tail.of(sql)
+        self._version, self._settled = version, None
+
+    def _committed(self) -> None:
+        self._settled = self._version
+        self._ring()
+
+    def _ring(self) -> None:
+        self._changes += 1  # by one at a time: whose turn it is to write
+        if self._waiters:
+            with self._news:
+                self._news.notify_all()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        self.check_open()
+        try:
+            sql = self._idle.pop()
+        except IndexError:
+            sql = self._connect_reader()
+        try:
+            yield sql
+        finally:
+            self._idle.append(sql)
+            if self._refusal:  # closed meanwhile
+                self._close_idle()
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        with as_ours():
+            sql = connect(self.path, read_only=True)
+            sql.create_function("fits", 2, fits_pattern, deterministic=True)
+            return sql
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+THE_PARENTS: dict[tuple[int, int], object] = {}  # files and what must never be closed here
+
+
+def identity_of(path: str) -> tuple[int, int]:
+    """What tells a file from any other, whatever it is called."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def _forget_all() -> None:
+    for store in list(_stores):
+        store.forget()
+    _stores.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,121 @@
+"""Tail: where a log ends, and what may still be added."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from ...log import Packed, QuotaExceeded, Usage
+from .sql import put
+
+_NEWEST = 100
+_ADD = """
+    insert into events select ?1, ?2, ?3, ?4, ?5, ?6, ?7
+    where not exists (select 1 from identities where source = ?3 and id = ?4)
+"""
+
+
+class Tail:
+    """Where the log ends, and what may still be added.
+
+    Each page that a commit changes is another one to write and sync. So the newest events are not
+    in the tables `identities` and `topics` yet: their identities are kept here, and every hundred
+    events those are entered together.
+    """
+
+    def __init__(self, last: int, size: int, settings: dict[str, Any]) -> None:
+        self.removed: int = settings["removed"]
+        self.last = last or self.removed
+        self._removed_bytes: int = settings["removed_bytes"]
+        self._bytes_so_far = size if last else self._removed_bytes
+        self._max_events: int | None = settings["max_events"]
+        self._max_bytes: int | None = settings["max_bytes"]
+        self._indexed: int = settings["indexed"]
+        self._newest: dict[tuple[str, str], int] = {}
+
+    @classmethod
+    def of(cls, sql: sqlite3.Cursor) -> Tail:
+        row = sql.execute(
+            "select sequence, bytes_so_far from events order by sequence desc limit 1"
+        ).fetchone()
+        settings = dict(sql.execute("select name, value from settings").fetchall())
+        last, size = row or (0, 0)
+        tail = cls(last, size, settings)
+        newest = "select source, id, sequence from events where sequence > ?"
+        for source, id, sequence in sql.execute(newest, (tail._indexed,)):
+            tail._newest[source, id] = sequence
+        return tail
+
+    def find(self, sql: sqlite3.Cursor, packed: Packed) -> int | None:
+        """The sequence of an event that is there already."""
+        identity = packed.source, packed.id
+        if identity in self._newest:
+            return self._newest[identity]
+        row = sql.execute(
+            "select sequence from identities where source = ? and id = ?", identity
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def usage(self) -> Usage:
+        return Usage(
+            self.last - self.removed,
+            self._bytes_so_far - self._removed_bytes,
+            self._max_events,
+            self._max_bytes,
+        )
+
+    def add(self, sql: sqlite3.Cursor, packed: Packed, now: float) -> int:
+        """The sequence of the event, which is stored if it is not there. Raises QuotaExceeded."""
+        topic, source, id, body = packed
+        if self._is_limited or (source, id) in self._newest:
+            if (first := self.find(sql, packed)) is not None:
+                return first
+            self._check_room(1, len(body))
+        size = self._bytes_so_far + len(body)
+        added = sql.execute(_ADD, (self.last + 1, topic, source, id, now, size, body))
+        if not added.rowcount:
+            first = self.find(sql, packed)
+            assert first is not None
+            return first
+        self.last += 1
+        self._bytes_so_far = size
+        self._newest[source, id] = self.last
+        if len(self._newest) >= _NEWEST:
+            self._enter_newest(sql)
+        return self.last
+
+    def _enter_newest(self, sql: sqlite3.Cursor) -> None:
+        for table, columns in (("identities", "source, id"), ("topics", "topic")):
+            sql.execute(
+                f"insert into {table} select {columns}, sequence from events where sequence > ?",
+                (self._indexed,),
+            )
+        put(sql, indexed=self.last)
+        self._indexed = self.last
+        self._newest.clear()
+
+    def check_room_for_all(self, sql: sqlite3.Cursor, all_packed: list[Packed]) -> None:
+        """Raise QuotaExceeded unless those that are not there yet have room together."""
+        if self._is_limited:
+            new = {
+                (one.source, one.id): len(one.body)
+                for one in all_packed
+                if self.find(sql, one) is None
+            }
+            self._check_room(len(new), sum(new.values()))
+
+    @property
+    def _is_limited(self) -> bool:
+        return self._max_events is not None or self._max_bytes is not None
+
+    def _check_room(self, events: int, size: int) -> None:
+        used = self.usage()
+        for what, has, more, most in (
+            ("events", used.events, events, used.max_events),
+            ("bytes", used.bytes, size, used.max_bytes),
+        ):
+            if most is not None and has + more > most:
+                raise QuotaExceeded(
+                    f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
+                    "fit. trim() what is not needed any more, or raise the quota by set_quota()."
+                )

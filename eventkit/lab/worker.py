@@ -35,7 +35,7 @@ def run_worker(program: str, *arguments: object, kill_at: str | None = None) -> 
                 said.append(line.strip())
                 if said[-1] == kill_at:
                     worker.kill()
-                    return Worked(said, killed=True)
+                    return Worked(said, killed=worker.wait() != 0)
                 with suppress(OSError):  # it has ended, and will say why
                     os.write(worker.stdin.fileno(), b"go on\n")
             code = worker.wait()

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
-from eventkit.backends.sqlite.file_lock import FileLock
 from eventkit.backends.sqlite import SqliteLog
 from eventkit.backends.sqlite.file import VERSION
+from eventkit.backends.sqlite.file_lock import FileLock
 
 LONG = 20.0
 ENTRIES = 200

@@ -46,7 +46,7 @@ class AttackersConsole(Panel):
             value=True, indent=False, layout=widgets.Layout(width="auto", max_width="100%")
         )
         self._button = button(
-            "Attack", self._clicked, "try this attack, for real", button_style="warning"
+            "Attack", self._clicked, "try this attack, for real", button_style="primary"
         )
         self._status = Status(text="Ready. Choose an attack, predict what happens, and try it.")
         self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))

@@ -187,6 +187,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or an answer waits until the client has had its TLS tickets
     server: _Server
 
     def do_POST(self) -> None:

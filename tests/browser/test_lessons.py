@@ -71,6 +71,12 @@ def operate(notebook: Notebook, control: ElementHandle, key: str) -> None:
     """Use the focused control with the keys that belong to its kind, and see that it reacts."""
     press = notebook.page.keyboard.press
     tag = control.evaluate("(control) => control.tagName")
+    if control.get_attribute("type") == "checkbox":
+        was_checked = control.is_checked()
+        press("Space")
+        assert control.is_checked() != was_checked, "Space does not change the checkbox"
+        press("Space")
+        return
     if tag in ("SELECT", "INPUT"):
         before = control.input_value()
         is_at_its_end = control.evaluate("(it) => it.max !== undefined && it.value === it.max")

@@ -98,7 +98,7 @@ def test_the_stub_hides_the_solution(exercise: Exercise) -> None:
     assert "# your code here" not in exercise.solution_source()
     hidden = set(exercise.solution_source().splitlines()) - set(exercise.stub().splitlines())
     assert hidden
-    assert not any(line in exercise.stub() for line in hidden)
+    assert not any(line in exercise.stub() for line in hidden if line)
 
 
 def test_the_solution_as_shown_is_right(exercise: Exercise) -> None:

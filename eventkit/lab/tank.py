@@ -272,9 +272,11 @@ class TankPanel(RunPanel[Tank]):
             below=[self._view, self._result],
         )  # fmt: skip
         self._progress.description = "Inflow"
-        self._view.frame = self._frame(self._chosen(), running=False)
         for field in (self._inflow, self._work):
             field.observe(lambda _: self._adjust(), "value")
+        for choice in (self._capacity, self._policy):
+            choice.observe(lambda _: self._show_empty(), "value")
+        self._show_empty()
 
     @property
     def bus(self) -> EventBus:
@@ -288,6 +290,12 @@ class TankPanel(RunPanel[Tank]):
             self._capacity.value if bounded else None,
             self._policy.value if bounded else "block", self.seconds,
         )  # fmt: skip
+
+    def _show_empty(self) -> None:
+        """The tank that the next start will fill, unless one is being filled."""
+        if self._stop_button.disabled:
+            self._samples.clear()
+            self._view.frame = self._frame(self._chosen(), running=False)
 
     def _adjust(self) -> None:
         if self.run:

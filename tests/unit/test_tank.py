@@ -7,16 +7,18 @@ import logging
 import random
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from eventkit import Event, EventBus, QueueFull, Threads
 from eventkit.lab import Passage, Tank, TankPanel, run_together, tank_figure, tank_table
 from eventkit.lab.tank import POLICIES, _round_up
 from eventkit.queueing import response_times
 from eventkit.queues import Overflow
 
-LONG = 20
+from .conftest import LONG, Gate
 
 # Ten jobs at once, each of 10, one worker, room for three to wait.
 TEN = ([0] * 10, [10] * 10, 1, 3)
@@ -51,6 +53,23 @@ def test_whoever_fires_is_held_up_until_half_is_free() -> None:
     passage = Passage(*TEN, "block")
     assert passage.answered == [10 * number for number in range(1, 11)]
     assert passage.late == [0, 0, 0, 0, 20, 20, 40, 40, 60, 60]
+
+
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "raise"])
+def test_a_real_queue_gives_up_the_same_ones(bus: EventBus, gate: Gate, overflow: Overflow) -> None:
+    bus.subscribe("job", gate, executor=Threads(1, capacity=3, overflow=overflow))
+    events = [bus.fire("job")]
+    gate.wait_entered()
+    for _ in range(9):
+        events.append(Event("job"))
+        with suppress(QueueFull):
+            bus.publish(events[-1])
+    gate.open()
+    bus.drain(LONG)
+
+    responses = Passage(*TEN, overflow).responses
+    answered = [event for event, time in zip(events, responses, strict=True) if time is not None]
+    assert gate.handled == answered
 
 
 def test_a_passage_refuses_nonsense() -> None:
@@ -164,6 +183,14 @@ def test_the_panel_fills_drains_and_says_what_it_cost() -> None:
     assert f"30 came: 0 wait, 0 in work, {len(tank.times)} answered" in panel._view.frame["says"]
     assert "drop_newest" in panel._result.value
     assert panel._burst_button.disabled
+
+
+def test_the_panel_shows_the_tank_that_the_next_start_will_fill() -> None:
+    panel = TankPanel()
+    assert not panel._view.frame["bounded"]
+    panel._capacity.value, panel._policy.value = 7, "block"
+    frame = panel._view.frame
+    assert (frame["bounded"], frame["scale"], frame["says"]) == (True, 7, "Nothing yet.")
 
 
 def test_the_panel_says_when_the_tank_is_full() -> None:

@@ -19,7 +19,8 @@ from .predict import Prediction
 from .race import Race, RacePanel
 from .rebuild import rebuild_figure
 from .session import assert_clean, setup, table, verdict
-from .tank import Tank, TankPanel, tank_figure, tank_table
+from .tank import Tank, tank_figure, tank_table
+from .tank_panel import TankPanel
 from .time_travel import TimeSlider
 from .tracer import ClickTracer
 from .ways import Ways, WaysPanel, ways_figure, ways_table

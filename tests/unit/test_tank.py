@@ -14,7 +14,8 @@ import pytest
 
 from eventkit import Event, EventBus, QueueFull, Threads
 from eventkit.lab import Passage, Tank, TankPanel, run_together, tank_figure, tank_table
-from eventkit.lab.tank import POLICIES, _round_up
+from eventkit.lab.tank import POLICIES
+from eventkit.lab.tank_panel import _round_up
 from eventkit.queueing import response_times
 from eventkit.queues import Overflow
 

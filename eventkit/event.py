@@ -67,7 +67,13 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_decoder = msgspec.json.Decoder(CloudEvent)
+class _Wire(CloudEvent, frozen=True, kw_only=True):
+    """What others send: they must say the version themselves."""
+
+    specversion: Literal["1.0"]
+
+
+_decoder = msgspec.json.Decoder(_Wire)
 
 
 def to_cloud(event: Event, source: str) -> CloudEvent:
@@ -105,7 +111,16 @@ def decode(raw: bytes | str) -> CloudEvent:
         ) from problem
     if not wire.id or not wire.source:
         raise InvalidEvent("a CloudEvent needs an id and a source that are not empty.")
-    return wire
+    return CloudEvent(
+        id=wire.id,
+        source=wire.source,
+        type=wire.type,
+        time=wire.time,
+        subject=wire.subject,
+        cause=wire.cause,
+        data=wire.data,
+        data_base64=wire.data_base64,
+    )
 
 
 def _wall_clock(monotonic_ns: int) -> datetime:

@@ -185,6 +185,8 @@ class Guarded(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 405:  # a method that tornado has never heard of
+            self.set_header("Allow", ", ".join(self.ALLOWED))
         self._problem(status_code)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:

@@ -9,8 +9,11 @@ import msgspec
 from .incoming import BYTES, JSON, STRUCTURED
 
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
-_WORD = r"[^\s.*>/\x00-\x1f\x7f]+"
+# Spaces one by one: which of them a regular expression's \s knows depends on the language.
+_SPACES = "".join(letter for letter in map(chr, range(0x80, 0x3001)) if letter.isspace())
+_WORD = rf"[^\x00-\x20\x7f{_SPACES}.*>]+"
 _TOPIC = {"type": "string", "pattern": rf"^{_WORD}(\.{_WORD})*$"}
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _NOT_EMPTY = {"type": "string", "minLength": 1}
 _CLOUD_EVENT = {
     "type": "object",
@@ -25,7 +28,7 @@ _CLOUD_EVENT = {
         "subject": {"type": "string"},
         "cause": {"type": "string"},
         "data": {},
-        "data_base64": {"type": "string", "contentEncoding": "base64"},
+        "data_base64": {"type": "string", "contentEncoding": "base64", "pattern": _BASE64},
     },
 }
 

@@ -119,6 +119,8 @@ LEAST = {"specversion": "1.0", "id": "1", "source": "/x", "type": "a"}
         (b"null", "object"),
         (b'{"a":' * 100_000, "recursion"),
         (json.dumps({}).encode(), "missing required field"),
+        (json.dumps({**LEAST, "specversion": None}).encode(), "specversion"),
+        (b'{"id":"1","source":"/x","type":"a"}', "specversion"),
         (json.dumps({**LEAST, "specversion": "0.3"}).encode(), "0.3"),
         (json.dumps({**LEAST, "id": 5}).encode(), "id"),
         (json.dumps({**LEAST, "id": ""}).encode(), "not empty"),

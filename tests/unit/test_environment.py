@@ -23,9 +23,19 @@ CONDA = [one for one in ENVIRONMENT["dependencies"] if isinstance(one, str)]
 
 
 def versions(requirements: list[str]) -> dict[str, str]:
-    """Each requirement's name and the versions it allows: {"msgspec": ">=0.20"}."""
-    split = [re.fullmatch(r"([\w.-]+)(?:\[.*\])?\s*(.*)", one) for one in requirements]
-    return {match[1]: match[2] for match in split if match}
+    """Each requirement's name and the versions it allows: {"msgspec": ">=0.20"}. The project's own
+    extras stand for what they bring.
+    """
+    allowed: dict[str, str] = {}
+    for one in requirements:
+        match = re.fullmatch(r"([\w.-]+)(?:\[(.*)\])?\s*(.*)", one)
+        assert match, one
+        if match[1] == PROJECT["name"]:
+            for extra in match[2].split(","):
+                allowed |= versions(PROJECT["optional-dependencies"][extra])
+        else:
+            allowed[match[1]] = match[3]
+    return allowed
 
 
 @pytest.mark.parametrize("dependency", CONDA)

@@ -441,6 +441,37 @@ def test_a_manual_clock_does_not_go_back(clock: Clock) -> None:
 # On a bus
 
 
+def test_without_a_flow_nothing_stands_in_between(bus: ek.EventBus) -> None:
+    got: list[ek.Event] = []
+    handler = got.append
+    subscription = bus.subscribe("t", handler)
+    assert subscription.deliver is handler
+    assert subscription.stage is None
+
+
+@pytest.mark.parametrize("executor", [None, ek.Threads])
+def test_no_click_is_lost_between_threads(bus: ek.EventBus, executor: Any) -> None:
+    total: list[int] = []
+    adding = ek.Coalesce(0.001, merge=operator.add)
+    bus.subscribe("click", lambda event: total.append(event.data), flow=adding,
+                  executor=executor(2) if executor else None)  # fmt: skip
+    bus.subscribe("click", lambda event: total.extend(one.data for one in event.data),
+                  flow=ek.Batch(7, 0.001), executor=executor(2) if executor else None)  # fmt: skip
+
+    def click() -> None:
+        for number in range(2_000):
+            bus.fire("click", 1, key=str(number % 3))
+
+    threads = [threading.Thread(target=click) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG)
+    bus.drain(LONG)
+    assert sum(total) == 2 * 4 * 2_000
+    bus.assert_clean()
+
+
 def test_a_subscription_takes_a_flow(bus: ek.EventBus, clock: Clock) -> None:
     got: list[Any] = []
     bus.subscribe("t", lambda event: got.append(event.data), flow=ek.Debounce(1, clock=clock))

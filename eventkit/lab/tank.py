@@ -160,7 +160,7 @@ def tank_table(tanks: Sequence[Tank]) -> Table:
         ["when full", "capacity", "came", "answered", "given up", "refused", "median (ms)",
          "slowest (ms)", "producer held up (ms)", "most waiting"],
         [
-            [tank.title, tank.capacity or "–", tank.came, len(tank.times), tank.dropped,
+            [tank.title, tank.capacity or "", tank.came, len(tank.times), tank.dropped,
              tank.refused, *middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
             for tank in tanks
         ],
@@ -169,9 +169,9 @@ def tank_table(tanks: Sequence[Tank]) -> Table:
 
 
 def middle_and_slowest(tank: Tank) -> list[str]:
-    """The median and the longest response time in milliseconds; dashes if there was none."""
+    """The median and the longest response time in milliseconds; nothing, if there was none."""
     if not tank.times:
-        return ["–", "–"]
+        return ["", ""]
     return [f"{percentile(tank.times, rank) * 1e3:,.0f}" for rank in (50, 100)]
 
 

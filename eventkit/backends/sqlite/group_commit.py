@@ -30,15 +30,16 @@ class Writer:
     Work must look before it writes: if it raises, only its caller is told, and what others did in
     the same group is committed all the same. What SQLite raises is the end of the whole group.
 
-    `begin` is called with the cursor at the start of each transaction, and `committed` after
-    each. All of a transaction, and whatever SQLite does at its end, happens under `lock`.
+    `begin` is called with the cursor before each transaction, and `committed` after each. Work that
+    is a `single` statement, and all that there is to do, needs no transaction around it, if `begin`
+    says that this will do. All of this, and whatever SQLite does at its end, happens under `lock`.
     """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         lock: FileLock,
-        begin: Work[None],
+        begin: Work[bool],
         committed: Callable[[], None],
     ) -> None:
         self._connection = connection
@@ -54,11 +55,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="eventkit-log", daemon=True)
         self._thread.start()
 
-    def do(self, work: Work[T], *, durable: bool = True) -> T:
+    def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
         """What `work` returned, once it is on disk; or, unless `durable`, once others can see it,
         for what does no harm if a power cut undoes it.
         """
-        job = _Job(work, durable)
+        job = _Job(work, durable, single)
         if self._waiting or self._turn.locked():
             self._hand_over(job)
         else:
@@ -143,8 +144,12 @@ class Writer:
             durable = any(job.durable for job in group)
             if durable is not self._is_durable:
                 self._set_durable(durable)
+            may_be_single = self._begin(sql)
+            if may_be_single and len(group) == 1 and group[0].is_single:
+                is_committing = True  # SQLite commits a statement that stands alone
+                group[0].run(sql)
+                return
             sql.execute("begin immediate")
-            self._begin(sql)
             for job in group:
                 job.run(sql)
             is_committing = True
@@ -164,11 +169,12 @@ class Writer:
 class _Job:
     """What one caller wants done. If somebody else does it, the caller sleeps on `done`."""
 
-    __slots__ = ("done", "durable", "error", "result", "work")
+    __slots__ = ("done", "durable", "error", "is_single", "result", "work")
 
-    def __init__(self, work: Work[Any], durable: bool) -> None:
+    def __init__(self, work: Work[Any], durable: bool, is_single: bool) -> None:
         self.work = work
         self.durable = durable
+        self.is_single = is_single
         self.result: Any = None
         self.error: BaseException | None = None
         self.done: threading.Lock

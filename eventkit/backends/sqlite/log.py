@@ -58,7 +58,7 @@ class SqliteLog(EventLog):
                 check_fence(sql, fence, store.clock())
             return store.tail.add(sql, packed, store.clock())
 
-        return store.do(work)
+        return store.do(work, single=expect is None and fence is None)
 
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
         packed = [_pack(event) for event in events]

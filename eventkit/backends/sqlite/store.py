@@ -54,10 +54,10 @@ class Store:
         self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
         _stores.add(self)
 
-    def do(self, work: Work[T], *, durable: bool = True) -> T:
+    def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
         """Have something written; see `Writer.do`."""
         self.check_open()
-        return self._writer.do(work, durable=durable)
+        return self._writer.do(work, durable=durable, single=single)
 
     def ask(self, question: Work[T]) -> T:
         """Have something read, all of it from one state of the log."""
@@ -126,11 +126,13 @@ class Store:
         self._lock.close()
         THE_PARENTS[self._file] = (self._connection, self._idle)
 
-    def _begin(self, sql: sqlite3.Cursor) -> None:
+    def _begin(self, sql: sqlite3.Cursor) -> bool:
+        """Whether an event can be added by one statement."""
         (version,) = sql.execute("pragma data_version").fetchone()
         if version != self._settled:  # another process has written, or ours did not get to its end
             self.tail = Tail.of(sql)
         self._version, self._settled = version, None
+        return not self.tail.is_full
 
     def _committed(self) -> None:
         self._settled = self._version

@@ -80,9 +80,14 @@ class Tail:
         self.last += 1
         self._bytes_so_far = size
         self._newest[source, id] = self.last
-        if len(self._newest) >= _NEWEST:
+        if self.is_full and sql.connection.in_transaction:
             self._enter_newest(sql)
         return self.last
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to enter the newest, which takes a transaction."""
+        return len(self._newest) >= _NEWEST
 
     def _enter_newest(self, sql: sqlite3.Cursor) -> None:
         for table, columns in (("identities", "source, id"), ("topics", "topic")):

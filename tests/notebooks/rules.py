@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ast
 import copy
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tests.notebooks import record
+from tests.notebooks import links, record
 
 Notebook = Any  # nbformat's nodes are untyped
 Cell = Any
@@ -28,12 +26,6 @@ LOCAL = re.compile(
     r"|\b[A-Z]:\\[^\s'\"<]*|ipykernel_\d+|site-packages"
 )
 EMBEDDED = re.compile(r"data:[\w/+;-]+;base64,[\w+/=]+")
-FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-INLINE_CODE = re.compile(r"`[^`\n]*`")
-HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
-IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
-HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)[^)]*\)|\b(?:href|src)=[\"']([^\"']+)[\"']")
 
 
 def read(path: Path) -> Notebook:
@@ -51,12 +43,6 @@ def is_compared(cell: Cell) -> bool:
 
 def code_cells(notebook: Notebook) -> list[Cell]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def prose(notebook: Notebook) -> str:
-    """All markdown as one text, without blocks of code: a `#` in them is no heading."""
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return FENCE.sub("", "\n\n".join(cells))
 
 
 def texts(cell: Cell) -> Iterator[str]:
@@ -132,44 +118,21 @@ def is_the_same_everywhere(notebook: Notebook, path: Path) -> Iterator[str]:
 
 
 def headings_nest(notebook: Notebook, path: Path) -> Iterator[str]:
-    levels = [(len(marks), text) for marks, text in HEADING.findall(prose(notebook))]
-    if [level for level, _ in levels].count(1) != 1 or levels[0][0] != 1:
-        yield "needs exactly one heading of level 1, before all others"
-    for (above, _), (level, text) in itertools.pairwise(levels):
-        if level > above + 1:
-            yield f"heading {text!r} of level {level} follows one of level {above}"
+    yield from links.headings_out_of_order(links.prose_of(notebook))
 
 
 def pictures_have_alt_text(notebook: Notebook, path: Path) -> Iterator[str]:
-    text = INLINE_CODE.sub("", prose(notebook))
-    for alt, target in IMAGE.findall(text):
-        if not alt.strip():
-            yield f"image {target} has no alt text"
-    for image in HTML_IMAGE.findall(text):
-        if not re.search(r"alt=[\"'][^\"']*\S[^\"']*[\"']", image):
-            yield f"{image} has no alt text"
-
-
-def anchors(notebook: Notebook) -> set[str]:
-    """Names that a heading answers to, as Jupyter writes them and in lower case as GitHub does."""
-    headings = [text.replace("`", "") for _, text in HEADING.findall(prose(notebook))]
-    names = {heading.replace(" ", "-") for heading in headings}
-    return names | {re.sub(r"[^\w-]", "", name).lower() for name in names}
+    yield from links.pictures_without_alt_text(links.prose_of(notebook))
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            shown = output.get("data", {})
+            yield from links.pictures_without_alt_text(shown.get("text/html", ""))
+            if "text/html" not in shown and any(kind.startswith("image/") for kind in shown):
+                yield f"{at(notebook, cell)}: shows a picture that has no place for an alt text"
 
 
 def links_lead_somewhere(notebook: Notebook, path: Path) -> Iterator[str]:
-    text = INLINE_CODE.sub("", prose(notebook))
-    targets = [link or attribute for link, attribute in LINK.findall(text)]
-    targets += [target for _, target in IMAGE.findall(text)]
-    for target in targets:
-        if re.match(r"[a-z]+:", target):  # the world outside, and attachments
-            continue
-        file, _, anchor = unquote(target).partition("#")
-        other = path.parent / file
-        if not other.exists():
-            yield f"link to {target}: there is no such file"
-        elif anchor and anchor not in anchors(read(other) if file else notebook):
-            yield f"link to {target}: there is no such heading"
+    yield from links.dead(links.prose_of(notebook), path)
 
 
 def has_one_setup_cell(notebook: Notebook, path: Path) -> Iterator[str]:

@@ -100,6 +100,16 @@ def with_an_error(made: Notebook) -> None:
     made.cells[3].outputs.append(nbformat.from_dict(error))  # type: ignore[no-untyped-call]
 
 
+def with_a_picture_that_says_nothing(made: Notebook) -> None:
+    picture = {"output_type": "display_data", "data": {"image/png": ""}, "metadata": {}}
+    made.cells[3].outputs.append(nbformat.from_dict(picture))  # type: ignore[no-untyped-call]
+
+
+def with_a_picture_in_html_that_says_nothing(made: Notebook) -> None:
+    with_a_picture_that_says_nothing(made)
+    made.cells[3].outputs[-1].data = {"text/html": "<img src='data:image/png;base64,'>"}
+
+
 def with_setup_twice(made: Notebook) -> None:
     made.cells[3].metadata.tags = ["setup"]
 
@@ -124,6 +134,8 @@ def changed_after_it_ran(made: Notebook) -> None:
         (nothing_compared, "was_run"),
         (with_widget_state, "was_recorded"),
         (with_an_error, "errors_are_meant"),
+        (with_a_picture_that_says_nothing, "pictures_have_alt_text"),
+        (with_a_picture_in_html_that_says_nothing, "pictures_have_alt_text"),
         (with_setup_twice, "has_one_setup_cell"),
         (without_setup, "has_one_setup_cell"),
         (unwatched, "ends_clean"),

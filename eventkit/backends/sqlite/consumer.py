@@ -51,7 +51,6 @@ class SqliteConsumer(Consumer):
 
         def work(sql: sqlite3.Cursor) -> list[tuple[Any, ...]]:
             now = self._store.clock()
-            self._bury(sql, now)
             again = self._claim_again(sql, n, now, now + lease, mark)
             return again + self._claim_new(sql, n - len(again), now + lease, mark)
 
@@ -114,16 +113,17 @@ class SqliteConsumer(Consumer):
 
         self._store.do(work)
 
-    def _bury(self, sql: sqlite3.Cursor, now: float) -> None:
-        """What has run out of its last lease is a dead letter."""
+    def _claim_again(
+        self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
+    ) -> list[tuple[Any, ...]]:
+        """What was put back or left lying; but what has run out of its last lease is dead."""
+        is_due = "select 1 from deliveries where consumer = ? and due <= ? limit 1"
+        if not sql.execute(is_due, (self.name, now)).fetchone():
+            return []
         sql.execute(
             "update deliveries set due = null where consumer = ? and due <= ? and tries >= ?",
             (self.name, now, self.max_tries),
         )
-
-    def _claim_again(
-        self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
-    ) -> list[tuple[Any, ...]]:
         rows = sql.execute(
             "select tries + 1, sequence, body, stored from deliveries join events using (sequence) "
             "where consumer = ? and due <= ? order by due, sequence limit ?",
@@ -173,7 +173,7 @@ class SqliteConsumer(Consumer):
                 ).rowcount
             ]
 
-        if lost := self._store.do(work, durable=durable):
+        if lost := self._store.do(work, durable=durable, single=len(deliveries) == 1):
             raise LeaseLost(
                 f"{self.name!r} no longer has number {', '.join(map(str, lost))} from this claim: "
                 "it was done, put back or its lease ended and somebody else has it. Ask for a "

@@ -103,11 +103,16 @@ class Ways:
         return self
 
     def stop(self) -> None:
-        """End the race early; the ways that have finished remain in `outcomes`."""
+        """End the race early; the ways that have answered everyone remain in `outcomes`."""
         with self._lock:
             self.stopped.set()
-            if self._process is not None:
+            if self._process is not None and not self._is_all_answered():
                 self._process.kill()
+
+    def _is_all_answered(self) -> bool:
+        """Whether the way under way has only its outcome left to say."""
+        *_, points = self.progress.values()
+        return bool(points) and points[-1][1] == self.connections
 
     def table(self) -> Table:
         """A row for each way that has finished."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,21 @@ def test_stop_ends_a_race_early() -> None:
     running.join(LONG)
     assert time.monotonic() - began < 50
     assert race.outcomes == {}
+
+
+def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept() -> None:
+    race = Ways(connections=3, answer=0.01, ways=["threads", "blocking"])
+    messages = race._messages
+
+    def stop_at_the_last_answer(*args: Any) -> Iterator[dict[str, Any]]:
+        for message in messages(*args):
+            yield message
+            if message.get("answered") == 3:
+                race.stop()
+
+    race._messages = stop_at_the_last_answer  # type: ignore[method-assign]
+    race.run()
+    assert list(race.outcomes) == ["threads"]
 
 
 def test_who_stops_before_the_start_runs_nothing() -> None:

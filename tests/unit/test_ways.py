@@ -140,7 +140,9 @@ def test_stop_ends_a_race_early() -> None:
     assert race.outcomes == {}
 
 
-def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept() -> None:
+def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     race = Ways(connections=3, answer=0.01, ways=["threads", "blocking"])
     messages = race._messages
 
@@ -150,7 +152,7 @@ def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept() -> None:
             if message.get("answered") == 3:
                 race.stop()
 
-    race._messages = stop_at_the_last_answer  # type: ignore[method-assign]
+    monkeypatch.setattr(race, "_messages", stop_at_the_last_answer)
     race.run()
     assert list(race.outcomes) == ["threads"]
 

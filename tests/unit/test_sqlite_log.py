@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -140,18 +142,18 @@ except ek.PermissionDenied as problem:
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are read-only in another way there")
 @pytest.mark.parametrize("what", ["folder", "file", "new"])
 def test_a_read_only_place_is_refused(filled: Path, what: str) -> None:
-    before = filled.read_bytes()
-    for folder in (filled.parent, *filled.parents[1:3]):
-        folder.chmod(0o755)
-    (filled if what == "file" else filled.parent).chmod(0o444 if what == "file" else 0o555)
-    wanted = filled.with_name("new.db") if what == "new" else filled
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, wanted], capture_output=True, text=True, check=True
-    )
-    filled.parent.chmod(0o755)
+    with tempfile.TemporaryDirectory() as folder:  # others can't get at pytest's own
+        place = Path(shutil.copy(filled, folder))
+        place.chmod(0o444 if what == "file" else 0o644)
+        place.parent.chmod(0o555 if what != "file" else 0o755)
+        wanted = place.with_name("new.db") if what == "new" else place
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, wanted], capture_output=True, text=True, check=True
+        )
+        place.parent.chmod(0o755)
 
-    assert "is read-only" in done.stdout
-    assert filled.read_bytes() == before
+        assert "is read-only" in done.stdout
+        assert place.read_bytes() == filled.read_bytes()
 
 
 # Several connections

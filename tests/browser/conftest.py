@@ -54,10 +54,10 @@ class Pages:
         self.opened: list[Notebook] = []
 
     def lesson(self, path: str) -> Notebook:
-        """A notebook of the server's, run from top to bottom. One at a time is open."""
+        """A notebook of the server's, run from top to bottom by keyboard. One at a time is open."""
         if [notebook.path for notebook in self.opened] != [path]:
             self.close()
-            self._open(path).run_all()
+            self._open(path).run_by_keyboard()
         return self.opened[0]
 
     def cells(self, *sources: str) -> Notebook:

@@ -30,6 +30,9 @@ HARMLESS = [
 
 CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
+RUN_ALL = "jupyterapp.commands.execute('notebook:run-all-cells')"
+CLEAR_ALL = "jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+IS_ACTIVE = f"(number) => {{ {CURRENT} return notebook.content.activeCellIndex === number }}"
 IDLE = f"""() => {{ {KERNEL}
   return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
 
@@ -65,15 +68,27 @@ class Notebook:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless
         its tag says that it is meant to.
         """
-        self.page.set_default_timeout(timeout * 1e3)
-        self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.evaluate(f"() => {RUN_ALL}")
+        self._wait_until_run(timeout)
+
+    def run_by_keyboard(self, timeout: float = 120) -> None:
+        """The same by the keys that a user presses: Shift+Enter on each cell, from the first on."""
+        self.page.evaluate(f"() => {CLEAR_ALL}")  # or what is in the file would pass for a run
+        self.to_the_top()
+        for following in range(1, self._cells()):
+            self.page.keyboard.press("Shift+Enter")
+            self.page.wait_for_function(IS_ACTIVE, arg=following)
+        self.page.keyboard.press("Control+Enter")  # Shift+Enter would add a cell after the last
+        self._wait_until_run(timeout)
+
+    def _wait_until_run(self, timeout: float) -> None:
         self.page.wait_for_function(
             f"""() => {{ {CURRENT}
             return notebook.content.widgets.map((cell) => cell.model)
               .filter((model) => model.type === "code" && model.sharedModel.source.trim())
-              .every((model) => model.executionCount && model.executionState === "idle") }}"""
+              .every((model) => model.executionCount && model.executionState === "idle") }}""",
+            timeout=timeout * 1e3,
         )
-        self.page.set_default_timeout(PATIENCE)
         self.wait_idle()
         assert self.errors() == []
 
@@ -149,9 +164,11 @@ class Notebook:
         """Select the first cell, as a user's keyboard does in command mode."""
         self.page.evaluate(f"() => {{ {CURRENT} notebook.content.activate() }}")
         self.page.keyboard.press("Escape")
-        cells = f"() => {{ {CURRENT} return notebook.model.cells.length }}"
-        for _ in range(self.page.evaluate(cells)):
+        for _ in range(self._cells()):
             self.page.keyboard.press("ArrowUp")
+
+    def _cells(self) -> int:
+        return int(self.page.evaluate(f"() => {{ {CURRENT} return notebook.model.cells.length }}"))
 
     def focused(self) -> ElementHandle | None:
         """The element that the keyboard's next key goes to."""

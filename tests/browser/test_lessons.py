@@ -1,4 +1,6 @@
-"""Every lesson, opened and run in the page: with the mouse, and with the keyboard alone."""
+"""Every lesson in the page: run from top to bottom with the keyboard alone, its controls used with
+the mouse and with the keyboard, and its outputs checked by axe-core in both themes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import re
 import pytest
 from playwright.sync_api import ElementHandle, expect
 
+from .axe import grave_faults
 from .conftest import Pages
 from .notebook import Notebook
 from .server import LESSONS
@@ -65,6 +68,12 @@ def test_every_control_of_a_lesson_works_with_the_keyboard_alone(lesson: Noteboo
 
     assert [name for number, name in names.items() if number not in reached] == []
     lesson.run_last()
+
+
+def test_axe_finds_no_grave_fault_in_the_outputs_of_a_lesson(lesson: Notebook) -> None:
+    for theme in ("Dark", "Light"):  # the light one last: what comes next finds it as it was
+        lesson.theme(f"JupyterLab {theme}")
+        assert grave_faults(lesson) == [], theme
 
 
 def operate(notebook: Notebook, control: ElementHandle, key: str) -> None:

@@ -57,9 +57,11 @@ class Exercise:
             diagnosis = f"your code raised {type(error).__name__}: {error}"
         print(f"Not yet: {diagnosis}" if diagnosis else f"Right. {self.praise}")
 
-    def help(self) -> Help:
-        """Three hints, from a nudge to nearly all of it, and the solution; each folded away."""
-        return Help(self)
+    def help(self, *, solution: bool = True) -> Help:
+        """Three hints, from a nudge to nearly all of it, and the solution; each folded away.
+        Handouts for a class leave the solution out.
+        """
+        return Help(self, solution)
 
     def solution_source(self) -> str:
         """The solution's code, without the markers."""
@@ -88,11 +90,13 @@ class Exercise:
 class Help:
     """Hints and solution, folded away until somebody opens them."""
 
-    def __init__(self, exercise: Exercise):
+    def __init__(self, exercise: Exercise, solution: bool = True):
         folded = [
             (f"Hint {n}", f"<p>{_with_code(hint)}</p>") for n, hint in enumerate(exercise.hints, 1)
         ]
-        folded.append(("Solution", f"<pre>{html.escape(exercise.solution_source())}</pre>"))
+        if solution:
+            folded.append(("Solution", f"<pre>{html.escape(exercise.solution_source())}</pre>"))
+        self._contents = "Three hints and the solution" if solution else "Three hints"
         self.html = ("".join(
             f"<details><summary>{title}</summary>{body}</details>" for title, body in folded
         ))  # fmt: skip
@@ -101,7 +105,7 @@ class Help:
         return self.html
 
     def __repr__(self) -> str:
-        return "[Three hints and the solution: open this notebook in JupyterLab to unfold them]"
+        return f"[{self._contents}: open this notebook in JupyterLab to unfold them]"
 
 
 def _with_code(text: str) -> str:

@@ -14,7 +14,7 @@ from .event import Event
 from .executors import Executor, WaitsBy, name_of
 from .executors.inline import Inline
 from .queues import QueueFull, Work
-from .timeline import Journey, Timeline
+from .timeline import Journey, Outcome, Timeline
 
 if TYPE_CHECKING:
     from .bus import EventBus
@@ -91,7 +91,7 @@ class Subscription:
             return
         if self._unused is not None and not self._claim():
             return
-        journey = Journey(event, self.name, fired, perf_counter_ns())
+        journey = Journey(event, self.name, fired, perf_counter_ns(), emits=self.emits)
         timeline.add(journey)
         work = _RecordedWork(self, journey)
         if isinstance(self.executor, Inline):
@@ -100,7 +100,7 @@ class Subscription:
         try:
             self.executor.submit(work, event)
         except BaseException as refusal:
-            journey.outcome = "dropped" if isinstance(refusal, QueueFull) else "abandoned"
+            _leave(journey, "dropped" if isinstance(refusal, QueueFull) else "abandoned")
             raise
 
     def failed(self, event: Event, error: BaseException) -> None:
@@ -175,12 +175,12 @@ class Subscription:
         self.stage.put(event, work or self)
 
     def _enter_flow_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
-        journey = Journey(event, self.name, fired)
+        journey = Journey(event, self.name, fired, emits=self.emits)
         timeline.add(journey)
         try:
             self._enter_flow(event, _RecordedWork(self, journey))
         except BaseException:
-            journey.outcome = "abandoned"
+            _leave(journey, "abandoned")
             raise
 
     def _leave_flow(self, event: Event, work: Work) -> None:
@@ -262,7 +262,7 @@ class _RecordedWork:
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         refused = error is None or isinstance(error, QueueFull)
-        self._journey.outcome = "dropped" if refused else "abandoned"
+        _leave(self._journey, "dropped" if refused else "abandoned")
         self._subscription.give_up(event, error)
 
     def stamp_queued(self, event: Event) -> None:
@@ -271,7 +271,7 @@ class _RecordedWork:
         self._journey.queued = perf_counter_ns()
 
     def stamp_left_out(self, how: LeftOut) -> None:
-        self._journey.outcome = how
+        _leave(self._journey, how)
 
     async def _run_async(self, event: Event) -> None:
         self._start()
@@ -289,6 +289,12 @@ class _RecordedWork:
     def _finish(self, *, ok: bool) -> None:
         self._journey.finished = perf_counter_ns()
         self._journey.outcome = "ok" if ok else "failed"
+
+
+def _leave(journey: Journey, outcome: Outcome) -> None:
+    """It will not be handled."""
+    journey.outcome = outcome
+    journey.left = perf_counter_ns()
 
 
 def check_options(flow: object, priority: object, once: bool, group: object, retry: object) -> None:

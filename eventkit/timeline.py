@@ -22,8 +22,9 @@ class Journey(msgspec.Struct):
 
     `event.time` is when the event was due, `fired` when the bus got it, `queued` when it was
     handed to its executor, `started` and `finished` when its handler was. A stamp is None until
-    it is reached: a journey without `finished` is under way, unless `outcome` says otherwise.
-    `worker` is the lane that ran it.
+    it is reached: a journey without `finished` is under way, unless `outcome` says otherwise;
+    `left` is then when it was merged, dropped or abandoned. `worker` is the lane that ran it, and
+    `emits` the topic on which its subscriber's results are fired.
     """
 
     event: Event
@@ -34,6 +35,8 @@ class Journey(msgspec.Struct):
     finished: int | None = None
     worker: str | None = None
     outcome: Outcome | None = None
+    left: int | None = None
+    emits: str | None = None
 
     @property
     def waited(self) -> float | None:

@@ -127,6 +127,18 @@ def test_an_event_without_room_is_recorded_as_dropped(
     outcomes = {journey.event.data: journey.outcome for journey in timeline}
     lost = 2 if overflow == "drop_oldest" else 3
     assert outcomes == {1: "ok", 2: "ok", 3: "ok"} | {lost: "dropped"}
+    third = timeline.journeys()[2]
+    left = {journey.event.data: journey.left for journey in timeline}
+    assert (left.pop(lost) or 0) >= third.fired
+    assert set(left.values()) == {None}
+
+
+def test_a_journey_says_whether_its_subscriber_is_a_processor(bus: ek.EventBus) -> None:
+    bus.subscribe("a", lambda event: 1, emits="b")
+    bus.subscribe("b", lambda event: None)
+    with bus.record() as timeline:
+        bus.fire("a")
+    assert [journey.emits for journey in timeline] == ["b", None]
 
 
 def test_an_event_cut_off_by_close_is_recorded_as_abandoned(bus: ek.EventBus, gate: Gate) -> None:

@@ -3,6 +3,7 @@
 from .attacker import AttackersConsole
 from .back_pressure import Passage
 from .bench import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
+from .cable import Cable
 from .careless import Unauthenticated, Unbound, flip
 from .check import Exercise
 from .counter import Counter, CounterPanel
@@ -12,7 +13,9 @@ from .figures import Picture, responses_figure, waterfall_figure
 from .hockey import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
 from .live import LiveView
 from .look import Panel
+from .machine import Machine
 from .painter import Painter
+from .partition_panel import PartitionSwitch
 from .percentiles import percentiles_figure
 from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
@@ -28,6 +31,7 @@ from .worker import run_worker
 
 __all__ = [
     "AttackersConsole",
+    "Cable",
     "ClickTracer",
     "Counter",
     "CounterPanel",
@@ -39,8 +43,10 @@ __all__ = [
     "InterleavingPicker",
     "LiveView",
     "LoadRun",
+    "Machine",
     "Painter",
     "Panel",
+    "PartitionSwitch",
     "PartsExplorer",
     "Passage",
     "Picture",

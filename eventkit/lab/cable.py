@@ -1,0 +1,94 @@
+"""Cable: a line between clients and a server on this machine, to be cut and mended."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+_HOST = "127.0.0.1"
+
+
+class Cable:
+    """Takes connections at `address` and passes on what is sent, both ways, to `there`.
+
+    `cut()` ends all of them, and whoever connects is turned away, until `mend()`. `freeze()` leaves
+    them open and passes nothing on: neither end notices, and what is sent stays on the way until
+    `mend()`.
+    """
+
+    def __init__(self, there: str) -> None:
+        host, _, port = there.rpartition(":")
+        self._there = host, int(port)
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._flows = threading.Event()
+        self._flows.set()
+        self._is_cut = False
+        self._listening = socket.create_server((_HOST, 0))
+        self.address = f"{_HOST}:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._run, name="cable", daemon=True).start()
+
+    def cut(self) -> None:
+        """End all connections, and take none."""
+        with self._lock:
+            self._is_cut = True
+            for end in self._open:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self._flows.set()
+
+    def freeze(self) -> None:
+        """Pass nothing on, and tell nobody."""
+        self._flows.clear()
+
+    def mend(self) -> None:
+        """As if nothing had been."""
+        self._is_cut = False
+        self._flows.set()
+
+    def close(self) -> None:
+        """Cut it for good. Can be called twice."""
+        self.cut()
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def __enter__(self) -> Cable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        with near, suppress(OSError):
+            if not self._is_cut:
+                self._join_to_there(near)
+
+    def _join_to_there(self, near: socket.socket) -> None:
+        with socket.create_connection(self._there) as far:
+            with self._lock:
+                if self._is_cut:
+                    return
+                self._open |= {near, far}
+            back = threading.Thread(target=self._pass_on, args=(far, near), daemon=True)
+            back.start()
+            self._pass_on(near, far)
+            back.join()
+            with self._lock:
+                self._open -= {near, far}
+
+    def _pass_on(self, origin: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while some := origin.recv(65_536):
+                self._flows.wait()
+                to.sendall(some)
+        for end in (origin, to):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

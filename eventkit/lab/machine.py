@@ -1,0 +1,107 @@
+"""Machine: a program in a process of its own, as on another machine, to be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+_LIFELINE = Path(__file__).with_name("lifeline.py").read_text("utf-8")
+
+
+class Machine:
+    """A Python program that runs beside this one and shares nothing with it.
+
+    It tells of itself by lines on stdout, which are in `said`. Where it calls `here(place)`, it
+    stays until `go_on()`. It ends with `close()`, with its block, with `kill()`, and with the
+    process that made it, however that ends.
+    """
+
+    def __init__(
+        self, program: str, *arguments: object, hear: Callable[[str], None] | None = None
+    ) -> None:
+        self.said: list[str] = []
+        self._hear = hear
+        self._news = threading.Condition()
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the machine
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LIFELINE + program, *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+        )  # fmt: skip
+        self._listener = threading.Thread(target=self._listen, name="machine", daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process.poll() is None
+
+    def wait_for(self, line: str, timeout: float = 20.0) -> None:
+        """Wait until it has said this. RuntimeError, with the program's own words, if it ends
+        without; TimeoutError after `timeout` seconds.
+        """
+        with self._news:
+            heard = self._news.wait_for(
+                lambda: line in self.said or not self._listener.is_alive(), timeout
+            )
+        if not heard:
+            raise TimeoutError(f"it did not say {line!r} within {timeout} s, but {self.said}.")
+        if line not in self.said:
+            raise RuntimeError(f"it ended without saying {line!r}. {self._last_words()}")
+
+    def go_on(self) -> None:
+        """Let it go on from the place where it is."""
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):  # it has ended meanwhile
+            self._process.stdin.write(".")
+            self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it at once: kill -9. Nothing is tidied up, and nobody is told."""
+        self._process.kill()
+        self._process.wait()
+        self._listener.join()
+
+    def close(self) -> None:
+        """Let go of it: it ends. Can be called twice."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._listener.join()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._tell(line.strip())
+        self._tell(None)
+
+    def _tell(self, line: str | None) -> None:
+        with self._news:
+            if line is not None:
+                self.said.append(line)
+            self._news.notify_all()
+        if line is not None and self._hear is not None:
+            self._hear(line)
+
+    def _last_words(self) -> str:
+        os.lseek(self._errors.fileno(), 0, os.SEEK_SET)
+        return f"It said {self.said}.\n{self._errors.read()}"

@@ -1,0 +1,227 @@
+"""The line between two halves, cut, frozen and mended; what each side knows; and the panel."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from eventkit.lab import Cable, PartitionSwitch
+from eventkit.lab.partition import CAPACITY, Counts
+from eventkit.lab.partition_panel import SAID, halves_svg
+
+from .conftest import LONG
+
+ROOT = Path(__file__).parents[2]
+
+
+class Ends:
+    """Both ends of a connection over a cable."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server.settimeout(LONG)
+        host, port = self.server.getsockname()
+        self.cable = Cable(f"{host}:{port}")
+        self.near, self.far = self.connect()
+
+    def dial(self) -> socket.socket:
+        host, _, port = self.cable.address.partition(":")
+        return socket.create_connection((host, int(port)), LONG)
+
+    def connect(self) -> tuple[socket.socket, socket.socket]:
+        near = self.dial()
+        far, _ = self.server.accept()
+        far.settimeout(LONG)
+        return near, far
+
+    def hang_up(self) -> None:
+        self.near.close()
+        self.far.close()
+
+    def close(self) -> None:
+        self.hang_up()
+        self.server.close()
+        self.cable.close()
+        self.cable.close()
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    ends = Ends()
+    yield ends
+    ends.close()
+
+
+@pytest.fixture
+def switch() -> Iterator[PartitionSwitch]:
+    switch = PartitionSwitch()
+    yield switch
+    switch.bus.assert_clean()
+    switch.end()
+    switch.end()
+
+
+def test_a_whole_cable_passes_on_both_ways(ends: Ends) -> None:
+    ends.near.sendall(b"there")
+    assert ends.far.recv(5) == b"there"
+    ends.far.sendall(b"back")
+    assert ends.near.recv(4) == b"back"
+
+
+def test_a_cut_cable_ends_connections_and_takes_none_until_it_is_mended(ends: Ends) -> None:
+    ends.cable.cut()
+    assert ends.near.recv(1) == b"" == ends.far.recv(1)
+    with ends.dial() as turned_away:
+        assert turned_away.recv(1) == b""
+
+    ends.cable.mend()
+    ends.hang_up()
+    ends.near, ends.far = ends.connect()
+    ends.near.sendall(b"again")
+    assert ends.far.recv(5) == b"again"
+
+
+def test_what_is_sent_over_a_frozen_cable_arrives_when_it_is_mended(ends: Ends) -> None:
+    ends.cable.freeze()
+    ends.near.sendall(b"late")
+    ends.far.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        ends.far.recv(4)
+    ends.far.settimeout(LONG)
+
+    ends.cable.mend()
+
+    assert ends.far.recv(4) == b"late"
+
+
+def test_what_is_on_a_frozen_cable_is_lost_when_it_is_cut(ends: Ends) -> None:
+    ends.cable.freeze()
+    ends.near.sendall(b"lost")
+    ends.cable.cut()
+    assert ends.far.recv(4) == b""
+
+
+def test_clicks_are_counted_on_the_other_machine(switch: PartitionSwitch) -> None:
+    switch.click(7)
+    switch.settle()
+    assert switch.counts == Counts(fired=7, confirmed=7, counted=7, shown=7)
+    assert switch.text().splitlines()[1] == SAID["whole"]
+
+
+def test_clicks_wait_while_the_line_is_cut_and_what_has_no_room_is_refused(
+    switch: PartitionSwitch, caplog: pytest.LogCaptureFixture
+) -> None:
+    switch.click(1)
+    switch.settle()
+    switch.cut()
+    switch.click(CAPACITY + 3)
+    switch.settle()
+    assert switch.counts == Counts(
+        fired=CAPACITY + 4, confirmed=1, waiting=CAPACITY, refused=3, counted=1, shown=1
+    )
+    assert switch.text().splitlines()[1] == SAID["cut, full"]
+
+    switch.mend()
+    switch.settle()
+
+    assert switch.counts.counted == switch.counts.shown == CAPACITY + 1
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def test_what_was_sent_into_a_frozen_line_arrives_when_it_is_mended(
+    switch: PartitionSwitch,
+) -> None:
+    switch.freeze()
+    switch.click(3)
+    switch.settle()
+    assert (switch.counts.waiting, switch.counts.counted) == (3, 0)
+    assert switch.text().splitlines()[1] == SAID["frozen"]
+
+    switch.mend()
+    switch.settle()
+
+    assert switch.counts == Counts(fired=3, confirmed=3, counted=3, shown=3)
+
+
+def test_of_what_was_on_the_line_when_it_was_cut_nobody_here_knows(switch: PartitionSwitch) -> None:
+    switch.freeze()
+    switch.click(2)
+    switch.settle()
+    wait_until_on_the_line(switch)
+    switch.cut()
+    switch.mend()
+    switch.click(1)
+    switch.settle()
+    assert switch.counts == Counts(fired=3, confirmed=1, unknown=2, counted=1, shown=1)
+    assert "Of 2 clicks nobody here knows" in switch.text()
+
+
+def wait_until_on_the_line(switch: PartitionSwitch) -> None:
+    """Until the bridge has sent what it had, and asked whether it has arrived."""
+    assert switch.halves is not None
+    deadline = time.monotonic() + LONG
+    while not switch.halves._bridge._is_confirming:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_buttons_can_be_pressed_where_they_make_sense(switch: PartitionSwitch) -> None:
+    def enabled() -> list[str]:
+        switch._painter.paint_now()
+        buttons = (switch._cut_button, switch._freeze_button, switch._mend_button)
+        return [one.description for one in buttons if not one.disabled]
+
+    assert enabled() == ["Cut", "Freeze"]
+    switch.freeze()
+    switch.settle()
+    assert enabled() == ["Cut", "Mend"]
+    switch.cut()
+    switch.settle()
+    assert enabled() == ["Mend"]
+
+
+def test_what_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    switch = PartitionSwitch()
+    switch.click()
+    switch.bus.drain(LONG)
+    switch._painter.paint_now()
+    switch.end()
+    assert "pip install 'eventkit-notebooks[nats]'" in switch._status.text
+
+
+@pytest.mark.parametrize("state", ["whole", "cut", "frozen"])
+def test_the_picture_says_in_words_what_it_shows(state: str) -> None:
+    drawn = halves_svg(state, Counts(fired=9, confirmed=5, waiting=4, counted=5, shown=5))
+    assert f"aria-label='the line is {state}; here the number is 5, 4 of {CAPACITY}" in drawn
+    assert drawn.count("fill='#D55E00'") == 4
+
+
+def test_nothing_is_left_when_the_process_with_the_panel_is_killed() -> None:
+    code = """
+from eventkit.lab import PartitionSwitch
+switch = PartitionSwitch()
+switch.click(1)
+switch.settle()
+switch.freeze()
+print("ready", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"ready\n"
+        started = psutil.Process(owner.pid).children(recursive=True)
+        owner.kill()
+        _, alive = psutil.wait_procs(started, timeout=LONG)
+    assert len(started) >= 3  # a counter, a server and its watchdog
+    assert not alive

@@ -14,7 +14,7 @@ class Cable:
 
     `cut()` ends all of them, and whoever connects is turned away, until `mend()`. `freeze()` leaves
     them open and passes nothing on: neither end notices, and what is sent stays on the way until
-    `mend()`.
+    `mend()`. `freeze_answers()` does so to what comes back from there, and to nothing else.
     """
 
     def __init__(self, there: str) -> None:
@@ -22,8 +22,8 @@ class Cable:
         self._there = host, int(port)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._flows = threading.Event()
-        self._flows.set()
+        self._goes, self._comes = threading.Event(), threading.Event()
+        self._let_flow()
         self._is_cut = False
         self._listening = socket.create_server((_HOST, 0))
         self.address = f"{_HOST}:{self._listening.getsockname()[1]}"
@@ -36,16 +36,21 @@ class Cable:
             for end in self._open:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-        self._flows.set()
+        self._let_flow()
 
     def freeze(self) -> None:
         """Pass nothing on, and tell nobody."""
-        self._flows.clear()
+        self._goes.clear()
+        self._comes.clear()
+
+    def freeze_answers(self) -> None:
+        """Pass on what goes there, and nothing that comes back."""
+        self._comes.clear()
 
     def mend(self) -> None:
         """As if nothing had been."""
         self._is_cut = False
-        self._flows.set()
+        self._let_flow()
 
     def close(self) -> None:
         """Cut it for good. Can be called twice."""
@@ -77,17 +82,23 @@ class Cable:
                 if self._is_cut:
                     return
                 self._open |= {near, far}
-            back = threading.Thread(target=self._pass_on, args=(far, near), daemon=True)
+            back = threading.Thread(
+                target=self._pass_on, args=(far, near, self._comes), daemon=True
+            )
             back.start()
-            self._pass_on(near, far)
+            self._pass_on(near, far, self._goes)
             back.join()
             with self._lock:
                 self._open -= {near, far}
 
-    def _pass_on(self, origin: socket.socket, to: socket.socket) -> None:
+    def _let_flow(self) -> None:
+        self._goes.set()
+        self._comes.set()
+
+    def _pass_on(self, origin: socket.socket, to: socket.socket, flows: threading.Event) -> None:
         with suppress(OSError):
             while some := origin.recv(65_536):
-                self._flows.wait()
+                flows.wait()
                 to.sendall(some)
         for end in (origin, to):
             with suppress(OSError):

@@ -102,6 +102,21 @@ def test_what_is_sent_over_a_frozen_cable_arrives_when_it_is_mended(ends: Ends) 
     assert ends.far.recv(4) == b"late"
 
 
+def test_a_cable_can_be_frozen_for_answers_alone(ends: Ends) -> None:
+    ends.cable.freeze_answers()
+    ends.near.sendall(b"question")
+    assert ends.far.recv(8) == b"question"
+    ends.far.sendall(b"answer")
+    ends.near.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        ends.near.recv(6)
+    ends.near.settimeout(LONG)
+
+    ends.cable.mend()
+
+    assert ends.near.recv(6) == b"answer"
+
+
 def test_what_is_on_a_frozen_cable_is_lost_when_it_is_cut(ends: Ends) -> None:
     ends.cable.freeze()
     ends.near.sendall(b"lost")

@@ -9,6 +9,7 @@ PY := $(VENV)/bin/python
 endif
 
 LESSON ?= 00_start_here
+DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 
 # Tests see a Jupyter without anybody's personal settings or start-up files.
@@ -17,7 +18,7 @@ PYTEST := $(ISOLATED) $(PY) -m pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint unit nbval browser chromium notebooks notebooks-ten bench clean
+.PHONY: help lab demo handout test lint unit nbval browser chromium notebooks notebooks-ten bench clean
 
 help:  ## List what there is to type
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,6 +32,13 @@ NO_DISPLAY = $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLA
 lab: $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02_live_counter for another)
 	@exec $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
 	  --LabApp.default_url="/lab/tree/notebooks/$(LESSON).ipynb" $(AS_ROOT) $(NO_DISPLAY) $(ARGS)
+
+demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the wall
+	@$(PY) -m eventkit.lab.demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
+	@exec $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
+
+handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs into handout/
+	@$(PY) -m eventkit.lab.handout --to handout notebooks/*.ipynb
 
 # --- for developers -------------------------------------------------------------------------------
 
@@ -109,11 +117,16 @@ $(VENV)/.has-lab: $(VENV)/.made pyproject.toml
 	$(furnish)
 	@touch $@
 
-# What tests need includes what the lab needs, so one installation stands for both.
+$(VENV)/.has-demo: $(VENV)/.made pyproject.toml
+	$(call install,demo)
+	$(furnish)
+	@touch $(VENV)/.has-lab $@
+
+# What tests need includes what the lab and the demo need, so one installation stands for all.
 $(VENV)/.has-test: $(VENV)/.made pyproject.toml
 	$(call install,test)
 	$(furnish)
-	@touch $(VENV)/.has-lab $@
+	@touch $(VENV)/.has-lab $(VENV)/.has-demo $@
 
 $(VENV)/.has-bench: $(VENV)/.made pyproject.toml
 	$(call install,bench)

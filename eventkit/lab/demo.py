@@ -1,0 +1,97 @@
+"""Demo: a lesson's panel as an app for the wall, with a question before it and no code.
+
+    python -m eventkit.lab.demo --to build/demo notebooks/02_live_counter.ipynb
+    voila build/demo
+
+An app is made of what its lesson has: the title and its question, the prediction, what to try, the
+last panel, and what to remember. The text in between speaks of cells, which an app has not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+_NUMBER = re.compile(r"^# \d+ · ")
+
+
+def app(lesson: Any) -> Any:
+    """The app of a lesson, as nbformat reads and writes notebooks.
+
+    Raises ValueError if the lesson lacks a part that the app needs. The panel's cell must need
+    nothing but what the set-up cell imports.
+    """
+    title, question, *_ = lesson.cells[0].source.split("\n\n")
+    panel = _tagged(lesson, "widget")[-1]
+    above = lesson.cells[lesson.cells.index(panel) - 1]
+    remember = next((c for c in lesson.cells if c.source.startswith("## Remember")), above)
+    made = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    made.metadata = lesson.metadata
+    made.metadata["title"] = _NUMBER.sub("", title)
+    made.cells = [
+        _markdown(f"# {made.metadata['title']}\n\n{question}"),
+        _code(f"%%capture\n{_tagged(lesson, 'setup')[0].source}"),
+        _code(_tagged(lesson, "predict")[0].source),
+        _markdown(f"## Try\n\n{_numbered_list(above)}"),
+        _code(panel.source),
+        _markdown(f"## Remember\n\n{_numbered_list(remember)}"),
+    ]
+    return made
+
+
+def write(lessons: list[Path], folder: Path) -> list[Path]:
+    """Write the app of each lesson into the folder, which is made; the files written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for lesson in lessons:
+        made = app(nbformat.read(lesson, as_version=4))  # type: ignore[no-untyped-call]
+        written.append(folder / lesson.name)
+        nbformat.write(made, written[-1])  # type: ignore[no-untyped-call]
+    return written
+
+
+def _tagged(lesson: Any, tag: str) -> list[Any]:
+    found = [cell for cell in lesson.cells if tag in cell.metadata.get("tags", [])]
+    if not found:
+        raise ValueError(f"the lesson has no cell tagged {tag}, which its app needs.")
+    return found
+
+
+def _numbered_list(cell: Any) -> str:
+    blocks = [block for block in cell.source.split("\n\n") if block.startswith("1. ")]
+    if not blocks:
+        raise ValueError(f"no numbered list in {cell.source[:40]!r}, which the app needs.")
+    return str(blocks[-1])
+
+
+def _markdown(source: str) -> Any:
+    return nbformat.v4.new_markdown_cell(source)  # type: ignore[no-untyped-call]
+
+
+def _code(source: str) -> Any:
+    return nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the apps; 2 if it was asked for in a way that cannot be right."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eventkit.lab.demo",
+        description="Make apps of lessons, to be served by voila.",
+    )
+    parser.add_argument("lessons", nargs="+", type=Path, help="notebooks to read")
+    parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where to write")
+    options = parser.parse_args(arguments)
+    try:
+        write(options.lessons, options.to)
+    except (OSError, ValueError) as problem:
+        parser.error(str(problem))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

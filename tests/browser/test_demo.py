@@ -1,0 +1,58 @@
+"""`make demo`: lessons as apps that Voilà serves, clicked in the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from eventkit.lab import demo
+
+from .notebook import PATIENCE
+from .server import LESSONS, LabServer
+
+Open = Callable[[str], Page]
+
+
+@pytest.fixture
+def open_app(context: BrowserContext, server: LabServer) -> Iterator[Open]:
+    """Opens a lesson's app. The tests' JupyterLab has Voilà in it, as any that has it installed."""
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+
+    def open_app(lesson: str) -> Page:
+        made = demo.write([LESSONS / f"{lesson}.ipynb"], server.root / "demo")
+        page.goto(f"{server.url}voila/render/demo/{made[0].name}?token={server.token}")
+        return page
+
+    yield open_app
+    page.close()
+
+
+def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
+    page = open_app("02_live_counter")
+    panel = page.get_by_role("group", name="Live counter")
+
+    panel.get_by_role("button", name="×10", exact=True).click()
+
+    expect(panel.locator(".ek-number")).to_have_text("10")
+    expect(panel.get_by_role("status")).to_contain_text("reached 10")
+
+
+def test_the_race_is_run_as_an_app_and_the_question_before_it_answers(open_app: Open) -> None:
+    page = open_app("03_blocking_vs_nonblocking")
+    question = page.get_by_role("group", name=re.compile("^Ten clicks come"))
+    race = page.get_by_role("group", name=re.compile("^The race"))
+
+    question.get_by_role("button", name=re.compile(r"^b\)")).click()
+    race.get_by_role("button", name="Run the race").click()
+
+    expect(question.get_by_role("status")).to_contain_text("Yes.")
+    expect(race.get_by_role("status")).to_contain_text("Done.", timeout=PATIENCE)
+    expect(race.locator("img")).to_have_count(2)
+    expect(page.get_by_role("heading")).to_contain_text(
+        ["Blocking against non-blocking", "Try", "Remember"]
+    )
+    assert "import eventkit" not in page.locator("body").inner_text()

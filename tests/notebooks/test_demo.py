@@ -1,0 +1,54 @@
+"""Apps made of lessons: what is in them, and what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from eventkit.lab import demo
+from tests.notebooks import links, rules
+
+MAKEFILE = (links.ROOT / "Makefile").read_text(encoding="utf-8")
+SHOWN = [path for path in links.lessons() if path.stem in MAKEFILE.partition("DEMO :=")[2]]
+each_shown = pytest.mark.parametrize("lesson", SHOWN, ids=lambda path: path.stem)
+
+
+def test_two_lessons_are_shown() -> None:
+    assert [path.stem[:2] for path in SHOWN] == ["02", "03"]
+
+
+@each_shown
+def test_an_app_speaks_of_no_cell_no_number_of_a_lesson_and_no_next_lesson(lesson: Path) -> None:
+    text = links.prose_of(demo.app(rules.read(lesson)))
+
+    assert text.startswith("# ")
+    assert not [word for word in (" cell", lesson.stem[:2], "lesson", "Next:") if word in text]
+    assert list(links.headings_out_of_order(text)) == []
+
+
+@each_shown
+def test_an_app_runs_the_set_up_unseen_the_prediction_and_the_last_panel(lesson: Path) -> None:
+    taught = rules.read(lesson)
+    setup, predict, panel = (cell.source for cell in rules.code_cells(demo.app(taught)))
+
+    assert setup.startswith("%%capture\nimport eventkit as ek\n")
+    assert "lab.Prediction(" in predict
+    assert panel == [c.source for c in taught.cells if "widget" in rules.tags(c)][-1]
+
+
+def test_a_lesson_without_a_panel_cannot_be_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lesson = rules.read(SHOWN[0])
+    for cell in lesson.cells:
+        cell.metadata.pop("tags", None)
+    path = tmp_path / "lesson.ipynb"
+    nbformat.write(lesson, path)  # type: ignore[no-untyped-call]
+
+    with pytest.raises(SystemExit) as refused:
+        demo.main([str(path), "--to", str(tmp_path / "demo")])
+
+    assert refused.value.code == 2
+    assert "no cell tagged widget" in capsys.readouterr().err

@@ -380,13 +380,14 @@ class EventBus:
         self, targets: list[Subscription | Group], timeline: Timeline
     ) -> Callable[[Event], None]:
         """One entry that stands for a whole route, so that all its journeys share one `fired`."""
+        recorded = [(target.recorded(timeline), target) for target in targets]
 
         def deliver_recorded(event: Event) -> None:
             fired = perf_counter_ns()
             refused = None
-            for target in targets:
+            for deliver, target in recorded:
                 try:
-                    target.deliver_recorded(event, fired, timeline)
+                    deliver(event, fired)
                 except Exception as error:
                     refused = self._raised(target.deliver, event, error) or refused
             if refused is not None:

@@ -84,21 +84,45 @@ class Subscription:
     def __repr__(self) -> str:
         return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
 
-    def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
-        """As `deliver`, and every stage is stamped into a journey."""
+    def recorded(self, timeline: Timeline) -> Callable[[Event, int], None]:
+        """What the bus calls instead of `deliver` while somebody records: it is given an event and
+        when that was fired, and stamps every stage into a journey.
+        """
         if self.stage is not None:
-            self._enter_flow_recorded(event, fired, timeline)
-            return
+            return functools.partial(self._enter_flow_recorded, timeline)
+        if isinstance(self.executor, Inline):
+            return self._recorded_inline(timeline)
+        return functools.partial(self._submit_recorded, timeline)
+
+    def _recorded_inline(self, timeline: Timeline) -> Callable[[Event, int], None]:
+        """Most of what a lesson records: made of as few steps as there can be."""
+        name, emits, add, worker = self.name, self.emits, timeline.add, self.executor.worker
+        call = self._deliver_inline if self._unused is not None else self.deliver
+
+        def deliver(event: Event, fired: int) -> None:
+            if self._unused is not None and not self._claim():
+                return
+            now = perf_counter_ns()
+            journey = Journey(event, name, fired, now, now, None, worker(), None, None, emits)
+            add(journey)
+            try:
+                call(event)
+                journey.outcome = "ok"
+            except BaseException:
+                journey.outcome = "failed"
+                raise
+            finally:
+                journey.finished = perf_counter_ns()
+
+        return deliver
+
+    def _submit_recorded(self, timeline: Timeline, event: Event, fired: int) -> None:
         if self._unused is not None and not self._claim():
             return
         journey = Journey(event, self.name, fired, perf_counter_ns(), emits=self.emits)
         timeline.add(journey)
-        work = _RecordedWork(self, journey)
-        if isinstance(self.executor, Inline):
-            work.call(self._deliver_inline, event)
-            return
         try:
-            self.executor.submit(work, event)
+            self.executor.submit(_RecordedWork(self, journey), event)
         except BaseException as refusal:
             _leave(journey, "dropped" if isinstance(refusal, QueueFull) else "abandoned")
             raise
@@ -174,7 +198,7 @@ class Subscription:
             self._bus._refuse_unanswerable(self, event)
         self.stage.put(event, work or self)
 
-    def _enter_flow_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
+    def _enter_flow_recorded(self, timeline: Timeline, event: Event, fired: int) -> None:
         journey = Journey(event, self.name, fired, emits=self.emits)
         timeline.add(journey)
         try:
@@ -220,22 +244,29 @@ class Group:
         self._turn = turns.__next__
 
     def deliver(self, event: Event) -> None:
-        member = self._next_member(event)
+        member = self._members[self._place(event)]
         try:
             member.deliver(event)
         except Exception as error:
             member.raised(event, error)
 
-    def deliver_recorded(self, event: Event, fired: int, timeline: Timeline) -> None:
-        member = self._next_member(event)
-        try:
-            member.deliver_recorded(event, fired, timeline)
-        except Exception as error:
-            member.raised(event, error)
+    def recorded(self, timeline: Timeline) -> Callable[[Event, int], None]:
+        """As a subscription's: each event is recorded as its member's."""
+        ways = [member.recorded(timeline) for member in self._members]
 
-    def _next_member(self, event: Event) -> Subscription:
+        def deliver(event: Event, fired: int) -> None:
+            place = self._place(event)
+            try:
+                ways[place](event, fired)
+            except Exception as error:
+                self._members[place].raised(event, error)
+
+        return deliver
+
+    def _place(self, event: Event) -> int:
+        """Which member's turn it is."""
         turn = self._turn() if event.key is None else hash(event.key)
-        return self._members[turn % len(self._members)]
+        return turn % len(self._members)
 
 
 class _RecordedWork:
@@ -249,16 +280,7 @@ class _RecordedWork:
         self.failed = subscription.failed
 
     def run(self, event: Event) -> Any:
-        return self._run_async(event) if self.is_async else self.call(self._subscription.run, event)
-
-    def call(self, deliver: Callable[[Event], Any], event: Event) -> None:
-        self._start()
-        ok = False
-        try:
-            deliver(event)
-            ok = True
-        finally:
-            self._finish(ok=ok)
+        return self._run_async(event) if self.is_async else self._run(event)
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         refused = error is None or isinstance(error, QueueFull)
@@ -272,6 +294,15 @@ class _RecordedWork:
 
     def stamp_left_out(self, how: LeftOut) -> None:
         _leave(self._journey, how)
+
+    def _run(self, event: Event) -> None:
+        self._start()
+        ok = False
+        try:
+            self._subscription.run(event)
+            ok = True
+        finally:
+            self._finish(ok=ok)
 
     async def _run_async(self, event: Event) -> None:
         self._start()

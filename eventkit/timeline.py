@@ -17,7 +17,7 @@ from .topics import check_pattern, matches
 Outcome = Literal["ok", "failed", "merged", "dropped", "abandoned"]
 
 
-class Journey(msgspec.Struct):
+class Journey(msgspec.Struct, gc=False):  # as many as there are events: spare the collector
     """One event on its way to one subscriber. All times in nanoseconds of `perf_counter_ns`.
 
     `event.time` is when the event was due, `fired` when the bus got it, `queued` when it was

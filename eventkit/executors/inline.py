@@ -10,6 +10,16 @@ from ..queues import Job, Work
 from . import WaitsBy
 
 
+class _Here(threading.local):
+    """What each thread is called: looked up once, since a recorded bus asks for every event."""
+
+    def __init__(self) -> None:
+        self.name = threading.current_thread().name
+
+
+_here = _Here()
+
+
 class Inline:
     """The caller waits until the handler is done, and everything behind the caller waits too.
 
@@ -27,7 +37,7 @@ class Inline:
         time.sleep(seconds)
 
     def worker(self) -> str:
-        return threading.current_thread().name
+        return _here.name
 
     def is_own_thread(self) -> bool:
         return False

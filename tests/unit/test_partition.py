@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import psutil  # type: ignore[import-untyped]
 import pytest
 
@@ -240,3 +241,21 @@ input()
         _, alive = psutil.wait_procs(started, timeout=LONG)
     assert len(started) >= 3  # a counter, a server and its watchdog
     assert not alive
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        "import sys; sys.modules['nats.aio.client'] = None",
+        "import shutil; shutil.which = lambda *_, **__: None",
+    ],
+    ids=["no client", "no server"],
+)
+def test_what_is_missing_for_lesson_10_is_told_by_its_first_cell(hide: str) -> None:
+    lesson = ROOT / "notebooks" / "10_distributed_bus.ipynb"
+    cells = nbformat.read(lesson, as_version=4).cells  # type: ignore[no-untyped-call]
+    setup = next(cell.source for cell in cells if cell.cell_type == "code")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{hide}\n{setup}"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stderr.splitlines()[-1].endswith("pip install 'eventkit-notebooks[nats]'")

@@ -19,6 +19,7 @@ from .partition_panel import PartitionSwitch
 from .percentiles import percentiles_figure
 from .picker import InterleavingPicker, outcomes_table, schedule_table
 from .predict import Prediction
+from .progress import Progress
 from .race import Race, RacePanel
 from .rebuild import rebuild_figure
 from .session import assert_clean, setup, table, verdict
@@ -52,6 +53,7 @@ __all__ = [
     "Picture",
     "Posted",
     "Prediction",
+    "Progress",
     "Race",
     "RacePanel",
     "Tank",

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import progress
+
 BEGIN = "# solution begins"
 END = "# solution ends"
 
@@ -55,6 +57,8 @@ class Exercise:
             return
         except Exception as error:
             diagnosis = f"your code raised {type(error).__name__}: {error}"
+        done = "not yet" if diagnosis else "solved"
+        progress.note("exercise", self.name.replace("_", " "), done, not diagnosis)
         print(f"Not yet: {diagnosis}" if diagnosis else f"Right. {self.praise}")
 
     def help(self, *, solution: bool = True) -> Help:

@@ -6,6 +6,7 @@ is taken out, so that a second recording changes nothing but cells tagged nbval-
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ def execute(path: Path) -> None:
     flags = [f"--ExecutePreprocessor.{name}={value}" for name, value in options.items()]
     flags.append("--coalesce-streams")  # how a kernel happened to cut its prints is no content
     nbconvert = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute", "--inplace"]
-    subprocess.run([*nbconvert, "--log-level=WARN", *flags, path], check=True)
+    nobodys = os.environ | {"EVENTKIT_PROGRESS": "off"}  # a recording learns nothing
+    subprocess.run([*nbconvert, "--log-level=WARN", *flags, path], check=True, env=nobodys)
 
 
 def normalise(notebook: Any) -> None:

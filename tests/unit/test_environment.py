@@ -57,10 +57,10 @@ def test_packages_come_from_conda_forge() -> None:
 def test_conda_is_asked_for_the_versions_of_the_project() -> None:
     extras = PROJECT["optional-dependencies"]
     needed = versions([*PROJECT["dependencies"], *extras["lab"]])
-    needed["python"] = PROJECT["requires-python"]
     needed["nbval"] = versions(extras["test"])["nbval"]
     asked = versions(CONDA)
     assert asked.pop("pip") == ""
+    asked.pop("python")
     assert asked | brought_by_pip() == needed
 
 
@@ -68,6 +68,13 @@ def brought_by_pip() -> dict[str, str]:
     """What the project's own extras in the pip section bring, such as `-e .[nats]`."""
     (extras,) = re.findall(r"^-e \.\[(.*)\]$", PIP[0])
     return versions([f"{PROJECT['name']}[{extras}]"])
+
+
+def test_python_is_named_exactly_for_binder_and_is_one_that_the_project_allows() -> None:
+    named = re.fullmatch(r"=3\.(\d+)", versions(CONDA)["python"])
+    allowed = re.fullmatch(r">=3\.(\d+)", PROJECT["requires-python"])
+    assert named and allowed
+    assert int(named[1]) >= int(allowed[1])
 
 
 def test_the_pip_section_installs_the_project_and_no_more(tmp_path: Path) -> None:

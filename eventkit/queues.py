@@ -5,8 +5,9 @@ when the queue is full, that events with one key run one after another, and how 
 worker must be woken.
 
 A bell stands between the two sides. Who puts a job rings it only if `_alert` says that nobody is
-about to look, so that a burst costs one wake-up. The usual case, a job without bound and a worker
-that is awake, takes no lock to be put: appending to a deque and popping from it are atomic.
+about to look, so that a burst costs one wake-up. The usual case, a worker that is awake and room
+for the job, takes no lock to be put: appending to a deque and popping from it are atomic. Where
+there is a bound, each job takes a place from a deque of those that are free.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Work(Protocol):
     def give_up(self, event: Event, error: Exception | None = None) -> None:
         """Told instead of `run` when an accepted event will never be handled."""
 
+
+_PLACES_AT_ONCE = 1_000
 
 Job = tuple[Work, Event]
 """One event for one handler."""
@@ -88,11 +91,13 @@ class JobQueue:
         self.overflow = overflow
         self.dropped = 0
         self._ready: deque[Job] = deque()
+        self._places: deque[None] = deque()  # those that are free
+        self._closed_places = capacity or 0  # not needed so far: opened as the queue grows
         self.turns = 0  # how often a worker has begun to work after a rest
         self.closed = False
         self.bell: Callable[[], None] = self.wake_one
         self.put: Callable[[Work, Event], None] = (
-            self._put_without_bound() if capacity is None else self._put_bounded
+            self._put_without_bound() if capacity is None else self._put_bounded()
         )
         self.is_worker: Callable[[], bool] = bool
         self._is_shared = workers > 1
@@ -101,7 +106,8 @@ class JobQueue:
         self._at_work = 0  # how many workers have work, or look for it
         self._alert = True  # the next `put` must ring: nobody is about to look, or it is closed
         self._sleeping = 0
-        self._blocked = False  # somebody waits for room
+        self._beyond = 0  # jobs that were let in without a place
+        self._blocked = False  # somebody waits for a place
         # Re-entrant, since a forgotten executor's queue is closed by the garbage collector, which
         # may come along at any time.
         self._lock = threading.RLock()
@@ -122,14 +128,15 @@ class JobQueue:
             self._at_work += 1
             self.turns += 1
         pop = self._pop_shared if self._is_shared else self._ready.popleft
+        is_bounded = self.capacity is not None
         with suppress(IndexError):
             while True:
                 job = pop()
                 key = job[1].key
                 if key is not None and not self._is_shared and self._must_park(job):
                     continue
-                if self._blocked:
-                    self._let_in()
+                if is_bounded:
+                    self._free_place()
                 yield job
                 if key is not None:
                     del job
@@ -186,45 +193,78 @@ class JobQueue:
 
         return put
 
-    def _put_bounded(self, work: Work, event: Event) -> None:
-        if event.key is not None:
-            hash(event.key)
-        job = (work, event)
-        given_up = None
+    def _put_bounded(self) -> Callable[[Work, Event], None]:
+        """The same, with a place to be had first."""
+        append, take_place = self._ready.append, self._places.pop
+
+        def put(work: Work, event: Event) -> None:
+            if event.key is not None:
+                hash(event.key)
+            job = (work, event)
+            try:
+                take_place()
+            except IndexError:
+                if not self._make_room(job):
+                    return
+            append(job)
+            if self._alert:
+                self._ring(job)
+
+        return put
+
+    def _make_room(self, job: Job) -> bool:
+        """Whether a job that found no free place may be put all the same."""
         with self._lock:
-            assert self.capacity is not None
-            if self.waiting >= self.capacity and not self.closed:
-                given_up = self._make_room(job)
-            if given_up is not job:
-                self._ready.append(job)
-        if given_up is not None:
-            given_up[0].give_up(given_up[1])
-        if self._alert and given_up is not job:
-            self._ring(job)
+            if self.closed or self._open_places():
+                return True
+            if self.overflow == "raise":
+                places = f"{self.name} has all {self.capacity} places in its queue taken"
+                raise QueueFull(job[1], f"{places} and refused")
+            if self.overflow == "block":
+                self._wait_for_place()
+                return True
+            given_up = job if self.overflow == "drop_newest" else self._pop_oldest()
+            if given_up is None:
+                self._beyond += 1
+                return True
+            self.dropped += 1
+        given_up[0].give_up(given_up[1])
+        return given_up is not job
 
-    def _make_room(self, job: Job) -> Job | None:
-        if self.overflow == "raise":
-            places = f"{self.name} has all {self.capacity} places in its queue taken"
-            raise QueueFull(job[1], f"{places} and refused")
-        if self.overflow == "block":
-            if not self.is_worker():
-                self._wait_for_room()
-            return None
-        given_up = job if self.overflow == "drop_newest" else self._pop_oldest()
-        self.dropped += given_up is not None
-        return given_up
+    def _open_places(self) -> bool:
+        """Whether there were places that nobody had needed so far; one of them is the caller's."""
+        more = min(self._closed_places, _PLACES_AT_ONCE)
+        self._closed_places -= more
+        self._places.extend([None] * (more - 1))
+        return more > 0
 
-    def _wait_for_room(self) -> None:
-        assert self.capacity is not None
-        self._blocked = True  # first, so that whoever takes from now on sees it
-        while self.waiting >= self.capacity and not self.closed:
-            self._room.wait()
-            self._blocked = True
+    def _wait_for_place(self) -> None:
+        if self.is_worker():
+            self._beyond += 1
+            return
+        self._blocked = True  # first, so that whoever frees a place from now on sees it
+        while not self.closed:
+            try:
+                self._places.pop()
+                break
+            except IndexError:
+                self._room.wait()
+                self._blocked = True
+
+    def _free_place(self) -> None:
+        if self._beyond:
+            with self._lock:
+                if self._beyond:
+                    self._beyond -= 1
+                    return
+        self._places.append(None)
+        if self._blocked:
+            self._let_in()
 
     def _let_in(self) -> None:
         """Once half is free, so that a blocked producer is woken once and puts many."""
         assert self.capacity is not None
-        if self.waiting <= self.capacity // 2:
+        if len(self._places) >= self.capacity - self.capacity // 2:
             with self._lock:
                 self._blocked = False
                 self._room.notify_all()
@@ -237,7 +277,7 @@ class JobQueue:
             return min(parked, key=lambda jobs: jobs[0][1].id).popleft()
         try:
             return self._ready.popleft()
-        except IndexError:  # a worker has made room meanwhile
+        except IndexError:  # a worker has taken it, and is about to free its place
             return None
 
     # Keys
@@ -272,8 +312,8 @@ class JobQueue:
                     return
                 self._behind -= 1
                 job = self._parked[key].popleft()
-            if self._blocked:
-                self._let_in()
+            if self.capacity is not None:
+                self._free_place()
             yield job
 
     # Waking and resting
@@ -307,6 +347,8 @@ class JobQueue:
             self._ready.remove(job)  # type: ignore[arg-type]
         except (ValueError, IndexError):  # not there, or taken while we looked
             return False
+        if self.capacity is not None:
+            self._free_place()
         return True
 
     def wake_one(self) -> None:

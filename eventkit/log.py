@@ -22,6 +22,7 @@ on one), because several processes must agree on them.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 import threading
@@ -38,7 +39,7 @@ from .topics import check_pattern, check_topic
 if TYPE_CHECKING:
     from .bus import EventBus
 
-_BACKENDS: dict[str, str] = {}
+_BACKENDS: dict[str, str] = {"nats": "nats", "tls": "nats"}
 """Which module of `backends` takes a URL's scheme. What has no scheme is a path: sqlite."""
 
 
@@ -436,10 +437,11 @@ class Lock(ABC):
 
 
 def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
-    """The log at a path, which is a file that SQLite keeps.
+    """The log at a path, which is a file that SQLite keeps, or at the URL of a NATS server.
 
-    A new file is made if there is none, unless `create=False` is given. `clock` is what leases,
-    locks and ages are counted on, a function that returns seconds since 1970.
+    A new one is made if there is none, unless `create=False` is given. `clock` is what leases,
+    locks and ages are counted on, a function that returns seconds since 1970. What else a log on a
+    server takes is in `backends.nats`.
 
     Raises LogUnusable if what is there cannot be used as a log: it is left as it is.
     PermissionDenied if this process may not write there.
@@ -447,7 +449,9 @@ def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
     place = os.fspath(where)
     scheme, separator, _ = place.partition("://")
     if separator and scheme not in _BACKENDS:
-        raise ValueError(f"no log can be opened at {place!r}: give the path of a file.")
+        raise ValueError(
+            f"no log can be opened at {place!r}: give the path of a file, or nats://host:port."
+        )
     backend = importlib.import_module(
         f".backends.{_BACKENDS[scheme] if separator else 'sqlite'}", __package__
     )
@@ -507,6 +511,88 @@ def check_reading(after: object, topic: object, limit: object = None) -> None:
         raise ValueError(f"after is a sequence, or 0 for the beginning; got {after!r}.")
     if limit is not None and (type(limit) is not int or limit < 0):
         raise ValueError(f"limit is a number of entries, or None for no limit; got {limit!r}.")
+
+
+def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
+    """Raise ValueError unless it is a time that one can wait for."""
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    if not is_number or value < 0 or value == above:  # type: ignore[operator]
+        least = "more than 0" if above == 0 else "0 or more"
+        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
+
+
+def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
+    """Raise InvalidTopic or ValueError unless there can be such a consumer."""
+    check_name(name, "consumer")
+    check_reading(after, topic)
+    if type(max_tries) is not int or max_tries < 1:
+        raise ValueError(f"max_tries is a number of tries, 1 or more; got {max_tries!r}.")
+
+
+def check_claim(n: object, lease: object, wait: object) -> None:
+    """Raise ValueError unless one can claim so."""
+    if type(n) is not int or n < 1:
+        raise ValueError(f"n is how many to claim at most, 1 or more; got {n!r}.")
+    check_seconds("lease", lease, above=0)
+    check_seconds("wait", wait)
+
+
+def check_lock(name: object, ttl: object, wait: object) -> None:
+    """Raise ValueError unless there can be such a lock."""
+    check_name(name, "lock")
+    check_seconds("ttl", ttl, above=0)
+    check_seconds("wait", wait)
+
+
+def check_quota(events: object, bytes: object) -> None:
+    """Raise ValueError unless a log can be limited so."""
+    for name, value in (("events", events), ("bytes", bytes)):
+        if value is not None and (type(value) is not int or value < 0):
+            raise ValueError(f"{name} is a number, or None for no limit; got {value!r}.")
+
+
+def check_trim(keep: object, older_than: object) -> None:
+    """Raise ValueError unless a log can be trimmed so."""
+    if keep is None and older_than is None:
+        raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
+    if keep is not None and (type(keep) is not int or keep < 0):
+        raise ValueError(f"keep is a number of entries; got {keep!r}.")
+    if older_than is not None:
+        check_seconds("older_than", older_than)
+
+
+def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
+    """The error for what does not fit into a log's quota."""
+    return QuotaExceeded(
+        f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
+        "fit. trim() what is not needed any more, or raise the quota by set_quota()."
+    )
+
+
+def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
+    """The error for deliveries that are no longer the caller's."""
+    return LeaseLost(
+        f"{consumer!r} no longer has number {', '.join(map(str, sequences))} from this claim: "
+        "it was done, put back or its lease ended and somebody else has it. Ask for a "
+        "longer lease, or extend it while you work."
+    )
+
+
+def lock_lost(token: int, *, has_ended: bool) -> LeaseLost:
+    """The error for a token whose lock is no longer held."""
+    why = "its lease has ended" if has_ended else "it was released or somebody else took it"
+    return LeaseLost(
+        f"the lock with token {token} is no longer held: {why}. Take it again and read "
+        "what has changed before you write."
+    )
+
+
+def other_pattern(consumer: str, found: str, asked: str) -> ValueError:
+    """The error for a consumer that is asked for with another pattern than it has."""
+    return ValueError(
+        f"the consumer {consumer!r} takes {found!r}, not {asked!r}: ask for it "
+        "with that pattern, or give this one another name."
+    )
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

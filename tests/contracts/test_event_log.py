@@ -1,14 +1,19 @@
 """One contract for all logs, wherever they live.
 
-A new backend joins by a line in HOMES: a class that opens logs at one place and lets time pass. On
-SQLite the clock is the test's own; on a server time really has to pass, so leases are short.
+A new backend joins by a line in HOMES: a class that opens logs at one place and lets time pass. The
+clock is the test's own. Only how old an entry is, a server says by its own clock: there time really
+has to pass.
 """
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +42,47 @@ class SqliteHome:
         """So many seconds pass, and a little more."""
         self.now += seconds + 0.001
 
+    age = pass_time
+    """As `pass_time`, for entries too."""
+
     def close(self) -> None:
         for log in self._opened:
             log.close()
 
 
-HOMES: dict[str, Callable[[Path], Any]] = {"sqlite": SqliteHome}
+class NatsHome:
+    """A log of its own on one server, which all tests share."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"test-{next(_numbers)}"
+        self._skipped = 0.0
+        self._opened: list[ek.EventLog] = []
+
+    def open(self) -> ek.EventLog:
+        log = ek.open_log(_server().url, name=self.name, clock=lambda: time.time() + self._skipped)
+        self._opened.append(log)
+        return log
+
+    def pass_time(self, seconds: float) -> None:
+        self._skipped += seconds + 0.001
+
+    def age(self, seconds: float) -> None:
+        time.sleep(seconds + 0.001)
+
+    def close(self) -> None:
+        for log in self._opened:
+            log.close()
+
+
+@cache
+def _server() -> ek.NatsServer:
+    server = ek.NatsServer()
+    atexit.register(server.close)
+    return server
+
+
+_numbers = count(1)
+HOMES: dict[str, Callable[[Path], Any]] = {"sqlite": SqliteHome, "nats": NatsHome}
 
 
 @pytest.fixture(params=HOMES)
@@ -292,7 +332,7 @@ def test_reading_what_makes_no_sense_is_refused_at_once(
 
 def test_time_of_storing_is_wall_clock(home: SqliteHome, log: ek.EventLog) -> None:
     log.append(ek.Event("a"))
-    home.pass_time(LEASE)
+    home.age(LEASE)
     log.append(ek.Event("a"))
 
     first, second = log.read()
@@ -755,7 +795,7 @@ def test_a_log_trimmed_empty_still_knows_its_last_sequence(log: ek.EventLog) -> 
 
 def test_trimming_by_age(home: SqliteHome, log: ek.EventLog) -> None:
     fill(log, "a", "b")
-    home.pass_time(LEASE)
+    home.age(LEASE)
     fill(log, "c", "d")
 
     assert log.trim(older_than=LEASE / 2, keep=3) == 1

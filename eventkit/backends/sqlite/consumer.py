@@ -6,8 +6,16 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from ...log import Consumer, Delivery, LeaseLost, Progress
-from .sql import check_seconds, entry_of, fitting
+from ...log import (
+    Consumer,
+    Delivery,
+    Progress,
+    check_claim,
+    check_seconds,
+    claim_lost,
+    other_pattern,
+)
+from .sql import entry_of, fitting
 
 if TYPE_CHECKING:
     from .log import SqliteLog
@@ -32,10 +40,7 @@ class SqliteConsumer(Consumer):
         """Be there from now on, as the consumer that there was or a new one."""
         row = sql.execute("select topic from consumers where name = ?", (self.name,)).fetchone()
         if row and row[0] != self.topic:
-            raise ValueError(
-                f"the consumer {self.name!r} takes {row[0]!r}, not {self.topic!r}: ask for it "
-                "with that pattern, or give this one another name."
-            )
+            raise other_pattern(self.name, row[0], self.topic)
         sql.execute(
             "insert into consumers values (?1, ?2, ?3, ?4) "
             "on conflict do update set max_tries = ?3 where max_tries <> ?3",
@@ -43,10 +48,7 @@ class SqliteConsumer(Consumer):
         )
 
     def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
-        if type(n) is not int or n < 1:
-            raise ValueError(f"n is how many to claim at most, 1 or more; got {n!r}.")
-        check_seconds("lease", lease, above=0)
-        check_seconds("wait", wait)
+        check_claim(n, lease, wait)
         mark = int.from_bytes(os.urandom(7), "big")
 
         def work(sql: sqlite3.Cursor) -> list[tuple[Any, ...]]:
@@ -174,11 +176,7 @@ class SqliteConsumer(Consumer):
             ]
 
         if lost := self._store.do(work, durable=durable, single=len(deliveries) == 1):
-            raise LeaseLost(
-                f"{self.name!r} no longer has number {', '.join(map(str, lost))} from this claim: "
-                "it was done, put back or its lease ended and somebody else has it. Ask for a "
-                "longer lease, or extend it while you work."
-            )
+            raise claim_lost(self.name, lost)
 
     def _change_dead(self, change: str, sequences: tuple[int, ...]) -> int:
         def work(sql: sqlite3.Cursor) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from ...log import Held, LeaseLost, Lock
+from ...log import Held, Lock, lock_lost
 from .sql import get, put
 
 if TYPE_CHECKING:
@@ -82,8 +82,4 @@ def check_fence(sql: sqlite3.Cursor, token: int | None, now: float) -> None:
         return
     row = sql.execute("select until from locks where token = ?", (token,)).fetchone()
     if row is None or row[0] <= now:
-        ended = "its lease has ended" if row else "it was released or somebody else took it"
-        raise LeaseLost(
-            f"the lock with token {token} is no longer held: {ended}. Take it again and read "
-            "what has changed before you write."
-        )
+        raise lock_lost(token, has_ended=row is not None)

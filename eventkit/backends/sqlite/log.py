@@ -19,13 +19,16 @@ from ...log import (
     Packed,
     QuotaExceeded,
     Usage,
-    check_name,
+    check_consumer,
+    check_lock,
+    check_quota,
     check_reading,
+    check_trim,
     pack,
 )
 from .consumer import SqliteConsumer
 from .lock import SqliteLock, check_fence
-from .sql import check_seconds, entry_of, fitting, last_on, put
+from .sql import entry_of, fitting, last_on, put
 from .store import Store
 from .tail import Tail
 
@@ -111,10 +114,7 @@ class SqliteLog(EventLog):
     def consumer(
         self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
     ) -> Consumer:
-        check_name(name, "consumer")
-        check_reading(after, topic)
-        if type(max_tries) is not int or max_tries < 1:
-            raise ValueError(f"max_tries is a number of tries, 1 or more; got {max_tries!r}.")
+        check_consumer(name, topic, max_tries, after)
         asked = SqliteConsumer(self, name, topic, max_tries)
         self.store.do(lambda sql: asked.enrol(sql, after))
         return asked
@@ -125,15 +125,11 @@ class SqliteLog(EventLog):
         return [SqliteConsumer(self, *row) for row in rows]
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
-        check_name(name, "lock")
-        check_seconds("ttl", ttl, above=0)
-        check_seconds("wait", wait)
+        check_lock(name, ttl, wait)
         return SqliteLock(self, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
-        for name, value in (("events", events), ("bytes", bytes)):
-            if value is not None and (type(value) is not int or value < 0):
-                raise ValueError(f"{name} is a number, or None for no limit; got {value!r}.")
+        check_quota(events, bytes)
 
         def work(sql: sqlite3.Cursor) -> None:
             put(sql, max_events=events, max_bytes=bytes)
@@ -147,12 +143,7 @@ class SqliteLog(EventLog):
     def trim(
         self, *, keep: int | None = None, older_than: float | None = None, unread: bool = False
     ) -> int:
-        if keep is None and older_than is None:
-            raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
-        if keep is not None and (type(keep) is not int or keep < 0):
-            raise ValueError(f"keep is a number of entries; got {keep!r}.")
-        if older_than is not None:
-            check_seconds("older_than", older_than)
+        check_trim(keep, older_than)
         removed = 0
         while some := self.store.do(
             lambda sql: self._trim_some(sql, keep, older_than, unread=unread)

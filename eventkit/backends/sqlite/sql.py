@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from functools import lru_cache
 from typing import Any
@@ -47,10 +46,3 @@ def put(sql: sqlite3.Cursor, **values: int | None) -> None:
     sql.executemany(
         "update settings set value = ? where name = ?", [(v, name) for name, v in values.items()]
     )
-
-
-def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    if not is_number or value < 0 or value == above:  # type: ignore[operator]
-        least = "more than 0" if above == 0 else "0 or more"
-        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")

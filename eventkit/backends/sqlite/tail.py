@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ...log import Packed, QuotaExceeded, Usage
+from ...log import Packed, Usage, no_room
 from .sql import put
 
 _NEWEST = 100
@@ -120,7 +120,4 @@ class Tail:
             ("bytes", used.bytes, size, used.max_bytes),
         ):
             if most is not None and has + more > most:
-                raise QuotaExceeded(
-                    f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
-                    "fit. trim() what is not needed any more, or raise the quota by set_quota()."
-                )
+                raise no_room(what, has, more, most)

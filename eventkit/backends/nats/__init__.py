@@ -1,0 +1,54 @@
+"""A log on a NATS server with JetStream: for many machines, and copied to several servers.
+
+    log = ek.open_log("nats://user:password@127.0.0.1:4222", name="counter", replicas=3)
+
+It takes two streams. Events are messages of the first, each on a subject made of its topic, and so
+are the locks that are held: that is why the server itself can refuse an event whose lock has gone
+(its fence), in one step with the storing. In the second a consumer is one message that says how
+far it is; whoever changes it must know the last one, or is refused and looks again.
+
+Every message has an id that is made of the event's source and id. A question that gets no answer
+is asked again, and what is there already is not stored twice: the server remembers ids for an hour.
+
+What differs from a file: sequences have gaps, since locks have numbers, too; a lock that is held
+takes one of the places of `set_quota(events=)`; bytes are counted as the server does, with what it
+needs around each; `stored` is the server's time. Leases are counted on the server's clock, as it
+was when the log was opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...log import EventLog, check_name, check_seconds
+from .log import NatsLog as NatsLog
+from .store import Store
+
+
+def open(
+    url: str,
+    *,
+    name: str = "events",
+    create: bool = True,
+    replicas: int = 1,
+    timeout: float = 10.0,
+    clock: Callable[[], float] | None = None,
+    **options: Any,
+) -> EventLog:
+    """The log of that name on the server at `url`, or at several with commas; see `open_log`.
+
+    A new one is kept by `replicas` servers of a cluster. What has no answer after `timeout` seconds
+    raises OutcomeUnknown if it would change something, else LogUnusable. `options` are nats-py's,
+    such as `tls`.
+    """
+    check_name(name, "log")
+    check_seconds("timeout", timeout, above=0)
+    if type(replicas) is not int or replicas < 1:
+        raise ValueError(f"replicas is a number of servers, 1 or more; got {replicas!r}.")
+    return NatsLog(
+        Store(
+            url, name=name, create=create, replicas=replicas, timeout=timeout, clock=clock,
+            options=options,
+        )
+    )  # fmt: skip

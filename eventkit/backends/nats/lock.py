@@ -1,0 +1,125 @@
+"""NatsLock: a lock with an end, and the token that outlives it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...log import Held, Lock, lock_lost
+from .connection import Refused
+from .store import EXPECTED, WRONG_SEQUENCE, Store
+
+if TYPE_CHECKING:
+    from .log import NatsLog
+
+
+class Holding(msgspec.Struct):
+    """What is stored while a lock is held. Without a token, its own sequence is the token."""
+
+    until: float
+    token: int = 0
+
+
+class Found(msgspec.Struct):
+    """A holding, and the sequence that it has in the stream: until it is renewed or let go."""
+
+    subject: str
+    revision: int
+    token: int
+    until: float
+
+
+class NatsLock(Lock):
+    """The last message on a subject of its own, beside the events, while it is held."""
+
+    def __init__(self, log: NatsLog, name: str, ttl: float, wait: float) -> None:
+        self.name = name
+        self.ttl = ttl
+        self._wait = wait
+        self._log = log  # which would be closed if nobody had it
+        self._store = log.store
+        self._subject = f"{self._store.root}.lock.{name}"
+        self._token: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<lock {self.name!r}, token {self._token}>"
+
+    @property
+    def token(self) -> int:
+        if self._token is None:
+            raise RuntimeError(f"the lock {self.name!r} has not been taken: use `with lock:`.")
+        return self._token
+
+    def acquire(self) -> int:
+        left = 0.0
+
+        def attempt() -> int | None:
+            nonlocal left
+            found = holding_on(self._store, self._subject)
+            left = found.until - self._store.clock() if found else 0.0
+            if found and left > 0:
+                return None
+            return self._write(0, found.revision if found else 0)
+
+        token = self._store.until(attempt, self._wait)
+        if token is None:
+            raise Held(self.name, left)
+        self._token = token
+        return token
+
+    def renew(self) -> None:
+        while True:
+            found = find_held(self._store, self.token)
+            if self._write(self.token, found.revision):
+                return
+
+    def release(self) -> bool:
+        if self._token is None:
+            return False
+        found = holding_on(self._store, self._subject)
+        if found is None or found.token != self._token:
+            return False
+        was_there = self._store.remove(found.revision)
+        self._store.ring()
+        return was_there and found.until > self._store.clock()
+
+    def _write(self, token: int, revision: int) -> int | None:
+        """Hold it from now on, if nothing has changed since it was looked at; the new revision.
+
+        The server itself forgets it a little later, should the clocks of its clients be wrong.
+        """
+        holding = Holding(self._store.clock() + self.ttl, token)
+        conditions = {
+            EXPECTED: str(revision),
+            "Nats-TTL": f"{math.ceil(self.ttl) + 1}s",
+            "Nats-Rollup": "sub",
+        }
+        try:
+            return self._store.put(self._subject, msgspec.json.encode(holding), conditions)
+        except Refused as refused:
+            if refused.code != WRONG_SEQUENCE:
+                raise
+            return None
+
+
+def holding_on(store: Store, subject: str) -> Found | None:
+    """Who has the lock of that subject, or had it last and did not release it."""
+    message = store.last_on(subject)
+    if message is None:
+        return None
+    holding = msgspec.json.decode(message.body, type=Holding)
+    return Found(subject, message.sequence, holding.token or message.sequence, holding.until)
+
+
+def find_held(store: Store, token: int) -> Found:
+    """The holding with that token. Raises LeaseLost if it has ended."""
+    pattern = f"{store.root}.lock.*"
+    for subject in store.info(pattern)["state"].get("subjects") or ():
+        found = holding_on(store, subject)
+        if found and found.token == token:
+            if found.until <= store.clock():
+                raise lock_lost(token, has_ended=True)
+            return found
+    raise lock_lost(token, has_ended=False)

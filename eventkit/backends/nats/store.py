@@ -1,0 +1,322 @@
+"""Store: the two streams of a log on its server, and who waits for what comes next."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from ...log import Entry, LogUnusable, Packed, QuotaExceeded, Usage, no_room, unpack
+from .connection import Connection, Headers, Refused, Row, seconds_of
+
+T = TypeVar("T")
+
+ID = "Nats-Msg-Id"
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_OF = f"{EXPECTED}-Subject"
+EXPECTED_IN_ALL = "Nats-Expected-Last-Sequence"
+WRONG_SEQUENCE = 10071
+
+_NOT_THERE = {10037, 10059}  # a message, a stream
+_FULL = {10002, 10023, 10047, 10054, 10077}
+_WRONG_ID = 10070
+_POLL = 0.05  # seconds between two looks for what rings no bell
+_PAGE_BYTES = 1_000_000
+_AT_ONCE = 500  # messages on their way
+_REMEMBERED = 100  # of each consumer, so that a change is known that is asked for again
+_HOUR_NS = 3_600 * 10**9
+
+
+class Message(NamedTuple):
+    """The last message on a subject, as the stream's leader has it."""
+
+    sequence: int
+    subject: str
+    body: bytes
+
+
+class Store:
+    """The streams of one log: its events and locks in one, its consumers in the other."""
+
+    def __init__(
+        self, url: str, *, name: str, create: bool, replicas: int, timeout: float,
+        clock: Callable[[], float] | None, options: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.root = f"eventlog.{name}"
+        self.stream = f"eventlog_{name}"
+        self.consumers_stream = f"{self.stream}_consumers"
+        self.connection = Connection(url, timeout, options)
+        self._news = threading.Condition()
+        self._changes = 0
+        self._listens = False
+        try:
+            offset = self._find_streams(create=create, replicas=replicas)
+        except BaseException:
+            self.connection.close()
+            raise
+        self.clock = clock or (lambda: time.monotonic() + offset)
+
+    # Events and locks
+
+    def subject_of(self, topic: str) -> str:
+        """Where events of a topic, or of a pattern, are in the stream."""
+        return f"{self.root}.event.{topic}"
+
+    def add(self, packed: Packed, conditions: Headers) -> int:
+        """Store an event, unless it is there; its sequence. Raises Refused if a condition fails."""
+        try:
+            return self.connection.run(self._add(packed, conditions))
+        except Refused as refused:
+            raise self._reason(refused, len(packed.body)) from refused
+
+    def add_all(self, all_packed: list[Packed]) -> list[int]:
+        """Store events, many of them on their way at once."""
+
+        async def add_some(some: list[Packed]) -> list[int]:
+            return await asyncio.gather(*(self._add(packed, {}) for packed in some))
+
+        sequences: list[int] = []
+        try:
+            for start in range(0, len(all_packed), _AT_ONCE):
+                some = all_packed[start : start + _AT_ONCE]
+                sequences += self.connection.run(add_some(some))
+        except Refused as refused:
+            raise self._reason(refused, 0) from refused
+        return sequences
+
+    def find(self, packed: Packed) -> int | None:
+        """The sequence of an event that is there already."""
+        return self._find(self.subject_of(packed.topic), _id_of(packed))
+
+    def page(self, after: int, topic: str, limit: int) -> list[Row]:
+        """The next entries behind `after`, as many as are good to have in memory at once."""
+        return self.connection.run(self._page(after, self.subject_of(topic), limit))
+
+    def count(self, after: int, topic: str) -> int:
+        """How many entries there are behind `after`."""
+        page = self.connection.page(self.stream, after, self.subject_of(topic), 1, _PAGE_BYTES)
+        rows, more = self.connection.run(page)
+        return len(rows) + more
+
+    def entry(self, sequence: int) -> Entry | None:
+        """The entry with that sequence, unless it was trimmed."""
+        message = self.connection.run(self._got(self.stream, {"seq": sequence}))
+        return None if message is None else entry_of(*_row_of(message))
+
+    def last_on(self, subject: str) -> Message | None:
+        """The last message in the events' stream on a subject, or any that fits a pattern."""
+        return self._get(self.stream, last_by_subj=subject)
+
+    def put(self, subject: str, body: bytes, conditions: Headers) -> int:
+        """Store what is no event; the new sequence. Raises Refused if a condition fails."""
+        headers = {ID: os.urandom(12).hex(), **conditions}
+        try:
+            return self.connection.run(self.connection.tell(subject, body, headers))
+        except Refused as refused:
+            if refused.code != WRONG_SEQUENCE:
+                raise self._reason(refused, len(body)) from refused
+            # if no answer came the first time, it may have been ours that was too quick for us
+            if (first := self._find(subject, headers[ID])) is not None:
+                return first
+            raise
+
+    def remove(self, sequence: int) -> bool:
+        """Remove one message of the events' stream; whether it was there."""
+        try:
+            self.ask(f"STREAM.MSG.DELETE.{self.stream}", changes=True, seq=sequence)
+        except Refused:
+            return False
+        return True
+
+    def purge(self, end: int) -> None:
+        """Remove the entries up to there."""
+        events = self.subject_of(">")
+        self.ask(f"STREAM.PURGE.{self.stream}", changes=True, filter=events, seq=end + 1)
+
+    def info(self, subjects: str | None = None) -> Any:
+        """What the server says of the events' stream."""
+        filter = subjects or ""
+        return self.ask(f"STREAM.INFO.{self.stream}", subjects_filter=filter)
+
+    # Consumers
+
+    def load(self, name: str) -> Message | None:
+        """What is remembered of a consumer."""
+        return self._get(self.consumers_stream, last_by_subj=self.memory_of(name))
+
+    def names(self) -> list[str]:
+        """The names of all consumers."""
+        pattern = self.memory_of("*")
+        info = self.ask(f"STREAM.INFO.{self.consumers_stream}", subjects_filter=pattern)
+        return sorted(subject.rpartition(".")[2] for subject in info["state"].get("subjects") or ())
+
+    def memory_of(self, name: str) -> str:
+        """Where the memory of a consumer is."""
+        return f"{self.root}.consumer.{name}"
+
+    # Quota
+
+    def usage(self) -> Usage:
+        locks = f"{self.root}.lock.*"
+        info = self.info(locks)
+        state, quota = info["state"], info["config"]["metadata"]
+        return Usage(
+            state["messages"] - sum((state.get("subjects") or {}).values()),
+            state["bytes"],
+            _number(quota.get("events")),
+            _number(quota.get("bytes")),
+        )
+
+    def set_quota(self, events: int | None, size: int | None) -> None:
+        """The server's own limits; 0 would be none to it, so one byte stands for that."""
+        config = self.info()["config"]
+        for name, value in (("events", events), ("bytes", size)):
+            config["metadata"][name] = "" if value is None else str(value)
+        config["max_msgs"] = events or -1
+        config["max_bytes"] = 1 if 0 in (events, size) else size or -1
+        self.ask(f"STREAM.UPDATE.{self.stream}", changes=True, **config)
+
+    # Waiting
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """What `attempt` returns as soon as that is something, or after so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            changes = self._changes
+            result = attempt()
+            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
+            if result or left <= 0:
+                return result
+            if not self._listens:
+                self._listens = True
+                self.connection.run(self.connection.listen(f"{self.root}.stored.>", self.ring))
+                continue
+            with self._news:
+                self._news.wait_for(lambda seen=changes: self._changes != seen, left)  # type: ignore[misc]
+
+    def ring(self) -> None:
+        with self._news:
+            self._changes += 1
+            self._news.notify_all()
+
+    def ask(self, path: str, *, changes: bool = False, **question: Any) -> Any:
+        return self.connection.run(self.connection.ask(path, question, changes=changes))
+
+    def check_open(self) -> None:
+        self.connection.check_open()
+
+    def close(self) -> None:
+        self.connection.close()
+        self.ring()
+
+    # Inside
+
+    def _find(self, subject: str, id: str) -> int | None:
+        """The sequence of a message that is there already: the server looks for its id before it
+        looks at this condition, which nothing fulfils.
+        """
+        headers = {ID: id, "Nats-Expected-Last-Msg-Id": "none"}
+        try:
+            return self.connection.run(self.connection.tell(subject, b"", headers))
+        except Refused as refused:
+            if refused.code != _WRONG_ID:
+                raise
+            return None
+
+    async def _add(self, packed: Packed, conditions: Headers) -> int:
+        headers = {ID: _id_of(packed), **conditions}
+        return await self.connection.tell(self.subject_of(packed.topic), packed.body, headers)
+
+    async def _page(self, after: int, subject: str, limit: int) -> list[Row]:
+        rows, _ = await self.connection.page(self.stream, after, subject, limit, _PAGE_BYTES)
+        if rows or not self._is_replicated:
+            return rows
+        # it was said by a copy, which may lag behind: the leader has the last word
+        message = await self._got(self.stream, {"seq": after + 1, "next_by_subj": subject})
+        return [] if message is None else [_row_of(message)]
+
+    def _get(self, stream: str, **question: Any) -> Message | None:
+        message = self.connection.run(self._got(stream, question))
+        if message is None:
+            return None
+        sequence, body, _ = _row_of(message)
+        return Message(sequence, message["subject"], body)
+
+    async def _got(self, stream: str, question: dict[str, Any]) -> Any:
+        try:
+            answer = await self.connection.ask(f"STREAM.MSG.GET.{stream}", question)
+        except Refused as refused:
+            if refused.code not in _NOT_THERE:
+                raise
+            return None
+        return answer["message"]
+
+    def _reason(self, refused: Refused, size: int) -> Exception:
+        if refused.code not in _FULL:
+            return refused
+        used = self.usage()
+        if used.max_events is not None and used.events >= used.max_events:
+            return no_room("events", used.events, 1, used.max_events)
+        if used.max_bytes is not None:
+            return no_room("bytes", used.bytes, size, used.max_bytes)
+        return QuotaExceeded(f"the server has no more room for this log: {refused}.")
+
+    def _find_streams(self, *, create: bool, replicas: int) -> float:
+        """Have both streams there; what to add to the monotonic clock to get the server's time."""
+        events = {
+            "subjects": [f"{self.root}.event.>", f"{self.root}.lock.*"],
+            "allow_direct": True,
+            "allow_msg_ttl": True,
+            "republish": {
+                "src": f"{self.root}.event.>",
+                "dest": f"{self.root}.stored.>",
+                "headers_only": True,
+            },
+        }
+        consumers = {"subjects": [f"{self.root}.consumer.*"], "max_msgs_per_subject": _REMEMBERED}
+        for name, special in ((self.consumers_stream, consumers), (self.stream, events)):
+            info = self._find_stream(name, special, create=create, replicas=replicas)
+        self._is_replicated = info["config"]["num_replicas"] > 1
+        return seconds_of(info["ts"]) - time.monotonic()
+
+    def _find_stream(
+        self, name: str, special: dict[str, Any], *, create: bool, replicas: int
+    ) -> Any:
+        try:
+            return self.ask(f"STREAM.INFO.{name}")
+        except Refused as refused:
+            if refused.code not in _NOT_THERE or not create:
+                raise LogUnusable(f"there is no log {name!r} at {self.connection!r}.") from refused
+        config = {
+            "name": name,
+            "storage": "file",
+            "discard": "new",
+            "num_replicas": replicas,
+            "duplicate_window": _HOUR_NS,
+            "allow_rollup_hdrs": True,
+            "metadata": {},
+        }
+        return self.ask(f"STREAM.CREATE.{name}", changes=True, **(config | special))
+
+
+def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
+    return Entry(sequence, unpack(body), stored)
+
+
+def _id_of(packed: Packed) -> str:
+    """What the server knows the event by: short, and of letters that a header may have."""
+    return hashlib.blake2b(f"{packed.source}\0{packed.id}".encode(), digest_size=16).hexdigest()
+
+
+def _row_of(message: dict[str, Any]) -> Row:
+    body = base64.b64decode(message.get("data", ""))
+    return message["seq"], body, seconds_of(message["time"])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text else None

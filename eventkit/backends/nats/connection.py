@@ -8,7 +8,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError as FutureCancelled
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -55,7 +54,9 @@ class Connection:
         self.timeout = timeout
         self._urls = url.split(",")
         self._process = os.getpid()
-        self._refusal = ""  # why nothing is done any more
+        self._refusal = ""  # why nothing new is begun
+        self._beginning = threading.Lock()
+        self._begun: set[asyncio.Task[Any] | None] = set()
         self._problem: Exception | None = None  # the last that nats-py told of
         self._asking: dict[str, set[asyncio.Task[Msg]]] = {}
         self._denied: set[asyncio.Task[Msg]] = set()
@@ -75,19 +76,25 @@ class Connection:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Have something done on the loop, and wait for it."""
         try:
-            self.check_open()
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except BaseException:
+            with self._beginning:
+                self.check_open()
+                future = asyncio.run_coroutine_threadsafe(self._begin(work), self._loop)
+        except LogClosed:
             work.close()
             raise
         try:
             return future.result()
-        except FutureCancelled:
-            self.check_open()
-            raise
         except BaseException:  # an interrupt, too
             future.cancel()
             raise
+
+    async def _begin(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        self._begun.add(task)
+        try:
+            return await work
+        finally:
+            self._begun.discard(task)
 
     async def tell(self, subject: str, body: bytes, headers: Headers) -> int:
         """Store a message in the stream that has this subject; its sequence there."""
@@ -125,10 +132,13 @@ class Connection:
             raise LogClosed("the log was opened before this process was forked.")
 
     def close(self) -> None:
-        """Can be called twice, and in a forked child, where it does nothing."""
-        if self._refusal or os.getpid() != self._process:
+        """Finish what was begun, and end. Can be called twice, and does nothing in a fork."""
+        if os.getpid() != self._process:
             return
-        self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
+        with self._beginning:
+            if self._refusal:
+                return
+            self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
@@ -167,10 +177,14 @@ class Connection:
                 problem = refused
             except (NatsError, OSError, TimeoutError) as nothing:
                 problem = nothing
+            if self._refusal:
+                break
             await asyncio.sleep(_PAUSE)
         raise self._unanswered(changes=changes) from problem
 
     def _unanswered(self, *, changes: bool) -> LogError:
+        if self._refusal and not changes:
+            return LogClosed(self._refusal)
         state = "is connected" if self._nats.is_connected else "is not connected"
         what = (
             f"no answer came from {self!r} within {self.timeout} s (it {state}). Is the server "
@@ -277,6 +291,8 @@ class Connection:
         self._loop.close()
 
     async def _take_leave(self) -> None:
+        if self._begun:
+            await asyncio.wait(list(self._begun), timeout=self.timeout)  # type: ignore[type-var]
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._nats.close(), self.timeout)
         others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}

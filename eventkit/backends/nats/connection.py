@@ -1,16 +1,23 @@
-"""Connection: questions to a NATS server, asked again until they are answered or time is up."""
+"""Connection: questions to a NATS server, asked again until they are answered or time is up.
+
+The client is nats-py's, on a loop in a thread of its own. Whoever asks waits in its own thread,
+for a future that the loop fills in; there is nothing else between the two.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
@@ -18,20 +25,20 @@ from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionD
 try:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
-    from nats.errors import Error as NatsError, MaxPayloadError
+    from nats.errors import Error as NatsError
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
         "Run: pip install 'eventkit-notebooks[nats]'"
     ) from missing
 
-T = TypeVar("T")
 Headers = dict[str, str]
 Row = tuple[int, bytes, float]
 """A message's sequence, its body, and when it was stored."""
 
 _ATTEMPT = 1.0  # seconds after which a question is asked again: a leader may be gone
 _PAUSE = 0.05
+_HEADERS = 1_000  # bytes that are left to them
 _NO_LEADER = {10008, 10009}  # which will change
 _find_refusal = re.compile(r"permissions violation for publish to \"([^\"]*)\"", re.I).search
 
@@ -44,8 +51,73 @@ class Refused(LogError):
         self.code: int = error.get("err_code", 0)
 
 
+class _Unanswered(Exception):
+    """Nobody was there to answer; somebody may be, soon."""
+
+
+class Question:
+    """What is asked on a subject, and the answer to come: one message, in JSON."""
+
+    def __init__(self, subject: str, body: bytes, headers: Headers | None = None) -> None:
+        self.subject = subject
+        self.body = body
+        self.headers = headers
+        self.answer: Future[Any] = Future()
+
+    def hear(self, message: Msg) -> None:
+        """A message has come for it, on the loop."""
+        if message.headers and message.headers.get("Status") == "503":
+            self.fail(_Unanswered("no server is there that keeps this log"))
+            return
+        found = json.loads(message.data)
+        if "error" not in found:
+            self._end(found)
+        elif found["error"].get("err_code") in _NO_LEADER:
+            self.fail(_Unanswered(found["error"]["description"]))
+        else:
+            self.fail(Refused(found["error"]))
+
+    def fail(self, problem: Exception) -> None:
+        """There will be no answer, unless there is one."""
+        with suppress(InvalidStateError):
+            self.answer.set_exception(problem)
+
+    def again(self) -> Question:
+        """The same question, to be asked once more."""
+        return Question(self.subject, self.body, self.headers)
+
+    def _end(self, found: Any) -> None:
+        with suppress(InvalidStateError):
+            self.answer.set_result(found)
+
+
+class PageQuestion(Question):
+    """Its answer is several messages, and one without a body: their rows, and how many more there
+    are behind them.
+    """
+
+    def __init__(self, subject: str, body: bytes) -> None:
+        super().__init__(subject, body)
+        self._rows: list[Row] = []
+        self._more = 0
+
+    def hear(self, message: Msg) -> None:
+        headers = message.headers or {}
+        if "Nats-Sequence" in headers:
+            stored = seconds_of(headers["Nats-Time-Stamp"])
+            self._rows.append((int(headers["Nats-Sequence"]), message.data, stored))
+            self._more = int(headers["Nats-Num-Pending"])
+        elif headers.get("Status") in ("204", "404"):
+            self._end((self._rows, self._more))
+        else:
+            self.fail(_Unanswered("no server is there that keeps this log"))
+
+    def again(self) -> Question:
+        return PageQuestion(self.subject, self.body)
+
+
 class Connection:
-    """A client on a loop in a thread of its own; all methods may be called from any thread.
+    """A connection that may be used from any thread, and mends itself for as long as it is open.
 
     A question that gets no answer is asked again, so each of them must bear being asked twice.
     """
@@ -56,16 +128,17 @@ class Connection:
         self._process = os.getpid()
         self._refusal = ""  # why nothing new is begun
         self._beginning = threading.Lock()
-        self._begun: set[asyncio.Task[Any] | None] = set()
         self._problem: Exception | None = None  # the last that nats-py told of
-        self._asking: dict[str, set[asyncio.Task[Msg]]] = {}
-        self._denied: set[asyncio.Task[Msg]] = set()
+        self._asked: dict[str, Question] = {}  # by the last word of the subject of their answers
+        self._numbers = itertools.count(1)
+        self._inbox = ""
+        self._sending: set[asyncio.Task[None]] = set()
         self._nats = Client()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         self._thread.start()
         try:
-            self.run(self._connect(options))
+            asyncio.run_coroutine_threadsafe(self._connect(options), self._loop).result()
         except BaseException:
             self.close()
             raise
@@ -73,57 +146,46 @@ class Connection:
     def __repr__(self) -> str:
         return ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in self._urls)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have something done on the loop, and wait for it."""
-        try:
-            with self._beginning:
-                self.check_open()
-                future = asyncio.run_coroutine_threadsafe(self._begin(work), self._loop)
-        except LogClosed:
-            work.close()
-            raise
-        try:
-            return future.result()
-        except BaseException:  # an interrupt, too
-            future.cancel()
-            raise
-
-    async def _begin(self, work: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.current_task()
-        self._begun.add(task)
-        try:
-            return await work
-        finally:
-            self._begun.discard(task)
-
-    async def tell(self, subject: str, body: bytes, headers: Headers) -> int:
-        """Store a message in the stream that has this subject; its sequence there."""
-        return int((await self._ask_json(subject, body, headers))["seq"])
-
-    async def ask(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Any:
+    def ask(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Any:
         """What JetStream's API answers. Raises Refused."""
         body = json.dumps(question).encode()
-        return await self._ask_json(f"$JS.API.{path}", body, None, changes=changes)
+        asked = self._begin(Question(f"$JS.API.{path}", body))
+        return self._until_answered(asked, changes=changes)
 
-    async def page(
+    def tell(self, subject: str, body: bytes, headers: Headers) -> int:
+        """Store a message in the stream that has this subject; its sequence. Raises Refused."""
+        question = self._begin(Question(subject, body, headers))
+        return int(self._until_answered(question, changes=True)["seq"])
+
+    def tell_all(self, messages: list[tuple[str, bytes, Headers]]) -> list[int]:
+        """The same for several, in their order, all of them on their way at once."""
+        asked = [self._begin(Question(*message)) for message in messages]
+        try:
+            return [int(self._until_answered(question, changes=True)["seq"]) for question in asked]
+        finally:
+            for question in asked:
+                question.fail(_Unanswered("nobody waits for it any more"))
+
+    def page(
         self, stream: str, after: int, subject: str, limit: int, size: int
     ) -> tuple[list[Row], int]:
         """The next messages behind `after` whose subject fits, from any server that has them; and
         how many more there are behind the last of these.
         """
         question = {"seq": after + 1, "next_by_subj": subject, "batch": limit, "max_bytes": size}
-        return await self._until_answered(
-            lambda: self._collect(f"$JS.API.DIRECT.GET.{stream}", json.dumps(question).encode()),
-            changes=False,
-        )
+        body = json.dumps(question).encode()
+        asked = self._begin(PageQuestion(f"$JS.API.DIRECT.GET.{stream}", body))
+        found: tuple[list[Row], int] = self._until_answered(asked, changes=False)
+        return found
 
-    async def listen(self, subject: str, ring: Callable[[], object]) -> None:
-        """Ring for each message on the subject."""
+    def listen(self, subject: str, ring: Callable[[], object]) -> None:
+        """Ring for each message on the subject, from soon on."""
 
         async def receive(_: Msg) -> None:
             ring()
 
-        await self._nats.subscribe(subject, cb=receive)
+        listening = self._nats.subscribe(subject, cb=receive)
+        asyncio.run_coroutine_threadsafe(listening, self._loop).result(self.timeout)
 
     def check_open(self) -> None:
         if self._refusal:
@@ -132,124 +194,93 @@ class Connection:
             raise LogClosed("the log was opened before this process was forked.")
 
     def close(self) -> None:
-        """Finish what was begun, and end. Can be called twice, and does nothing in a fork."""
+        """Wait for what was begun, and end. Can be called twice, and does nothing in a fork."""
         if os.getpid() != self._process:
             return
         with self._beginning:
             if self._refusal:
                 return
             self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
+        if self._thread is not threading.current_thread():
+            wait([question.answer for question in list(self._asked.values())], _ATTEMPT)
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
 
-    # Asking
+    # Asking: in the asker's thread
 
-    async def _ask_json(
-        self, subject: str, body: bytes, headers: Headers | None, *, changes: bool = True
-    ) -> Any:
-        async def attempt() -> Any:
-            message = await self._attempt(subject, body, headers)
-            answer = json.loads(message.data)
-            if "error" in answer:
-                raise Refused(answer["error"])
-            return answer
+    def _begin(self, question: Question) -> Question:
+        if len(question.body) + _HEADERS > self._nats.max_payload:
+            raise QuotaExceeded(
+                f"{len(question.body):,} bytes are more than the server takes at once, which is "
+                f"{self._nats.max_payload:,}. Store such data elsewhere, and where that is in the "
+                "event."
+            )
+        number = str(next(self._numbers))
+        with self._beginning:
+            self.check_open()
+            self._asked[number] = question
+            question.answer.add_done_callback(lambda _: self._asked.pop(number, None))
+            self._loop.call_soon_threadsafe(self._send, question, number)
+        return question
 
-        return await self._until_answered(attempt, changes=changes)
-
-    async def _until_answered(
-        self, attempt: Callable[[], Coroutine[Any, Any, T]], *, changes: bool
-    ) -> T:
-        deadline = self._loop.time() + self.timeout
-        problem: Exception | None = None
-        while self._loop.time() < deadline:
+    def _until_answered(self, question: Question, *, changes: bool) -> Any:
+        deadline = time.monotonic() + self.timeout
+        while True:
             try:
-                if self._nats.is_connected:  # or nats-py would keep it for later
-                    return await attempt()
-            except MaxPayloadError as refused:
-                raise QuotaExceeded(
-                    f"this is larger than the {self._nats.max_payload:,} bytes that the server "
-                    "takes. Store such data elsewhere, and where that is in the event."
-                ) from refused
-            except Refused as refused:
-                if refused.code not in _NO_LEADER:
-                    raise
-                problem = refused
-            except (NatsError, OSError, TimeoutError) as nothing:
+                return question.answer.result(min(_ATTEMPT, self.timeout))
+            except (_Unanswered, TimeoutError, NatsError, OSError) as nothing:
                 problem = nothing
-            if self._refusal:
-                break
-            await asyncio.sleep(_PAUSE)
-        raise self._unanswered(changes=changes) from problem
+            except BaseException as ended:  # refused; an interrupt, too
+                question.fail(_Unanswered(f"{ended!r}"))
+                raise
+            question.fail(problem)
+            if not self._is_to_be_asked_again(deadline):
+                raise self._unanswered(changes=changes) from problem
+            question = self._begin(question.again())
+
+    def _is_to_be_asked_again(self, deadline: float) -> bool:
+        """Wait for the connection to be there, if that is still worth it."""
+        while time.monotonic() < deadline and not self._refusal:
+            time.sleep(_PAUSE)
+            if self._nats.is_connected:
+                return True
+        return False
 
     def _unanswered(self, *, changes: bool) -> LogError:
         if self._refusal and not changes:
             return LogClosed(self._refusal)
-        state = "is connected" if self._nats.is_connected else "is not connected"
+        state = "there is a connection" if self._nats.is_connected else "there is no connection"
         what = (
-            f"no answer came from {self!r} within {self.timeout} s (it {state}). Is the server "
-            "there, with JetStream, and are more than half of its cluster?"
+            f"no answer came from {self!r} within {self.timeout} s ({state}). Is the server "
+            "there, with JetStream, and more than half of its cluster?"
         )
         if not changes:
             return LogUnusable(what)
         return OutcomeUnknown(f"{what} Whether it was done is open: do it again, which is safe.")
 
-    async def _attempt(self, subject: str, body: bytes, headers: Headers | None) -> Msg:
-        """A denied question is never answered; only `_on_error` hears of it, and ends the task."""
-        seconds = min(_ATTEMPT, self.timeout)
-        task = self._loop.create_task(
-            self._nats.request(subject, body, timeout=seconds, headers=headers)
+    # The connection: on the loop
+
+    def _send(self, question: Question, number: str) -> None:
+        if not self._nats.is_connected:  # nats-py would keep it for later
+            question.fail(_Unanswered("there is no connection"))
+            return
+        sending = self._loop.create_task(
+            self._nats.publish(
+                question.subject, question.body, f"{self._inbox}.{number}", question.headers
+            )
         )
-        asking = self._asking.setdefault(subject.lower(), set())
-        asking.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if task in self._denied:
-                raise PermissionDenied(
-                    f"{self!r} does not allow this user to publish to {subject!r}."
-                ) from None
-            task.cancel()
-            raise
-        finally:
-            self._denied.discard(task)
-            asking.discard(task)
-            if not asking:
-                self._asking.pop(subject.lower(), None)
+        self._sending.add(sending)
+        sending.add_done_callback(self._sent)
 
-    async def _collect(self, subject: str, body: bytes) -> tuple[list[Row], int]:
-        """A question whose answer is several messages and a last one without a body."""
-        rows: list[Row] = []
-        left = 0
-        ended = self._loop.create_future()
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        self._sending.discard(sending)
+        if not sending.cancelled() and (problem := sending.exception()):
+            self._problem = problem  # type: ignore[assignment]
 
-        async def receive(message: Msg) -> None:
-            nonlocal left
-            headers = message.headers or {}
-            if "Nats-Sequence" in headers:
-                stored = seconds_of(headers["Nats-Time-Stamp"])
-                rows.append((int(headers["Nats-Sequence"]), message.data, stored))
-                left = int(headers["Nats-Num-Pending"])
-            elif not ended.done():
-                ended.set_result(headers.get("Status"))
-
-        inbox = self._nats.new_inbox()
-        subscription = await self._nats.subscribe(inbox, cb=receive)
-        try:
-            await self._nats.publish(subject, body, reply=inbox)
-            status = await asyncio.wait_for(ended, min(_ATTEMPT, self.timeout))
-        except TimeoutError:
-            if not rows:
-                raise
-            return rows, left
-        finally:
-            with suppress(NatsError):
-                await subscription.unsubscribe()
-        if status not in ("204", "404"):
-            raise TimeoutError(f"status {status}")  # nobody there who could answer
-        return rows, left
-
-    # The connection
+    async def _hear(self, message: Msg) -> None:
+        if question := self._asked.get(message.subject.rpartition(".")[2]):
+            question.hear(message)
 
     async def _connect(self, options: dict[str, Any]) -> None:
         deadline = self._loop.time() + self.timeout
@@ -258,7 +289,7 @@ class Connection:
                 await self._nats.connect(
                     self._urls, name="eventkit log", max_reconnect_attempts=1,
                     reconnect_time_wait=_PAUSE,  # type: ignore[arg-type]
-                    error_cb=self._on_error, **options,
+                    error_cb=self._on_error, disconnected_cb=self._on_disconnected, **options,
                 )  # fmt: skip
                 self._nats.options["max_reconnect_attempts"] = -1
             except (NatsError, OSError) as problem:
@@ -273,16 +304,28 @@ class Connection:
                         "its url."
                     ) from problem
                 await asyncio.sleep(_PAUSE)
+        self._inbox = self._nats.new_inbox()
+        await self._nats.subscribe(f"{self._inbox}.*", cb=self._hear)
 
     async def _on_error(self, problem: Exception) -> None:
+        """What is denied is never answered: the server says so here, and names the subject."""
         self._problem = problem
         if not self._nats.is_connected:
             with suppress(AttributeError, OSError):  # what a killed server leaves half open
                 self._nats._transport.close()  # type: ignore[union-attr]
         if found := _find_refusal(str(problem)):
-            for task in self._asking.get(found[1].lower(), ()):
-                self._denied.add(task)
-                task.cancel()
+            for question in list(self._asked.values()):
+                if question.subject.lower() == found[1].lower():
+                    question.fail(
+                        PermissionDenied(
+                            f"{self!r} does not let this user publish to {question.subject!r}."
+                        )
+                    )
+
+    async def _on_disconnected(self) -> None:
+        """What was on its way may be there or not; no answer to it will come any more."""
+        for question in list(self._asked.values()):
+            question.fail(_Unanswered("the connection broke"))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -291,14 +334,14 @@ class Connection:
         self._loop.close()
 
     async def _take_leave(self) -> None:
-        if self._begun:
-            await asyncio.wait(list(self._begun), timeout=self.timeout)  # type: ignore[type-var]
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._nats.close(), self.timeout)
         others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for question in list(self._asked.values()):
+            question.fail(_Unanswered("the log was closed"))
 
 
 def seconds_of(stamp: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import os
@@ -70,21 +69,17 @@ class Store:
     def add(self, packed: Packed, conditions: Headers) -> int:
         """Store an event, unless it is there; its sequence. Raises Refused if a condition fails."""
         try:
-            return self.connection.run(self._add(packed, conditions))
+            return self.connection.tell(*self._message(packed, conditions))
         except Refused as refused:
             raise self._reason(refused, len(packed.body)) from refused
 
     def add_all(self, all_packed: list[Packed]) -> list[int]:
         """Store events, many of them on their way at once."""
-
-        async def add_some(some: list[Packed]) -> list[int]:
-            return await asyncio.gather(*(self._add(packed, {}) for packed in some))
-
         sequences: list[int] = []
         try:
             for start in range(0, len(all_packed), _AT_ONCE):
                 some = all_packed[start : start + _AT_ONCE]
-                sequences += self.connection.run(add_some(some))
+                sequences += self.connection.tell_all([self._message(one, {}) for one in some])
         except Refused as refused:
             raise self._reason(refused, 0) from refused
         return sequences
@@ -95,17 +90,22 @@ class Store:
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
         """The next entries behind `after`, as many as are good to have in memory at once."""
-        return self.connection.run(self._page(after, self.subject_of(topic), limit))
+        rows, _ = self._page(after, topic, limit)
+        if rows or not self._is_replicated:
+            return rows
+        # it was said by a copy, which may lag behind: the leader has the last word
+        following = {"seq": after + 1, "next_by_subj": self.subject_of(topic)}
+        message = self._got(self.stream, following)
+        return [] if message is None else [_row_of(message)]
 
     def count(self, after: int, topic: str) -> int:
         """How many entries there are behind `after`."""
-        page = self.connection.page(self.stream, after, self.subject_of(topic), 1, _PAGE_BYTES)
-        rows, more = self.connection.run(page)
+        rows, more = self._page(after, topic, 1)
         return len(rows) + more
 
     def entry(self, sequence: int) -> Entry | None:
         """The entry with that sequence, unless it was trimmed."""
-        message = self.connection.run(self._got(self.stream, {"seq": sequence}))
+        message = self._got(self.stream, {"seq": sequence})
         return None if message is None else entry_of(*_row_of(message))
 
     def last_on(self, subject: str) -> Message | None:
@@ -116,7 +116,7 @@ class Store:
         """Store what is no event; the new sequence. Raises Refused if a condition fails."""
         headers = {ID: os.urandom(12).hex(), **conditions}
         try:
-            return self.connection.run(self.connection.tell(subject, body, headers))
+            return self.connection.tell(subject, body, headers)
         except Refused as refused:
             if refused.code != WRONG_SEQUENCE:
                 raise self._reason(refused, len(body)) from refused
@@ -194,7 +194,7 @@ class Store:
                 return result
             if not self._listens:
                 self._listens = True
-                self.connection.run(self.connection.listen(f"{self.root}.stored.>", self.ring))
+                self.connection.listen(f"{self.root}.stored.>", self.ring)
                 continue
             with self._news:
                 self._news.wait_for(lambda seen=changes: self._changes != seen, left)  # type: ignore[misc]
@@ -205,7 +205,7 @@ class Store:
             self._news.notify_all()
 
     def ask(self, path: str, *, changes: bool = False, **question: Any) -> Any:
-        return self.connection.run(self.connection.ask(path, question, changes=changes))
+        return self.connection.ask(path, question, changes=changes)
 
     def check_open(self) -> None:
         self.connection.check_open()
@@ -222,34 +222,29 @@ class Store:
         """
         headers = {ID: id, "Nats-Expected-Last-Msg-Id": "none"}
         try:
-            return self.connection.run(self.connection.tell(subject, b"", headers))
+            return self.connection.tell(subject, b"", headers)
         except Refused as refused:
             if refused.code != _WRONG_ID:
                 raise
             return None
 
-    async def _add(self, packed: Packed, conditions: Headers) -> int:
-        headers = {ID: _id_of(packed), **conditions}
-        return await self.connection.tell(self.subject_of(packed.topic), packed.body, headers)
+    def _message(self, packed: Packed, conditions: Headers) -> tuple[str, bytes, Headers]:
+        return self.subject_of(packed.topic), packed.body, {ID: _id_of(packed), **conditions}
 
-    async def _page(self, after: int, subject: str, limit: int) -> list[Row]:
-        rows, _ = await self.connection.page(self.stream, after, subject, limit, _PAGE_BYTES)
-        if rows or not self._is_replicated:
-            return rows
-        # it was said by a copy, which may lag behind: the leader has the last word
-        message = await self._got(self.stream, {"seq": after + 1, "next_by_subj": subject})
-        return [] if message is None else [_row_of(message)]
+    def _page(self, after: int, topic: str, limit: int) -> tuple[list[Row], int]:
+        subject = self.subject_of(topic)
+        return self.connection.page(self.stream, after, subject, limit, _PAGE_BYTES)
 
     def _get(self, stream: str, **question: Any) -> Message | None:
-        message = self.connection.run(self._got(stream, question))
+        message = self._got(stream, question)
         if message is None:
             return None
         sequence, body, _ = _row_of(message)
         return Message(sequence, message["subject"], body)
 
-    async def _got(self, stream: str, question: dict[str, Any]) -> Any:
+    def _got(self, stream: str, question: dict[str, Any]) -> Any:
         try:
-            answer = await self.connection.ask(f"STREAM.MSG.GET.{stream}", question)
+            answer = self.connection.ask(f"STREAM.MSG.GET.{stream}", question)
         except Refused as refused:
             if refused.code not in _NOT_THERE:
                 raise

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         NoReply as NoReply,
     )
     from .clock import Clock as Clock, ManualClock as ManualClock
-    from .distributed.bridge import Arrived as Arrived, Bridge as Bridge
+    from .distributed.bridge import Arrived as Arrived, Bridge as Bridge, NotTrusted as NotTrusted
     from .distributed.cluster import NatsCluster as NatsCluster
     from .distributed.server import NatsServer as NatsServer, ServerFailed as ServerFailed
     from .event import (
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bus": ["DeadLetter", "DrainTimeout", "EventBus", "HandlersFailed", "NoReply"],
     "clock": ["Clock", "ManualClock"],
-    "distributed.bridge": ["Arrived", "Bridge"],
+    "distributed.bridge": ["Arrived", "Bridge", "NotTrusted"],
     "distributed.cluster": ["NatsCluster"],
     "distributed.server": ["NatsServer", "ServerFailed"],
     "event": ["CloudEvent", "Event", "InvalidEvent", "decode", "encode", "to_cloud"],

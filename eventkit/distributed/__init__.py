@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bridge import Arrived as Arrived, Bridge as Bridge
+    from .bridge import Arrived as Arrived, Bridge as Bridge, NotTrusted as NotTrusted
     from .cluster import NatsCluster as NatsCluster
     from .server import NatsServer as NatsServer, ServerFailed as ServerFailed
 
@@ -18,6 +18,7 @@ _HOME = {
     "Bridge": "bridge",
     "NatsCluster": "cluster",
     "NatsServer": "server",
+    "NotTrusted": "bridge",
     "ServerFailed": "server",
 }
 

@@ -17,6 +17,7 @@ import asyncio
 import itertools
 import logging
 import re
+import ssl
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -47,6 +48,7 @@ T = TypeVar("T")
 
 _CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
 _RECONNECT = 0.1
+_GREETING = 0.5
 _LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
 _find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
 _log = logging.getLogger("eventkit")
@@ -58,6 +60,10 @@ class Arrived(Event, frozen=True, gc=False, kw_only=True):
     """
 
     original: CloudEvent
+
+
+class NotTrusted(ConnectionError):
+    """A server did not show that it is the one that it should be. Nothing was sent to it."""
 
 
 class Bridge:
@@ -79,11 +85,17 @@ class Bridge:
     OutcomeUnknown, and one that the server refused with PermissionDenied.
 
     `flush` waits until all of it is sent. `sent`, `received`, `dropped` and `refused` count events.
-    `options` are nats-py's, such as `tls`.
+    `options` are nats-py's.
+
+    With `tls`, such as an authority's `client_context`, nothing is said to a server before it has
+    shown its certificate: who offers plaintext, or a certificate that is not good, is left alone,
+    at first and whenever the connection is made anew. The own certificate says who one is; when a
+    server lets one in no more, what waits becomes dead letters with PermissionDenied.
 
     Raises InvalidTopic for patterns and prefixes that NATS would misroute; ConnectionError if no
-    server answers within `timeout` seconds; PermissionDenied if it does not let one in, or not
-    subscribe.
+    server answers within `timeout` seconds, which is NotTrusted if one does that should not be
+    believed; PermissionDenied if it does not let one in, or not subscribe; ValueError for a
+    `tls://` address without `tls`.
     """
 
     def __init__(
@@ -93,6 +105,7 @@ class Bridge:
         outgoing: Sequence[str] = (),
         incoming: Sequence[str] = (),
         *,
+        tls: ssl.SSLContext | None = None,
         group: str | None = None,
         prefix: str = "eventkit",
         capacity: int = 10_000,
@@ -105,6 +118,13 @@ class Bridge:
             check_topic(name)
         if type(capacity) is not int or capacity < 1:
             raise ValueError(f"capacity is a number of events, 1 or more; got {capacity!r}.")
+        if tls is None and "tls://" in url:
+            raise ValueError(
+                "a tls:// address needs tls=, such as an authority's client_context(): without it "
+                "nobody would know who answers."
+            )
+        if tls is not None:
+            options |= {"tls": tls, "tls_handshake_first": True}
         self.bus = bus
         self.prefix = prefix
         self.group = group
@@ -119,12 +139,13 @@ class Bridge:
         self._refusals: list[PermissionDenied] = []
         self._is_woken = self._is_confirming = self._is_handing_over = self._closing = False
         self._broken = 0  # how often the connection has been
+        self._is_turned_away = False
         self._problem: Exception | None = None  # the last that nats-py told of
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._nats = Client()
         self._arrivals = Arrivals(capacity, self._deliver)
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
         self._thread.start()
         try:
@@ -359,6 +380,8 @@ class Bridge:
                     subject = f"{self.prefix}.{pattern}"
                     await self._nats.subscribe(subject, self.group or "", self._receiver(place))
                 await self._nats.flush()
+        except NotTrusted:
+            raise
         except (NatsError, OSError, TimeoutError) as problem:
             raise ConnectionError(
                 f"no NATS server answers at {self!r} within {self._timeout} s "
@@ -380,11 +403,46 @@ class Bridge:
             )  # fmt: skip
             self._nats.options["max_reconnect_attempts"] = -1
         except (NatsError, OSError) as problem:
-            if "authorization" in f"{problem} {self._problem}".lower():
-                raise PermissionDenied(
-                    f"{self!r}: the server lets nobody in with that name and password."
-                ) from problem
+            if turned_away := self._turned_away_by(self._problem or problem):
+                raise turned_away from self._problem
+            if "tls" in options and await self._is_offered_plaintext():
+                raise self._not_trusted("it offers plaintext") from problem
             await asyncio.sleep(_RECONNECT)
+
+    async def _is_offered_plaintext(self) -> bool:
+        """Whether somebody there speaks first, and says what a server without TLS does."""
+        for url in self._urls:
+            where = urlsplit(url)
+            with suppress(OSError, TimeoutError):
+                reader, writer = await asyncio.open_connection(where.hostname, where.port)
+                try:
+                    greeting = await asyncio.wait_for(reader.read(4), _GREETING)
+                finally:
+                    writer.close()
+                if greeting == b"INFO":
+                    return True
+        return False
+
+    def _turned_away_by(self, problem: Exception) -> PermissionDenied | NotTrusted | None:
+        """What it means, if to try again is in vain."""
+        if "authorization" in str(problem).lower():
+            return PermissionDenied(
+                f"{self!r}: the server lets nobody in with that name and password, or certificate."
+            )
+        if not isinstance(problem, ssl.SSLError):
+            return None
+        why = getattr(problem, "verify_message", None) or problem.reason
+        if "ALERT" in str(problem.reason):  # which is how the other side says it
+            return PermissionDenied(
+                f"{self!r}: the server does not take this client's certificate, or misses one "
+                f"({why}). Show one that its authority has signed."
+            )
+        if problem.reason == "WRONG_VERSION_NUMBER":
+            why = "it offers plaintext"
+        return self._not_trusted(why)
+
+    def _not_trusted(self, why: object) -> NotTrusted:
+        return NotTrusted(f"{self!r} says nothing to whoever answers there: {why}.")
 
     async def _on_error(self, problem: Exception) -> None:
         self._problem = problem
@@ -396,11 +454,16 @@ class Bridge:
             self._on_refusal(found[1].lower(), found[2].removeprefix(f"{self.prefix}.".lower()))
         elif self.is_connected and not isinstance(problem, UnexpectedEOF | OSError):
             _log.warning("%r: %s", self, problem)
+        elif self._broken and (turned_away := self._turned_away_by(problem)):
+            self._on_turned_away(turned_away)
 
     def _close_failed_attempt(self) -> None:
-        """A server killed in the middle of a greeting leaves a connection that nats-py forgets."""
+        """A server killed in the middle of a greeting leaves a connection that nats-py forgets, and
+        a handshake that failed one whose end it would wait for in vain.
+        """
         with suppress(AttributeError, OSError):
             self._nats._transport.close()  # type: ignore[union-attr]
+        self._nats._transport = None
 
     def _on_refusal(self, what: str, topic: str) -> None:
         """The server names the subject alone. The oldest event on it that is not confirmed is the
@@ -415,6 +478,19 @@ class Bridge:
                 self._give_up(event, denied)
                 return
 
+    def _on_turned_away(self, error: PermissionDenied | NotTrusted) -> None:
+        """An impostor may go away again and events wait for that; one's own rights are gone."""
+        is_news, self._is_turned_away = not self._is_turned_away, True
+        if is_news:
+            _log.warning("%s", error)
+        if isinstance(error, PermissionDenied) and (is_news or self._waiting):
+            self._refusals.append(error)
+            self.refused += len(self._waiting)
+            while self._waiting:
+                self._give_up(self._waiting.popleft()[0], error)
+            self._ring()
+            self._answered.set()
+
     async def _on_disconnected(self) -> None:
         self._broken += 1
         if not self._closing:
@@ -424,6 +500,7 @@ class Bridge:
         self._answered.set()
 
     async def _on_reconnected(self) -> None:
+        self._is_turned_away = False
         self._pump.set()
 
     async def _disconnect(self) -> None:
@@ -469,6 +546,16 @@ class Bridge:
         except BaseException:
             future.cancel()
             raise
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """nats-py does not tell a reader that it reads from TLS, and asyncio grumbles at each end."""
+
+    async def start_tls(
+        self, transport: Any, protocol: Any, *arguments: Any, **options: Any
+    ) -> Any:
+        protocol._over_ssl = True
+        return await super().start_tls(transport, protocol, *arguments, **options)
 
 
 def _arrived(wire: CloudEvent) -> Arrived:

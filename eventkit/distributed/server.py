@@ -18,7 +18,12 @@ import urllib.request
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..security.permissions import NOTHING, permissions_of
+
+if TYPE_CHECKING:
+    from ..security import AccessPolicy, CertificateAuthority
 
 _OWNER = "eventkit"
 _POLL = 0.005
@@ -42,18 +47,26 @@ class NatsServer:
     that ends; an interrupt of the notebook leaves it running.
 
     `users` are others who may connect, see `url_of`: for each a dict of NATS permissions, such as
-    `{"publish": ["eventkit.counter.>"], "subscribe": []}`. `folder` is kept when the server ends;
+    `{"publish": ["eventkit.counter.>"], "subscribe": []}`. So are the principals of a `policy`, for
+    bridges with the usual prefix; see `reload`. `folder` is kept when the server ends;
     without one, a temporary folder goes with it. `password` is made up if none is given.
     `settings` are laid over the configuration: what its documentation has, as a dict.
 
+    With `tls`, an authority of certificates, nobody is let in by a password, not even the owner of
+    `url`: it speaks TLS 1.3 from the first byte on, shows a certificate, and a client must show one
+    of the same authority, which names one of the principals or `users`.
+
     Raises FileNotFoundError, which says what to install, if there is no nats-server here;
-    ServerFailed if it is not ready within `timeout` seconds.
+    ServerFailed if it is not ready within `timeout` seconds; ValueError for a principal whose name
+    is taken, or a policy that a NATS server would not keep to.
     """
 
     def __init__(
         self,
         *,
         users: Mapping[str, Mapping[str, Any]] | None = None,
+        policy: AccessPolicy | None = None,
+        tls: CertificateAuthority | None = None,
         folder: str | os.PathLike[str] | None = None,
         settings: Mapping[str, Any] | None = None,
         password: str | None = None,
@@ -62,9 +75,11 @@ class NatsServer:
         self._program = find_server()
         self._scratch = Path(tempfile.mkdtemp(prefix="eventkit-nats-"))
         self.folder = Path(folder) if folder is not None else self._scratch
-        self._passwords = {name: secrets.token_hex(12) for name in (_OWNER, *(users or {}))}
-        self._passwords[_OWNER] = password or self._passwords[_OWNER]
-        self._settings = self._configuration(users or {}) | dict(settings or {})
+        self._users = dict(users or {})
+        self._policy = policy
+        self._tls = tls
+        self._passwords = {_OWNER: password or secrets.token_hex(12)}
+        self._settings = self._configuration() | dict(settings or {})
         self._timeout = timeout
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -80,11 +95,13 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """Where it is, with the password of somebody who may do everything."""
+        """Where it is, with the password of somebody who may do everything; with TLS, without."""
         return self.url_of(_OWNER)
 
     def url_of(self, user: str) -> str:
-        """Where it is, with the password of one of its `users`."""
+        """Where it is, with the password of one of its users; with TLS, without."""
+        if self._tls is not None:
+            return f"tls://{self.address}"
         return f"nats://{user}:{self._passwords[user]}@{self.address}"
 
     @property
@@ -167,6 +184,24 @@ class NatsServer:
         self.stop()
         self.start()
 
+    def reload(self) -> None:
+        """Have the policy count as it is now, also for those who are connected: whoever has no
+        rules left is cut off. Until then the server knows nothing of a change.
+        """
+        self._settings["authorization"] = self._authorization()
+        if not self.is_running:
+            return
+        config = self._scratch / "server.conf"
+        settings = json.loads(config.read_text(encoding="utf-8"))  # other ports could not be taken
+        config.write_text(json.dumps(settings | {"authorization": self._settings["authorization"]}))
+        before = self._loaded()
+        deadline = time.monotonic() + self._timeout
+        self._signal(signal.SIGHUP)
+        while self._loaded() == before:
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"{self!r} did not reload. Its log: {self._log_end()}")
+            time.sleep(_POLL)
+
     def freeze(self) -> None:
         """Stop its clock: connections stay open and nothing is answered, until `thaw`."""
         self._signal(signal.SIGSTOP)
@@ -191,22 +226,65 @@ class NatsServer:
 
     # Inside
 
-    def _configuration(self, users: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    def _configuration(self) -> dict[str, Any]:
         """Nothing is left to the server's defaults that could be seen from outside or be shared."""
-        everybody = [
-            {"user": name, "password": word}
-            | ({"permissions": users[name]} if name in users else {})
-            for name, word in self._passwords.items()
-        ]
         return {
             "server_name": self._scratch.name,
             "listen": "127.0.0.1:-1",
             "http": "127.0.0.1:-1",
             "ports_file_dir": str(self._scratch),
             "log_file": str(self._scratch / "log"),
-            "authorization": {"users": everybody},
+            "authorization": self._authorization(),
             "jetstream": {"store_dir": str(self.folder / "store"), "sync_interval": "always"},
+        } | self._encryption()
+
+    def _authorization(self) -> dict[str, Any]:
+        users = self._users | self._principals()
+        if self._tls is not None:
+            # without a user at all, a server would let everybody do everything
+            everybody: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
+            everybody += [{"user": f"CN={one}", "permissions": of} for one, of in users.items()]
+            return {"users": everybody}
+        for name in users:
+            self._passwords.setdefault(name, secrets.token_hex(12))
+        named = [{"user": _OWNER, "password": self._passwords[_OWNER]}]
+        return {
+            "users": named
+            + [
+                {"user": one, "password": self._passwords[one], "permissions": of}
+                for one, of in users.items()
+            ]
         }
+
+    def _principals(self) -> dict[str, Any]:
+        """What those of the policy may do, in the server's words."""
+        if self._policy is None:
+            return {}
+        names = self._policy.principals()
+        if taken := {_OWNER, *self._users}.intersection(names):
+            raise ValueError(
+                f"a principal cannot be called {taken.pop()!r} here: one of the server's own users "
+                "is. Choose another name."
+            )
+        return {name: permissions_of(self._policy, name) for name in names}
+
+    def _encryption(self) -> dict[str, Any]:
+        if self._tls is None:
+            return {}
+        own = self._tls.server()
+        return {
+            "tls": {
+                "cert_file": str(own.certificate),
+                "key_file": str(own.key),
+                "ca_file": str(self._tls.certificate),
+                "handshake_first": True,
+                "verify_and_map": True,
+                "min_version": "1.3",
+            }
+        }
+
+    def _loaded(self) -> object:
+        return self.monitor("varz", self._timeout)["config_load_time"]
 
     def _wait_until_ready(self) -> None:
         """The ports file is written once clients can connect; the server's health says the rest."""

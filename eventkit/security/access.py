@@ -85,7 +85,7 @@ class AccessPolicy:
         none denies them all. Those that are denied in part are sorted out event by event.
         """
         rules = [rule for rule in self.rules(principal) if rule.action == "subscribe"]
-        verdicts = {rule.allowed for rule in rules if _covers(rule.pattern, pattern)}
+        verdicts = {rule.allowed for rule in rules if covers(rule.pattern, pattern)}
         return verdicts == {True}
 
     def principals(self) -> list[str]:
@@ -155,7 +155,7 @@ def principal_of(certificate: dict[str, object] | None) -> str | None:
     return str(name)
 
 
-def _covers(wide: str, narrow: str) -> bool:
+def covers(wide: str, narrow: str) -> bool:
     """Whether every topic that fits the pattern `narrow` fits `wide`."""
     words, inner = wide.split("."), narrow.split(".")
     for place, word in enumerate(words):

@@ -9,6 +9,7 @@ PY := $(VENV)/bin/python
 endif
 
 LESSON ?= 00_start_here
+MINUTES ?= 5
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 
@@ -18,7 +19,7 @@ PYTEST := $(ISOLATED) $(PY) -m pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab demo handout test lint unit nbval browser chromium notebooks notebooks-ten bench clean
+.PHONY: help lab demo handout test lint unit nbval browser chromium notebooks notebooks-ten bench soak clean
 
 help:  ## List what there is to type
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -73,6 +74,9 @@ notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of t
 
 bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers
 	@$(PY) -m benchmarks $(ARGS)
+
+soak: $(VENV)/.has-test  ## Everything at once with faults, for MINUTES: nothing lost, doubled or left over
+	@$(PY) -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 clean:  ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

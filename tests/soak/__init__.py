@@ -1,0 +1,1 @@
+"""Everything at once, for as long as you like: nothing lost, nothing doubled, nothing left over."""

@@ -1,0 +1,319 @@
+"""The parts that are soaked. Each turn does some work, breaks something, and counts what came.
+
+A part lives as long as the soak, and its turns run beside those of all other parts. A turn ends at
+rest: what it began is finished, so that nothing may be left over. It raises AssertionError if an
+event was lost, doubled or out of order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import eventkit as ek
+from eventkit.executors import Executor
+from eventkit.queues import Overflow
+from tests.secured import served
+
+ROOT = Path(__file__).parents[2]
+LONG = 60.0
+_GIVING_UP: tuple[Overflow, ...] = ("drop_oldest", "drop_newest", "raise")
+
+logging.getLogger("eventkit").setLevel(logging.CRITICAL)  # what is broken here is counted instead
+
+
+class Turn(NamedTuple):
+    """How many events there were in one turn, and how many things were made to go wrong."""
+
+    events: int
+    faults: int
+
+
+Part = Callable[[Random], Turn]
+
+
+@contextmanager
+def buses() -> Iterator[Part]:
+    """Keyed events from four threads to handlers on every executor, some of which fail, while
+    others come and go.
+    """
+    yield _bus_turn
+
+
+def _bus_turn(random: Random) -> Turn:
+    executors: list[Executor] = [
+        ek.Inline(),
+        ek.Threads(random.randint(1, 4), capacity=random.choice([None, 10, 1_000])),
+        ek.EventLoop(),
+        ek.Selector(),
+    ]
+    each, keys, failing = 500, 3, random.randint(2, 50)
+    seen: list[dict[str | None, list[int]]] = [defaultdict(list) for _ in executors]
+
+    def keep(notes: dict[str | None, list[int]]) -> Callable[[ek.Event], None]:
+        def handle(event: ek.Event) -> None:
+            notes[event.key].append(event.data)
+            if event.data % failing == 0:
+                raise ValueError("made to fail")
+
+        return handle
+
+    def fire(place: int) -> None:
+        for number in range(each):
+            bus.fire(f"soak.{place}", number, key=f"{place}-{number % keys}")
+
+    with ek.EventBus() as bus:
+        for notes, executor in zip(seen, executors, strict=True):
+            bus.subscribe("soak.*", keep(notes), executor=executor)
+        with bus.record() if random.random() < 0.5 else nullcontext():
+            _at_once(fire, 4, _coming_and_going(bus))
+        bus.drain(LONG)
+        failed = len(bus.dead_letters)
+
+    expected = {f"{p}-{k}": list(range(k, each, keys)) for p in range(4) for k in range(keys)}
+    for notes, executor in zip(seen, executors, strict=True):
+        assert notes == expected, f"lost, doubled or out of order on {executor}"
+    failures = 4 * len(executors) * len(range(0, each, failing))
+    assert failed == min(failures, 1_000), f"{failed} of {failures} failures were kept"
+    return Turn(4 * each, failures)
+
+
+def _coming_and_going(bus: ek.EventBus) -> Callable[[], None]:
+    def churn() -> None:
+        with bus.subscribe("soak.>", lambda event: None), bus.subscribe("soak.1", str):
+            time.sleep(0)
+
+    return churn
+
+
+def _at_once(
+    work: Callable[[int], object], workers: int, meanwhile: Callable[[], object] | None = None
+) -> None:
+    """Have `work(place)` done in so many threads; what goes wrong in one of them is raised."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, place) for place in range(workers)]
+        while meanwhile and not all(future.done() for future in futures):
+            meanwhile()
+        for future in futures:
+            future.result()
+
+
+@contextmanager
+def overflow() -> Iterator[Part]:
+    """A small queue under a flood: what was accepted was handled, or given up and counted."""
+    yield _overflow_turn
+
+
+def _overflow_turn(random: Random) -> Turn:
+    policy = random.choice(_GIVING_UP)
+    executor = ek.Threads(2, capacity=random.randint(1, 20), overflow=policy)
+    handled: list[int] = []
+    refused = itertools.count()
+
+    def fire(place: int) -> None:
+        for number in range(500):
+            try:
+                bus.fire("soak", place * 500 + number)
+            except ek.QueueFull:
+                next(refused)
+
+    with ek.EventBus() as bus:
+        bus.subscribe("soak", lambda event: handled.append(event.data), executor=executor)
+        _at_once(fire, 3)
+        bus.drain(LONG)
+    lost = executor.dropped + next(refused)
+    assert len(set(handled)) == len(handled), "an event was handled twice"
+    assert len(handled) + lost == 1_500, f"{len(handled)} handled, {lost} given up, of 1,500"
+    return Turn(1_500, lost)
+
+
+@contextmanager
+def flows() -> Iterator[Part]:
+    """Fewer events: every one of them is in a batch, or merged, or passed, or refused."""
+    yield _flow_turn
+
+
+def _flow_turn(random: Random) -> Turn:
+    number = 2_000
+    batches: list[tuple[ek.Event, ...]] = []
+    sums: list[int] = []
+    passed: list[int] = []
+    bucket = ek.TokenBucket(rate=random.uniform(100, 10_000), burst=random.randint(1, 50))
+    with ek.EventBus() as bus:
+        bus.subscribe(
+            "soak", lambda event: batches.append(event.data),
+            flow=ek.Batch(random.randint(2, 100), within=0.01),
+        )  # fmt: skip
+        bus.subscribe(
+            "soak", lambda event: sums.append(event.data),
+            flow=ek.Coalesce(0.001, merge=lambda older, newer: older + newer),
+        )  # fmt: skip
+        bus.subscribe("soak", lambda event: passed.append(event.data), flow=bucket)
+        for n in range(number):
+            bus.fire("soak", n)
+        bus.drain(LONG)
+    flat = [event.data for batch in batches for event in batch]
+    assert flat == list(range(number)), "a batch lost, doubled or moved an event"
+    assert sum(sums) == sum(range(number)), "merging lost or doubled an event"
+    assert len(set(passed)) == len(passed), "an event passed twice"
+    assert len(passed) + bucket.refused == number, "a quota lost an event"
+    return Turn(number, bucket.refused)
+
+
+@contextmanager
+def logs() -> Iterator[Part]:
+    """One file for the whole soak: appended to from threads, worked off by a process that is
+    killed while it holds claims and by one that is not, then trimmed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "soak.db")
+        with ek.open_log(path) as log:
+            yield lambda random: _log_turn(log, path, random)
+
+
+def _log_turn(log: ek.EventLog, path: Path, random: Random) -> Turn:
+    after, number = log.last_sequence, 100
+    log.consumer("workers", after=after)
+    source = f"/soak/{after}"
+    events = [
+        ek.CloudEvent(id=str(n), source=source, type=f"soak.{n % 4}", data=n)
+        for n in range(4 * number)
+    ]
+
+    def append(place: int) -> None:
+        for event in events[place::4]:
+            first = log.append(event)
+            assert log.append(event) == first, "an event was stored twice"
+
+    with _worker(path) as doomed:
+        _at_once(append, 4)
+        assert doomed.stdout is not None
+        done = {doomed.stdout.readline().strip()}  # it holds something
+        time.sleep(random.uniform(0, 0.05))
+        doomed.send_signal(signal.SIGKILL)
+        done |= set(doomed.stdout.read().split())
+    with _worker(path) as worker:
+        done |= set(worker.communicate(timeout=LONG)[0].split())
+
+    entries = list(log.read(after))
+    assert [entry.sequence for entry in entries] == list(range(after + 1, after + 1 + len(events)))
+    assert Counter(entry.event.id for entry in entries) == Counter(e.id for e in events)
+    missing = {str(entry.sequence) for entry in entries} - done
+    assert not missing, f"never worked off: {sorted(missing)}"
+    log.trim(keep=0)
+    return Turn(len(events), 1)
+
+
+@contextmanager
+def _worker(path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.soak.parts", str(path)],
+        stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def work(path: str) -> None:
+    """A worker's life, which ends when nothing has come for two leases."""
+    with ek.open_log(path) as log:
+        consumer = log.consumer("workers", max_tries=10)
+        while deliveries := consumer.claim(5, lease=0.5, wait=1.0):
+            text = "".join(f"{one.sequence}\n" for one in deliveries)
+            os.write(1, text.encode())  # at least once: said before it is acknowledged
+            consumer.ack(*deliveries)
+
+
+@contextmanager
+def https() -> Iterator[Part]:
+    """Posts over HTTPS from three clients, among them forged ones."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as house:
+
+        def turn(random: Random) -> Turn:
+            number, forged = 60, itertools.count()
+            house.got.clear()
+            house.refusals.clear()
+
+            def post(place: int) -> None:
+                for n in range(number):
+                    is_forged = (n + place) % 10 == 0
+                    forgery = {"Authorization": f"Bearer {next(forged)}"} if is_forged else {}
+                    answer = house.post("button.click", place * number + n, **forgery)
+                    assert answer.status == (401 if is_forged else 202), answer
+
+            _at_once(post, 3)
+            bad = next(forged)
+            came = [event.data for event in house.got]
+            assert len(set(came)) == len(came) == 3 * number - bad, "lost or doubled over HTTPS"
+            assert len(house.refusals) == bad, "a refusal was not recorded"
+            return Turn(len(came), bad)
+
+        yield turn
+
+
+@contextmanager
+def bridges() -> Iterator[Part]:
+    """Two buses joined by a server that is killed and started again while events are fired. What
+    is sent before the receiver is back has nobody to go to: that is all that may be missing.
+    """
+    with ek.NatsServer() as server:
+        yield lambda random: _bridge_turn(server, random)
+
+
+def _bridge_turn(server: ek.NatsServer, random: Random) -> Turn:
+    number = 500
+    kill_at = random.randrange(number)
+    came: list[int] = []
+    with ek.EventBus() as here, ek.EventBus() as there:
+        there.subscribe("soak", lambda event: came.append(event.data))
+        with (
+            ek.Bridge(there, server.url, [], ["soak"]) as into,
+            ek.Bridge(here, server.url, ["soak"], capacity=number) as out,
+        ):
+            for n in range(kill_at):
+                here.fire("soak", n)
+            out.flush(LONG)
+            _until(lambda: len(came) == kill_at)
+            server.kill()
+            _until(lambda: not (out.is_connected or into.is_connected))
+            for n in range(kill_at, number):
+                here.fire("soak", n)
+            server.start()
+            _until(lambda: into.is_connected)
+            out.flush(LONG)
+            here.fire("soak", number)
+            _until(lambda: came[-1:] == [number])
+    assert not here.dead_letters, "an event was not sent"
+    assert came[:kill_at] == list(range(kill_at)), "lost, doubled or out of order"
+    assert all(a < b for a, b in itertools.pairwise(came)), "doubled or out of order"
+    return Turn(number + 1, 1)
+
+
+def _until(is_so: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + LONG
+    while not is_so():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.005)
+
+
+ALL = (buses, overflow, flows, logs, https, bridges)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])

@@ -14,7 +14,7 @@ from pathlib import Path
 from . import peers
 from .comparing import Row
 
-PARTS = ["dispatch", "handoffs", "durable", "bridge", "secured", "imports", "click"]
+PARTS = ["dispatch", "handoffs", "durable", "bridge", "nats_log", "secured", "imports", "click"]
 """Modules of this package, each with `measure(quick: bool) -> list[Row]`."""
 
 _TABLE = Path("build/bench.md")

@@ -22,6 +22,7 @@ from .predict import Prediction
 from .progress import Progress
 from .race import Race, RacePanel
 from .rebuild import rebuild_figure
+from .replay import Replay, Stage, replay
 from .session import assert_clean, setup, table, verdict
 from .tank import Tank, tank_figure, tank_table
 from .tank_panel import TankPanel
@@ -56,6 +57,8 @@ __all__ = [
     "Progress",
     "Race",
     "RacePanel",
+    "Replay",
+    "Stage",
     "Tank",
     "TankPanel",
     "Tap",
@@ -77,6 +80,7 @@ __all__ = [
     "percentiles_figure",
     "post",
     "rebuild_figure",
+    "replay",
     "responses_figure",
     "run_together",
     "run_worker",

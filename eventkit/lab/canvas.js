@@ -1,7 +1,7 @@
 // What the live views share: a canvas in the page's colours, drawn at most once a frame, with the
 // same in words below it. `draw` gets a sheet to draw on and the frame that the kernel sent last,
 // and returns whether it wants to draw again soon; `say` fills in the words and returns the
-// picture's name.
+// picture's name; `begin` is given what asks for a drawing.
 
 function theme(element) {
   const style = getComputedStyle(element);
@@ -21,7 +21,7 @@ function upright(ink, x, top, bottom, dash = []) {
   ink.setLineDash([]);
 }
 
-function liveCanvas({ model, el }, words, { height, draw, say }) {
+function liveCanvas({ model, el }, words, { height, draw, say, begin }) {
   const canvas = document.createElement("canvas");
   canvas.style.width = "100%";
   canvas.setAttribute("role", "img");
@@ -35,14 +35,23 @@ function liveCanvas({ model, el }, words, { height, draw, say }) {
     frameRequest = 0;
     const frame = model.get("frame");
     const sheet = { width: Math.max(280, el.clientWidth || 420), height: height(frame) };
-    const scale = window.devicePixelRatio || 1;
-    canvas.width = sheet.width * scale;
-    canvas.height = sheet.height * scale;
-    canvas.style.height = `${sheet.height}px`;
     const ink = canvas.getContext("2d");
-    ink.scale(scale, scale);
+    fit(sheet);
+    ink.save();
+    ink.scale(canvas.width / sheet.width, canvas.height / sheet.height);
+    ink.clearRect(0, 0, sheet.width, sheet.height);
     ink.font = "12px sans-serif";
     if (draw({ ...sheet, ink, colours: theme(el) }, frame, performance.now() - received)) schedule();
+    ink.restore();
+  }
+
+  function fit(sheet) {
+    const scale = window.devicePixelRatio || 1;
+    const wide = Math.round(sheet.width * scale), high = Math.round(sheet.height * scale);
+    if (canvas.width === wide && canvas.height === high) return;
+    canvas.width = wide;
+    canvas.height = high;
+    canvas.style.height = `${sheet.height}px`;
   }
 
   function schedule() {
@@ -60,6 +69,7 @@ function liveCanvas({ model, el }, words, { height, draw, say }) {
   resized.observe(el);
   const themed = new MutationObserver(schedule);
   themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  if (begin) begin(schedule);
   changed();
 
   return () => {

@@ -1,0 +1,164 @@
+// The stage on which a record is played: trigger, queue, a lane for each worker, and the listeners.
+// Each event is a numbered dot that stands where the record says; in a lane it is as far as its work
+// was done. Nothing moves that the record does not move.
+
+const HEAD = 30, FOOT = 6, GAP = 10;
+const SHARES = [0.16, 0.26, 0.32, 0.26];
+const PITCHES = [20, 14, 10, 7, 5, 4, 3, 2];  // pixels from dot to dot, the first that has room
+
+function stageHeight({ names }) {
+  const wanted = Math.max(names.workers.length * 20, names.listeners.length * 52, 190);
+  return HEAD + Math.min(wanted, 420) + FOOT;
+}
+
+function columns(width, height) {
+  let left = 0;
+  return SHARES.map((share) => {
+    const box = { x: left + GAP, y: HEAD, width: share * width - 2 * GAP, height: height - HEAD - FOOT };
+    left += share * width;
+    return box;
+  });
+}
+
+function contrasting(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return 0.3 * red + 0.59 * green + 0.11 * blue > 105 ? "#000000" : "#ffffff";
+}
+
+// One dot: filled, hollow while a flow holds it back, crossed out if nobody handled it.
+function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
+  if (radius < 3) {
+    ink.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    return;
+  }
+  ink.beginPath();
+  ink.arc(x, y, radius, 0, 2 * Math.PI);
+  if (hollow || crossed) ink.stroke();
+  else ink.fill();
+  if (crossed) {
+    const reach = radius * 0.7;
+    ink.beginPath();
+    ink.moveTo(x - reach, y - reach);
+    ink.lineTo(x + reach, y + reach);
+    ink.moveTo(x + reach, y - reach);
+    ink.lineTo(x - reach, y + reach);
+    ink.stroke();
+  } else if (radius >= 5.5) {
+    ink.fillStyle = hollow ? ink.strokeStyle : contrasting(colour);
+    ink.fillText(number, x, y + 3.5, 2 * radius - 2);
+    ink.fillStyle = colour;
+  }
+}
+
+function useLook(ink, { colour }, radius) {
+  ink.fillStyle = ink.strokeStyle = colour;
+  ink.lineWidth = 1.5;
+  ink.font = `${radius < 7 ? 8 : 10}px sans-serif`;
+  ink.textAlign = "center";
+}
+
+// Dots row by row, as large as there is room for; the first of them stands left, or right.
+function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
+  const room = (pitch) => Math.floor(box.width / pitch) * Math.floor(box.height / pitch);
+  const pitch = PITCHES.find((one) => room(one) >= dots.length) || PITCHES[PITCHES.length - 1];
+  const across = Math.max(1, Math.floor(box.width / pitch));
+  const seen = Math.min(dots.length, room(pitch));
+  useLook(ink, look, pitch * 0.43);
+  for (let place = 0; place < seen; place += 1) {
+    const along = ((place % across) + 0.5) * pitch;
+    const x = fromRight ? box.x + box.width - along : box.x + along;
+    const y = box.y + (Math.floor(place / across) + 0.5) * pitch;
+    drawDot(ink, x, y, pitch * 0.43, look, numbers[dots[place]]);
+  }
+}
+
+function drawLane(ink, record, dots, box, look, now, still) {
+  const radius = Math.min(8.6, box.height * 0.43);
+  const rows = Math.max(1, Math.floor(box.height / (2 * radius + 1)));
+  if (dots.length > rows) {
+    drawCrowd(ink, record, dots, box, look);
+    return;
+  }
+  useLook(ink, look, radius);
+  dots.forEach((at, row) => {
+    const [began, ended] = [record.started[at], record.finished[at]];
+    const done = still ? 0.5 : Number.isFinite(ended) ? (now - began) / (ended - began || 1) : 0;
+    const x = box.x + radius + done * (box.width - 2 * radius);
+    const y = box.y + ((row + 0.5) / Math.max(1, dots.length)) * box.height;
+    drawDot(ink, x, y, radius, look, record.numbers[at]);
+  });
+}
+
+// Who is where: a list of journeys for each crowd and each lane.
+function sortOut(record, places) {
+  const { names, order, workers, subscribers } = record;
+  const crowds = { trigger: [], flow: [], queue: [], lanes: names.workers.map(() => []),
+    listeners: names.listeners.map(() => []), failed: [], left: [] };
+  const waiting = { [TRIGGER]: crowds.trigger, [FLOW]: crowds.flow, [QUEUE]: crowds.queue };
+  for (let at = 0; at < record.size; at += 1) {
+    const place = places[at];
+    if (place === WORK) crowds.lanes[workers[at] - 1]?.push(at);
+    else if (place >= TRIGGER && place <= QUEUE) waiting[place].push(at);
+  }
+  for (const at of order) {  // in the order in which they came to their end
+    if (places[at] === HANDLED) crowds.listeners[record.rowOf[subscribers[at]]]?.push(at);
+    else if (places[at] === FAILED) crowds.failed.push(at);
+    else if (places[at] === LEFT_OUT) crowds.left.push(at);
+  }
+  return crowds;
+}
+
+function drawHeadings({ ink, width, height, colours }, boxes, crowds) {
+  const titles = [`trigger ${crowds.trigger.length}`, `queue ${crowds.queue.length + crowds.flow.length}`,
+    "processors", "listeners"];
+  ink.strokeStyle = colours.faint;
+  boxes.slice(1).forEach((box) => upright(ink, box.x - GAP, 6, height - FOOT));
+  ink.fillStyle = colours.text;
+  ink.font = "600 12px sans-serif";
+  ink.textAlign = "left";
+  titles.forEach((title, at) => ink.fillText(title, boxes[at].x, 18, boxes[at].width));
+}
+
+function drawLanes({ ink, colours }, record, lanes, box, look, now, still) {
+  const high = box.height / Math.max(1, lanes.length), label = Math.min(86, box.width * 0.42);
+  lanes.forEach((dots, lane) => {
+    const y = box.y + lane * high;
+    ink.strokeStyle = colours.faint;
+    ink.lineWidth = 1;
+    ink.strokeRect(box.x + label, y + 0.5, box.width - label, high - 1);
+    ink.fillStyle = colours.text;
+    ink.font = "11px sans-serif";
+    ink.textAlign = "left";
+    if (high >= 11) ink.fillText(record.names.workers[lane], box.x, y + high / 2 + 4, label - 6);
+    const inside = { x: box.x + label, y, width: box.width - label, height: high };
+    drawLane(ink, record, dots, inside, look, now, still);
+  });
+}
+
+function drawListeners({ ink, colours }, record, crowds, box, looks) {
+  const shown = record.names.listeners.map((name, at) => [name, crowds.listeners[at], looks.handled]);
+  if (record.canFail) shown.push(["failed", crowds.failed, looks.failed]);
+  if (record.canLeave) shown.push(["left out", crowds.left, looks.left]);
+  const high = box.height / Math.max(1, shown.length);
+  shown.forEach(([name, dots, look], at) => {
+    const y = box.y + at * high;
+    ink.fillStyle = colours.text;
+    ink.font = "11px sans-serif";
+    ink.textAlign = "left";
+    ink.fillText(`${name} ${dots.length}`, box.x, y + 10, box.width);
+    drawCrowd(ink, record, dots, { ...box, y: y + 16, height: high - 18 }, look);
+  });
+}
+
+function drawStage(sheet, record, places, now, looks, still) {
+  const { ink, width, height } = sheet;
+  const boxes = columns(width, height), crowds = sortOut(record, places);
+  drawHeadings(sheet, boxes, crowds);
+  drawCrowd(ink, record, crowds.trigger, boxes[0], looks.waiting, true);
+  const held = { ...boxes[1], y: boxes[1].y + boxes[1].height / 2, height: boxes[1].height / 2 };
+  const queue = record.canBeHeld ? { ...boxes[1], height: boxes[1].height / 2 } : boxes[1];
+  drawCrowd(ink, record, crowds.queue, queue, looks.waiting, true);
+  if (record.canBeHeld) drawCrowd(ink, record, crowds.flow, held, looks.held, true);
+  drawLanes(sheet, record, crowds.lanes, boxes[2], looks.work, now, still);
+  drawListeners(sheet, record, crowds, boxes[3], looks);
+}

@@ -1,0 +1,96 @@
+// What whereabouts.py says of a record, for the page: where each journey is at a time, in words and
+// in rows. A test holds the two together.
+
+const TO_COME = 0, TRIGGER = 1, FLOW = 2, QUEUE = 3, WORK = 4, HANDLED = 5, FAILED = 6, LEFT_OUT = 7;
+const PLACES = ["to come", "at the trigger", "in a flow", "in the queue", "in work", "handled",
+  "failed", "left out"];
+const ALWAYS_SAID = [TRIGGER, QUEUE, WORK, HANDLED];
+const MOST_RANGES = 12;
+
+function readRecord(stamps, marks, names) {
+  const copy = (view, Kind) =>
+    new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+  const times = copy(stamps, Float64Array), ordinals = copy(marks, Uint32Array);
+  const size = times.length / 6;
+  const column = (all, number) => all.subarray(number * size, (number + 1) * size);
+  const [due, fired, queued, started, finished, left] =
+    [0, 1, 2, 3, 4, 5].map((number) => column(times, number));
+  const [numbers, workers, subscribers, outcomes] =
+    [0, 1, 2, 3].map((number) => column(ordinals, number));
+  const moments = Float64Array.from(new Set(times.filter(Number.isFinite))).sort();
+  return { size, due, fired, queued, started, finished, left, numbers, workers, subscribers,
+    outcomes, names, moments, span: moments.length ? moments[moments.length - 1] : 0,
+    failed: names.outcomes.indexOf("failed") + 1 };
+}
+
+function placesAt(record, now, places = new Uint8Array(record.size)) {
+  const { due, fired, queued, started, finished, left, outcomes, failed } = record;
+  for (let at = 0; at < record.size; at += 1) {
+    places[at] = left[at] <= now ? LEFT_OUT
+      : finished[at] <= now ? (outcomes[at] === failed ? FAILED : HANDLED)
+      : started[at] <= now ? WORK
+      : queued[at] <= now ? QUEUE
+      : fired[at] <= now ? FLOW
+      : due[at] <= now ? TRIGGER : TO_COME;
+  }
+  return places;
+}
+
+function milliseconds(nanoseconds, span) {
+  const digits = span >= 1e9 ? 0 : span >= 1e7 ? 1 : 3;
+  return (Math.floor(nanoseconds / 10 ** (6 - digits)) / 10 ** digits)
+    .toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function clock(record, now) {
+  return `${milliseconds(now, record.span)} of ${milliseconds(record.span, record.span)} ms`;
+}
+
+function wordsAt(record, places, now) {
+  const counts = new Uint32Array(PLACES.length);
+  for (const place of places) counts[place] += 1;
+  const said = (count) => count.toLocaleString("en");
+  const told = PLACES.map((name, place) => [place, name]).slice(1)
+    .filter(([place]) => counts[place] || ALWAYS_SAID.includes(place))
+    .map(([place, name]) => `${said(counts[place])} ${name}`);
+  return `${clock(record, now)}: ${said(record.size - counts[TO_COME])} of ${said(record.size)} came; `
+    + `${told.join(", ")}.`;
+}
+
+function laneOf(record, place, at) {
+  if (place === WORK) return record.workers[at];
+  if (place === HANDLED || place === FAILED) return record.subscribers[at];
+  return place === LEFT_OUT ? record.outcomes[at] : 0;
+}
+
+function nameOf({ names }, place, lane) {
+  if (place === LEFT_OUT) return names.outcomes[lane - 1];
+  if (place === WORK) return `in work on ${names.workers[lane - 1]}`;
+  if (place === HANDLED || place === FAILED) return `${PLACES[place]} by ${names.subscribers[lane - 1]}`;
+  return PLACES[place];
+}
+
+function ranges(numbers) {
+  const found = [];
+  for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
+    const last = found[found.length - 1];
+    if (last && last[1] === number - 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  const told = found.slice(0, MOST_RANGES)
+    .map(([low, high]) => (low === high ? `${low}` : `${low}–${high}`));
+  return told.join(", ") + (found.length > MOST_RANGES ? ", …" : "");
+}
+
+function rowsAt(record, places) {
+  const found = new Map();
+  places.forEach((place, at) => {
+    if (place === TO_COME) return;
+    const lane = laneOf(record, place, at), key = place * 2 ** 20 + lane;
+    if (!found.has(key)) found.set(key, { place, lane, numbers: [] });
+    found.get(key).numbers.push(record.numbers[at]);
+  });
+  return [...found.keys()].sort((a, b) => a - b).map((key) => found.get(key))
+    .map(({ place, lane, numbers }) =>
+      [nameOf(record, place, lane), numbers.length.toLocaleString("en"), ranges(numbers)]);
+}

@@ -1,0 +1,102 @@
+"""Where each event is at any time: as if the record were played back, stamp by stamp."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+from hypothesis import given, strategies as st
+
+from eventkit import Event, Journey
+from eventkit.lab.whereabouts import Place, Whereabouts
+
+times = st.integers(0, 30)  # few, so that stamps coincide
+FIELDS = ("fired", "queued", "started", "finished")
+REACHED = dict(zip(FIELDS, (Place.FLOW, Place.QUEUE, Place.WORK, Place.HANDLED), strict=True))
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> Journey:
+    """One that has come some part of its way: in order, and now and then left out before it
+    was begun, or due later than it was fired, as an event from another machine can be.
+    """
+    due, *stamps = sorted(draw(st.lists(times, min_size=5, max_size=5)))
+    reached = draw(st.integers(1, 4))
+    if draw(st.integers(0, 9)) == 0:
+        due = draw(times)
+    journey = Journey(Event("a", time=due), draw(st.sampled_from(["count", "show"])), stamps[0])
+    for field, stamp in list(zip(FIELDS, stamps, strict=True))[1:reached]:
+        setattr(journey, field, stamp)
+    if journey.started is not None:
+        journey.worker = draw(st.sampled_from(["threads-1", "threads-2", "threads-10"]))
+    if journey.finished is not None:
+        journey.outcome = draw(st.sampled_from(["ok", "failed"]))
+    elif journey.started is None and draw(st.booleans()):
+        journey.outcome = draw(st.sampled_from(["merged", "dropped", "abandoned"]))
+        journey.left = stamps[reached - 1] + draw(times)
+    return journey
+
+
+records = st.lists(journeys(), max_size=12)
+
+
+def played_back(record: list[Journey], start: int, now: int) -> list[Place]:
+    """Take every stamp in the order of time, and move its journey on, never back."""
+    happenings = []
+    for index, journey in enumerate(record):
+        happenings.append((journey.event.time, index, Place.TRIGGER))
+        for field, place in REACHED.items():
+            if (stamp := getattr(journey, field)) is not None:
+                happenings.append((stamp, index, place))
+        if journey.left is not None:
+            happenings.append((journey.left, index, Place.LEFT_OUT))
+    places = [Place.TO_COME] * len(record)
+    for stamp, index, place in sorted(happenings):
+        if stamp - start > now:
+            break
+        if place is Place.HANDLED and record[index].outcome == "failed":
+            place = Place.FAILED
+        places[index] = max(places[index], place)
+    return places
+
+
+@given(records, st.integers(-1, 70))
+def test_the_state_at_any_time_is_that_of_a_plain_replay(record: list[Journey], now: int) -> None:
+    where = Whereabouts(record)
+    assert where.at(now) == played_back(record, where.start, now)
+
+
+@given(records)
+def test_before_the_first_stamp_nobody_has_come_and_after_the_last_nothing_changes(
+    record: list[Journey],
+) -> None:
+    where = Whereabouts(record)
+    assert set(where.at(-1)) <= {Place.TO_COME}
+    assert where.at(where.span) == where.at(where.span + 1_000)
+    assert not record or where.at(0) != where.at(-1)
+
+
+@given(records, st.integers(0, 70))
+def test_nobody_goes_back(record: list[Journey], now: int) -> None:
+    where = Whereabouts(record)
+    assert all(a <= b for a, b in zip(where.at(now), where.at(now + 1), strict=True))
+
+
+@given(records, st.integers(0, 70))
+def test_the_rows_count_everybody_who_has_come(record: list[Journey], now: int) -> None:
+    where = Whereabouts(record)
+    came = sum(place is not Place.TO_COME for place in where.at(now))
+    assert sum(int(count) for _, count, _ in where.rows(now)) == came
+    assert f"{came} of {len(record)} came" in where.says(now)
+
+
+@given(records)
+def test_the_buffers_hold_every_stamp(record: list[Journey]) -> None:
+    where = Whereabouts(record)
+    stamps, marks = array("d", where.buffers()[0]), array("I", where.buffers()[1])
+    assert len(stamps) == 6 * len(record) and len(marks) == 4 * len(record)
+    for index, journey in enumerate(record):
+        kept = [journey.event.time, *(getattr(journey, field) for field in FIELDS), journey.left]
+        assert list(stamps[index :: len(record)]) == [
+            math.inf if stamp is None else stamp - where.start for stamp in kept
+        ]

@@ -18,7 +18,7 @@ each_document = pytest.mark.parametrize(
 
 def test_the_pages_are_found() -> None:
     names = {path.relative_to(links.ROOT).as_posix() for path in links.documents()}
-    assert {"README.md", "SECURITY.md", "docs/concepts.md"} <= names
+    assert {"README.md", "SECURITY.md", "docs/concepts.md", "docs/teaching.md"} <= names
 
 
 @each_document

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 import eventkit as ek
 
@@ -75,9 +76,30 @@ def lock(path: str, ttl: float) -> None:
         say("refused")
 
 
+def count(url: str, lease: float) -> None:
+    """Count clicks until killed. A count has the id of its click, so that it is stored once."""
+    with ek.open_log(url) as log:
+        consumer = log.consumer("workers", "button.click")
+        say("ready")
+        while True:
+            with suppress(ek.LogError):  # claimed in vain, or too slow: it is delivered again
+                deliveries = consumer.claim(50, lease, wait=LONG)
+                log.append_all(counted(one) for one in deliveries)
+                consumer.ack(*deliveries)
+
+
+def counted(click: ek.Delivery) -> ek.CloudEvent:
+    return ek.CloudEvent(
+        id=click.event.id, source="/counter", type="counter.counted", time=click.event.time,
+        data=click.data,
+    )  # fmt: skip
+
+
 if __name__ == "__main__":
     name, where, *rest = sys.argv[1:]
     if name == "append":
         append(where, rest[0], int(rest[1]))
     else:
-        {"work": work, "hold": hold, "die": die, "lock": lock}[name](where, float(rest[0]))
+        {"work": work, "hold": hold, "die": die, "lock": lock, "count": count}[name](
+            where, float(rest[0])
+        )

@@ -23,7 +23,6 @@ def execute(path: Path) -> None:
     """Run the notebook in a fresh kernel and write its outputs into the file."""
     options = {"timeout": 300, "store_widget_state": False, "record_timing": False}
     flags = [f"--ExecutePreprocessor.{name}={value}" for name, value in options.items()]
-    flags.append("--coalesce-streams")  # how a kernel happened to cut its prints is no content
     nbconvert = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute", "--inplace"]
     nobodys = os.environ | {"EVENTKIT_PROGRESS": "off"}  # a recording learns nothing
     subprocess.run([*nbconvert, "--log-level=WARN", *flags, path], check=True, env=nobodys)
@@ -38,12 +37,26 @@ def normalise(notebook: Any) -> None:
     for cell in notebook.cells:
         for view in ("collapsed", "scrolled", "execution", "ExecuteTime", "trusted"):
             cell.metadata.pop(view, None)
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
             # JupyterLab hides a view of the empty model. Of a lost one it says that it is lost.
             if WIDGET in output.get("data", {}):
                 output.data[WIDGET]["model_id"] = ""
             if "traceback" in output:
                 output.traceback = [line.replace(f"{ROOT}/", "") for line in output.traceback]
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """The outputs with each stream in one piece: how a kernel happened to cut it is no content."""
+    whole: list[Any] = []
+    for output in outputs:
+        before = whole[-1] if whole else None
+        if before and "name" in output and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def main(names: list[str]) -> int:

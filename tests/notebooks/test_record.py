@@ -34,3 +34,12 @@ def test_two_recordings_of_a_notebook_are_the_same_and_keep_the_rules(tmp_path: 
     assert recorded.cells[1].source == "import ipywidgets, sys"  # formatted too
     assert recorded.cells[3].outputs[0].data[record.WIDGET]["model_id"] == ""
     assert recorded.metadata.language_info == {"name": "python"}
+
+
+def test_a_stream_that_came_in_pieces_is_kept_as_one() -> None:
+    names = ["stdout", "stdout", "stderr", "stdout"]
+    made = [
+        nbformat.v4.new_output("stream", name=name, text=text)  # type: ignore[no-untyped-call]
+        for name, text in zip(names, "abcd", strict=True)
+    ]
+    assert [output.text for output in record.joined(made)] == ["ab", "c", "d"]

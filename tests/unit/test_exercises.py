@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,13 +55,6 @@ def says(exercise: Exercise, attempt: Any, capsys: pytest.CaptureFixture[str]) -
     return capsys.readouterr().out
 
 
-def proves_itself(exercise: Exercise) -> None:
-    """The solution is accepted and each wrong answer refused, or AssertionError."""
-    assert exercise.diagnose(exercise.solution) is None
-    for wrong in exercise.wrong:
-        assert wrong.says in (exercise.diagnose(wrong.attempt) or ""), wrong.belief
-
-
 def test_the_solution_is_right(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
     assert says(exercise, exercise.solution, capsys) == f"Right. {exercise.praise}\n"
 
@@ -82,6 +77,12 @@ def test_there_are_at_least_four_wrong_answers(exercise: Exercise) -> None:
 def test_each_wrong_answer_has_a_diagnosis_of_its_own(exercise: Exercise) -> None:
     said = [exercise.diagnose(wrong.attempt) for wrong in exercise.wrong]
     assert len(set(said)) == len(said)
+
+
+def test_a_diagnosis_shows_the_case_that_refutes_the_belief(exercise: Exercise) -> None:
+    for wrong in exercise.wrong:
+        belief, _, case = (exercise.diagnose(wrong.attempt) or "").partition("\n")
+        assert belief.endswith(".") and case.strip(), wrong.belief
 
 
 def test_the_stub_runs_and_is_not_an_attempt(
@@ -115,12 +116,52 @@ def test_help_has_three_hints_and_the_solution(exercise: Exercise) -> None:
     assert all(exercise.hints)
 
 
-def test_a_check_that_accepts_everything_or_nothing_is_found_out(exercise: Exercise) -> None:
-    proves_itself(exercise)
+ACCEPTS_EVERYTHING = lambda attempt: None  # noqa: E731
+ACCEPTS_NOTHING = lambda attempt: "no"  # noqa: E731
+
+
+def mutate(
+    name: str, diagnose: Callable[[Any], str | None], monkeypatch: pytest.MonkeyPatch
+) -> Exercise:
+    """Puts this check in the place of the exercise's own, for all tests of this file."""
+    mutant = replace(load(name), diagnose=diagnose)
+    monkeypatch.setitem(globals(), "load", lambda name: mutant)
+    return mutant
+
+
+@pytest.mark.parametrize(("name", "place"), WRONG)
+def test_a_check_that_accepts_everything_fails_for_each_wrong_answer(
+    name: str, place: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutate(name, ACCEPTS_EVERYTHING, monkeypatch)
     with pytest.raises(AssertionError):
-        proves_itself(replace(exercise, diagnose=lambda attempt: None))
-    with pytest.raises(AssertionError):
-        proves_itself(replace(exercise, diagnose=lambda attempt: "no"))
+        test_a_wrong_answer_is_refused_with_its_misconception(name, place, capsys)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("diagnose", "noticed_by"),
+    [
+        (ACCEPTS_EVERYTHING, "test_each_wrong_answer_has_a_diagnosis_of_its_own"),
+        (ACCEPTS_EVERYTHING, "test_the_stub_runs_and_is_not_an_attempt"),
+        (ACCEPTS_NOTHING, "test_the_solution_is_right"),
+        (ACCEPTS_NOTHING, "test_the_solution_as_shown_is_right"),
+        (ACCEPTS_NOTHING, "test_each_wrong_answer_has_a_diagnosis_of_its_own"),
+        (ACCEPTS_NOTHING, "test_a_diagnosis_shows_the_case_that_refutes_the_belief"),
+        (ACCEPTS_NOTHING, "test_the_stub_runs_and_is_not_an_attempt"),
+    ],
+)
+def test_a_check_that_accepts_everything_or_nothing_is_noticed(
+    name: str,
+    diagnose: Callable[[Any], str | None],
+    noticed_by: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mutant = mutate(name, diagnose, monkeypatch)
+    test = globals()[noticed_by]
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test(mutant, capsys) if "capsys" in inspect.signature(test).parameters else test(mutant)
 
 
 def test_an_attempt_that_raises_is_wrong_and_told_so(capsys: pytest.CaptureFixture[str]) -> None:

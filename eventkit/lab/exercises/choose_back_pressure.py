@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +62,7 @@ def diagnose(choose: Any) -> str | None:
     if not isinstance(executor, Threads):
         return (
             "to show a reading blocks, so it needs threads of its own, with a queue before them: "
-            f"return an executor such as ek.Threads(2, capacity=5); this returned {executor!r}"
+            f"return an executor such as ek.Threads(2, capacity=5).{_inline_case(executor)}"
         )
     passages = {seed: passage(executor, seed) for seed in SEEDS}
     for rule in (_overload, _held_up, _raised, _newest_lost, _too_slow, _too_many_lost, _idle):
@@ -167,7 +168,20 @@ def _idle(executor: Threads, passages: Passages) -> str | None:
     return (
         f"{executor.workers} workers meet the goal, and so do {FEWEST} with a queue of the right "
         f"length: utilisation is {RATE * WORK / executor.workers:.2f} here. Between bursts the "
-        "others have nothing to do"
+        "others have nothing to do."
+        f"\n  {RATE:g} readings a second × {WORK * 1e3:g} ms = {RATE * WORK:g} workers busy, of "
+        f"{executor.workers}."
+    )
+
+
+def _inline_case(executor: object) -> str:
+    """Two readings of which the first holds up the machine until after the second is due."""
+    times = readings(1)
+    first, second = next(two for two in itertools.pairwise(times) if two[1] - two[0] < WORK)
+    return (
+        f"\n  This returned {executor!r}.\n  Without threads: with seed 1, readings are due at "
+        f"{first:.3f} s and {second:.3f} s, and the first holds the machine up until "
+        f"{first + WORK:.3f} s."
     )
 
 

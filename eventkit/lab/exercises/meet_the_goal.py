@@ -34,6 +34,20 @@ def slowest(servers: int) -> float:
     return max(response_times(arrivals, [WORK] * EVENTS, servers))
 
 
+def _case(servers: int) -> str:
+    """The first event that the goal is missed for, with this many servers."""
+    arrivals = [number / RATE for number in range(EVENTS)]
+    for number, took in enumerate(response_times(arrivals, [WORK] * EVENTS, servers)):
+        if took > GOAL:
+            due = arrivals[number]
+            return (
+                f"\n  Event {number + 1} is due at {due:.2f} s, begins at "
+                f"{due + took - WORK:.2f} s and ends at {due + took:.2f} s: {took * 1e3:.0f} ms, "
+                f"where {GOAL * 1e3:.0f} may be."
+            )
+    return ""
+
+
 def diagnose(choose: Any) -> str | None:
     executor = choose()
     if executor is ...:
@@ -42,28 +56,33 @@ def diagnose(choose: Any) -> str | None:
         return (
             f"inline, the trigger waits for each handler, and so do the events behind it: the "
             f"last one is answered after {slowest(1):.1f} s. It is the next events that wait, not "
-            "the one being handled"
+            f"the one being handled.{_case(1)}"
         )
     if isinstance(executor, EventLoop):
         return (
             "the work blocks, and on an event loop a blocking handler holds up every other: one "
             f"at a time, up to {slowest(1):.1f} s, like inline. Async makes waiting cheap; it "
-            "does not make blocking code fast"
+            f"does not make blocking code fast.{_case(1)}"
         )
     if not isinstance(executor, Threads):
-        return f"return an executor such as ek.Threads(2); this returned {executor!r}"
+        return (
+            "an executor is a thing with workers of its own, made by a call: return one such as "
+            f"ek.Threads(2).\n  This returned {executor!r}."
+        )
     servers = executor.workers
     if slowest(servers) > GOAL:
         return (
             f"with {servers} worker(s), {RATE * WORK:g} events come while one is worked on, and "
             f"the queue grows with every one: the slowest takes {slowest(servers):.2f} s. "
-            f"Utilisation is {RATE * WORK / servers:.2f}; above 1 no patience helps"
+            f"Utilisation is {RATE * WORK / servers:.2f}; above 1 no patience helps."
+            f"{_case(servers)}"
         )
     if servers > FEWEST:
         return (
             f"{servers} workers meet the goal, but {servers - FEWEST} of them never have anything "
             f"to do: no more than {RATE * WORK:g} events are in work at once. More threads are "
-            "not faster threads"
+            f"not faster threads.\n  Event {FEWEST + 1} is due at {FEWEST / RATE:.2f} s. Event 1 "
+            f"ends at {WORK:.2f} s, so its worker is free again, and so it goes on."
         )
     return None
 
@@ -84,6 +103,6 @@ exercise = Exercise(
         Wrong("async makes my code faster", lambda: EventLoop(), "blocking handler holds up"),
         Wrong("any thread pool will do", lambda: Threads(2), "the queue grows"),
         Wrong("more threads are faster", lambda: Threads(64), "never have anything"),
-        Wrong("an executor is a class", lambda: Threads, "return an executor such as"),
+        Wrong("an executor is a class", lambda: Threads, "made by a call"),
     ],
 )

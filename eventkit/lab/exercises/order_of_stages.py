@@ -43,16 +43,34 @@ _PAINTED_BY_THE_CLICK = (
 def diagnose(attempt: object) -> str | None:
     letters = attempted(attempt() if callable(attempt) else attempt)
     if not isinstance(letters, str) or sorted(letters) != list(STAGE_OF):
-        return f"give each of the letters {''.join(STAGE_OF)} once, as a string; got {letters!r}"
+        return _not_each_once(letters)
     at = [letters.index(_LETTER_OF[stage]) for stage in STAGES]
-    painted, processed = at[8], at[5]
-    if painted < processed:
-        return _PAINTED_BY_THE_CLICK
+    *_, processing, _, _, painting = STAGES
+    if letters.index(_LETTER_OF[painting]) < letters.index(_LETTER_OF[processing]):
+        return _with_case(_PAINTED_BY_THE_CLICK, letters, processing, painting)
     for earlier, belief in enumerate(_BELIEFS):
         if at[earlier + 1] < at[earlier]:
-            first, second = STAGES[earlier], STAGES[earlier + 1]
-            return f"{belief}.\n  Put “{first}” before “{second}”."
+            return _with_case(belief, letters, STAGES[earlier], STAGES[earlier + 1])
     return None
+
+
+def _not_each_once(letters: object) -> str:
+    missing = [letter for letter in STAGE_OF if letter not in str(letters)]
+    return (
+        "every stage takes part in every click, and its time; none can be left out, and none comes "
+        f"twice. Give each of the letters {''.join(STAGE_OF)} once, as a string.\n  Yours: "
+        f"{letters!r}. Missing: {', '.join(missing) or 'none'}."
+    )
+
+
+def _with_case(belief: str, letters: str, earlier: str, later: str) -> str:
+    """The belief, and the two stages whose order refutes it."""
+    first, second = _LETTER_OF[earlier], _LETTER_OF[later]
+    return (
+        f"{belief}.\n  Yours:    {second} “{later}” is number {letters.index(second) + 1}, and\n"
+        f"            {first} “{earlier}” number {letters.index(first) + 1}.\n"
+        f"  Expected: {first} before {second}."
+    )
 
 
 exercise = Exercise(

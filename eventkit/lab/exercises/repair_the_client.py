@@ -130,7 +130,22 @@ def _meet(client: Client, context: ssl.SSLContext, authority: str) -> Met:
 def diagnose(attempt: Client) -> str | None:
     met = tried(attempt)
     attempted(met[RIGHT].returned)
-    return _not_delivered(met[RIGHT]) or _not_kept(met)
+    if said := _not_delivered(met[RIGHT]):
+        return said + _case(RIGHT, met)
+    for name, said in _not_kept(met):
+        return said + _case(name, met)
+    return None
+
+
+def _case(name: str, met: dict[str, Met]) -> str:
+    """What one server got, and what came of it."""
+    one = met[name]
+    got = [
+        f"POST {posted.path} {'with' if posted.token == TOKEN else 'without'} the token"
+        for posted in one.posted
+    ]
+    end = f"raised {type(one.error).__name__}" if one.error else f"returned {one.returned!r}"
+    return f".\n  The server {name} got {', '.join(got) or 'nothing'}; you {end}."
 
 
 def _not_delivered(right: Met) -> str | None:
@@ -154,25 +169,26 @@ def _not_delivered(right: Met) -> str | None:
     return None
 
 
-def _not_kept(met: dict[str, Met]) -> str | None:
-    """What is wrong where the client should have hung up."""
+def _not_kept(met: dict[str, Met]) -> Iterator[tuple[str, str]]:
+    """What is wrong where the client should have hung up, and with which server."""
     sent = {name for name, one in met.items() if one.posted and name != RIGHT}
     noticed = {name for name in sent if met[name].refused}
-    if noticed:
-        return (
-            f"from the server {_first(noticed)} you hung up, and then tried again and sent "
-            "everything. Who notices an attack and goes on has only lost time: let the error be "
-            "raised"
+    for name in sorted(noticed):
+        yield (
+            name,
+            (
+                f"from the server {name} you hung up, and then tried again and sent everything. "
+                "Who notices an attack and goes on has only lost time: let the error be raised"
+            ),
         )
     for these, meaning in MEANINGS.items():
         if set(these) <= sent:
-            return meaning
-    if sent:
-        return f"the token was sent to a server that is {_first(sent)}"
+            yield these[0], meaning
+    for name in sorted(sent):
+        yield name, f"the token was sent to a server that is {name}"
     for name, one in met.items():
         if name != RIGHT and not isinstance(one.error, ssl.SSLError):
-            return _no_word(name, one)
-    return None
+            yield name, _no_word(name, one)
 
 
 def _no_word(name: str, one: Met) -> str:
@@ -182,10 +198,6 @@ def _no_word(name: str, one: Met) -> str:
         f"you hung up on the server {name}, and returned {one.returned!r}. Nothing was stolen, and "
         "nothing was delivered: the caller has to be told, so let the error be raised"
     )
-
-
-def _first(names: set[str]) -> str:
-    return min(names)
 
 
 def _json(body: bytes) -> object:

@@ -126,8 +126,9 @@ def counted(attempt: Project, deliveries: Sequence[str]) -> Any:
 def _check_rules(state: dict[str, Any], given: dict[str, Any], new: Any) -> None:
     if given != state:
         raise Refused(
-            f"you were given the state {state} and changed it to {given}. Somebody else may still "
-            "have it, as a snapshot of that moment. Make a new one: {**state, 'count': ...}"
+            "you changed the state that you were given. Somebody else may still have it, as a "
+            "snapshot of that moment. Make a new one: {**state, 'count': ...}.\n"
+            f"  Given: {state}. After your call it was {given}."
         )
     if not isinstance(new, dict) or "count" not in new:
         raise Refused(f"the new state is a dict with a 'count'; you returned {new!r}")
@@ -137,7 +138,7 @@ def _check_rules(state: dict[str, Any], given: dict[str, Any], new: Any) -> None
         raise Refused(
             f"your state cannot be saved: {problem}. After a crash, what was in memory only is "
             "gone. And before you save a list of all that was ever seen: in a log that is read in "
-            "its order, one number says as much"
+            f"its order, one number says as much.\n  Your state: {new}."
         ) from problem
     if saved != new:
         raise Refused(
@@ -163,10 +164,10 @@ def _entry(delivery: str) -> ek.Entry:
 
 def _outside(got: Any) -> str:
     return (
-        f"counted once, {_listed(PLAIN.deliveries)} came out right. Counted again from an empty "
-        f"state, it came out as {got}: something is remembered outside of the state. A rebuild "
-        "starts with nothing, and after a crash only the state is left: keep there what you have "
-        "seen"
+        "something is remembered outside of the state. A rebuild starts with nothing, and after a "
+        "crash only the state is left: keep there what you have seen.\n"
+        f"  Delivered: {_listed(PLAIN.deliveries)}, and the same once more to an empty state. "
+        f"Your count: first {PLAIN.expected}, then {got}; right: {PLAIN.expected} both times."
     )
 
 

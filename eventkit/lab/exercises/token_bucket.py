@@ -251,18 +251,25 @@ SHARED = (
     "time inside make_bucket, so that each call makes a bucket of its own"
 )
 
+SHARED_CASE = (
+    "Two buckets for 1 a second and 2 at once, all at 0 s: 3 events at the first one, of which 2 "
+    "pass. Then the second is made, and what happens at one of them can be seen in the other."
+)
+
 
 def diagnose(make: Any) -> str | None:
-    if not callable(attempted(make(1, 1))):
+    made = attempted(make(1, 1))
+    if not callable(made):
         return (
             "make_bucket returns no function. It is called once for each quota, and what it "
-            "returns is called for each event: define allow(now) inside, and return it"
+            "returns is called for each event: define allow(now) inside, and return it.\n"
+            f"  make_bucket(1, 1) returned {made!r}, and nobody can ask that."
         )
     for case in CASES:
         broken = breach(case, case.answers(make))
         if broken:
             return f"{_misconception(make)}.\n  {broken}."
-    return f"{SHARED}." if _shares(make) else None
+    return f"{SHARED}.\n  {SHARED_CASE}" if _shares(make) else None
 
 
 def _misconception(make: Make) -> str:

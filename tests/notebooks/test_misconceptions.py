@@ -1,0 +1,65 @@
+"""The ledger of misconceptions is whole, and its page is what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eventkit.lab.beliefs import LEDGER
+from tests.notebooks import links, misconceptions, rules
+
+FILES = misconceptions.lesson_files()
+each_lesson = pytest.mark.parametrize("number", FILES)
+
+
+def gates(number: str) -> list[misconceptions.Gate]:
+    return list(misconceptions.gates(rules.read(FILES[number])))
+
+
+def test_the_page_is_up_to_date() -> None:
+    written = misconceptions.PAGE.read_text(encoding="utf-8")
+    assert written == misconceptions.page(), "run: python -m tests.notebooks.misconceptions"
+
+
+def test_there_are_at_least_thirty_misconceptions() -> None:
+    assert len({belief for held in LEDGER.values() for belief in held}) >= 30
+
+
+def test_every_lesson_has_its_beliefs() -> None:
+    assert set(LEDGER) == set(FILES)
+
+
+@each_lesson
+def test_an_experiment_stands_where_the_ledger_says(number: str) -> None:
+    headings = {heading for _, heading in links.HEADING.findall(links.prose(Path(FILES[number])))}
+    assert set(LEDGER[number].values()) <= headings
+
+
+@each_lesson
+def test_every_prediction_gives_reasons_and_is_asked_again(number: str) -> None:
+    assert gates(number)
+    for gate in gates(number):
+        assert all(option.reason for option in gate.options.values()), gate.name
+        assert gate.is_asked_again, gate.name
+
+
+@each_lesson
+def test_every_wrong_option_holds_a_belief_and_the_right_one_none(number: str) -> None:
+    for gate in gates(number):
+        for letter, option in gate.options.items():
+            held = [""] if letter == gate.right else list(LEDGER[number])
+            assert option.belief in held, f"{gate.name} {letter}"
+
+
+@each_lesson
+def test_every_wrong_answer_holds_a_belief(number: str) -> None:
+    for exercise in misconceptions.exercises_of(rules.read(FILES[number])):
+        for wrong in exercise.wrong:
+            assert wrong.belief in LEDGER[number], exercise.name
+
+
+@each_lesson
+def test_every_belief_is_asked_or_refused_somewhere(number: str) -> None:
+    for belief, _, asked, refused in misconceptions.rows(number, FILES[number]):
+        assert asked or refused, belief

@@ -66,8 +66,10 @@ browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real brow
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py
 
-notebooks: $(VENV)/.has-test  ## Run all notebooks and record their outputs
+notebooks: $(VENV)/.has-test  ## Record all notebooks, their minutes, and the page of misconceptions
 	@$(ISOLATED) $(PY) tests/notebooks/record.py notebooks/*.ipynb
+	@$(PY) -m tests.notebooks.minutes
+	@$(PY) -m tests.notebooks.misconceptions
 
 notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of them on a busy machine
 	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(NBVAL) notebooks

@@ -10,6 +10,8 @@ import ipywidgets as widgets
 from . import progress
 from .look import Panel, Status
 
+WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on this prediction.'
+
 
 class Option(NamedTuple):
     """An answer, the reason that is shown on choosing it, and the wrong belief behind it: one of
@@ -49,7 +51,7 @@ class Prediction(Panel):
 
     def text(self) -> str:
         answers = (f"  {letter}) {option.answer}" for letter, option in self.answers.items())
-        return "\n".join([self._title(), *answers])
+        return "\n".join([self._title(), *answers, WITHOUT_BUTTONS])
 
     def choose(self, letter: str) -> None:
         """Choose an option and see the reason. Raises ValueError if there is no such option."""

@@ -104,12 +104,3 @@ def test_it_is_kept_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     gate().choose("a")
     assert progress.place() == tmp_path / ".eventkit" / "progress.jsonl"
     assert "Kept in ~/.eventkit/progress.jsonl" in Progress().text()
-
-
-def test_asked_again_it_recalls_what_was_chosen_first(capsys: pytest.CaptureFixture[str]) -> None:
-    one = gate()
-    one.choose("a")
-    one.again().choose("b")
-    assert capsys.readouterr().out.splitlines()[-1] == (
-        "b) Yes. The loop must be free. At first you chose a)."
-    )

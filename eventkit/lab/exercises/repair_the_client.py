@@ -145,7 +145,8 @@ def _case(name: str, met: dict[str, Met]) -> str:
         for posted in one.posted
     ]
     end = f"raised {type(one.error).__name__}" if one.error else f"returned {one.returned!r}"
-    return f".\n  The server {name} got {', '.join(got) or 'nothing'}; you {end}."
+    server = "right server" if name == RIGHT else f"server {name}"
+    return f".\n  The {server} got {', '.join(got) or 'nothing'}; you {end}."
 
 
 def _not_delivered(right: Met) -> str | None:

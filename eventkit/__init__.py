@@ -136,7 +136,7 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("https", "interleavings", "lab", "queueing", "security"):
+    if name in ("https", "interleavings", "lab", "queueing", "security", "testing"):
         return importlib.import_module(f".{name}", __name__)
     if name not in _MODULE_OF:
         raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(__all__)}.")
@@ -146,4 +146,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "https", "interleavings", "lab", "queueing", "security"]
+    return [*__all__, "https", "interleavings", "lab", "queueing", "security", "testing"]

@@ -16,8 +16,7 @@ import pytest
 
 import eventkit as ek
 from eventkit.executors import Executor
-
-LONG = 20  # seconds within which everything happens unless something is broken
+from eventkit.testing import LONG, Gate, wait_until
 
 _given = asyncio.new_event_loop()  # somebody else's loop, which runs in somebody else's thread
 
@@ -56,24 +55,6 @@ def given_loop() -> Iterator[None]:
     _given.close()
 
 
-class Gate:
-    """A handler that says when it has been entered and stays until it is let go."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Semaphore(0)
-        self.opened = threading.Event()
-        self.handled: list[Any] = []
-
-    def __call__(self, event: ek.Event) -> None:
-        self.entered.release()
-        assert self.opened.wait(LONG)
-        self.handled.append(event.data)
-
-    def wait_entered(self, times: int = 1) -> None:
-        for _ in range(times):
-            assert self.entered.acquire(timeout=LONG)
-
-
 class Setting:
     """A bus, and executors of one kind."""
 
@@ -100,7 +81,7 @@ class Setting:
 def setting(kind: str) -> Iterator[Setting]:
     setting = Setting(kind)
     yield setting
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.close(LONG)
 
 
@@ -187,7 +168,7 @@ def test_a_key_whose_handler_is_stuck_holds_up_no_other_key(setting: Setting) ->
     with pytest.raises(ek.DrainTimeout):
         setting.bus.drain(0.05)
     assert (got.count("free"), got.count(None), got.count("stuck")) == (10, 10, 0)
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.drain(LONG)
     assert got.count("stuck") == 10
 
@@ -251,9 +232,9 @@ def test_firing_hands_over_and_does_not_wait(setting: Setting) -> None:
     setting.bus.subscribe("a", setting.gate, executor=setting.make())
     setting.bus.fire("a", 1)
     assert setting.gate.handled == []
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.drain(LONG)
-    assert setting.gate.handled == [1]
+    assert [event.data for event in setting.gate.handled] == [1]
 
 
 @every_queue
@@ -306,10 +287,10 @@ def test_block_makes_the_caller_wait_for_room(setting: Setting) -> None:
 
     thread = threading.Thread(target=fire_one_more)
     thread.start()
-    until(lambda: bool(executor._queue._room._waiters))
+    wait_until(lambda: bool(executor._queue._room._waiters))
     assert not fired.is_set()
     assert executor.waiting == 3
-    setting.gate.opened.set()
+    setting.gate.open()
     assert fired.wait(LONG)
     thread.join(LONG)
     setting.bus.drain(LONG)
@@ -329,7 +310,7 @@ def test_what_is_dropped_is_counted_and_the_first_time_logged(
     setting.bus.fire("a", 3)
     setting.bus.fire("a", 4)
     assert executor.dropped == 2
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.drain(LONG)
     assert sorted(got) == kept
     (record,) = caplog.records
@@ -350,7 +331,7 @@ def test_the_oldest_is_dropped_even_if_it_waits_behind_its_key(setting: Setting)
     for number in range(5):
         setting.bus.fire("a", number, key="k")
     assert executor.dropped == 2
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.drain(LONG)
     assert got == [2, 3, 4]
 
@@ -366,7 +347,7 @@ def test_raise_tells_the_caller_after_all_others_got_the_event(setting: Setting)
     assert refused.value.event.data == 2
     assert "add workers, raise capacity=, or choose another overflow=" in str(refused.value)
     assert others == [2]
-    setting.gate.opened.set()
+    setting.gate.open()
     setting.bus.drain(LONG)
     assert sorted(got) == [0, 1]
     setting.bus.assert_clean()
@@ -452,7 +433,7 @@ def test_close_returns_what_nobody_began_and_the_rest_is_finished(setting: Setti
     assert executor.waiting == 0
     with pytest.raises(ek.BusClosed, match=r"closed, so event .* was not accepted"):
         executor.submit(left[0][0], ek.Event("a"))
-    setting.gate.opened.set()
+    setting.gate.open()
     assert executor.wait_idle(LONG)
 
 
@@ -538,7 +519,7 @@ def test_the_threads_of_a_forgotten_bus_end(kind: str, failing: bool) -> None:
         logger.disabled = False
     assert threads
     gc.collect()
-    until(lambda: gc.collect() >= 0 and executor() is None)
+    wait_until(lambda: gc.collect() >= 0 and executor() is None)
     for thread in threads:
         thread.join(LONG)
         assert not thread.is_alive()
@@ -601,10 +582,3 @@ def run_threads(target: Callable[[int], None], count: int) -> None:
     for thread in threads:
         thread.join(LONG)
         assert not thread.is_alive(), "a producer waits for ever"
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Look again and again; pytest-timeout ends what never happens."""
-    tick = threading.Event()
-    while not happened():
-        tick.wait(0.001)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import eventkit as ek
+from eventkit.testing import LONG, Gate, wait_until
 
-from .test_executors import LONG, Gate, run_threads, until
+from .test_executors import run_threads
 
 
 class Spy:
@@ -39,7 +40,7 @@ def test_a_burst_at_busy_threads_wakes_nobody(
         for _ in range(1_000):
             bus.fire("a")
         assert spy.calls == 0
-        gate.opened.set()
+        gate.open()
         bus.drain(LONG)
         assert len(gate.handled) == 1_000 + workers
 
@@ -56,7 +57,7 @@ def test_a_burst_at_sleeping_threads_wakes_one_who_wakes_the_next(
         bus.subscribe("a", lambda event: handled.append(event.data), executor=executor)
         bus.fire("a", -1)
         bus.drain(LONG)
-        until(lambda: queue._sleeping == workers)
+        wait_until(lambda: queue._sleeping == workers)
         spy = Spy(queue._work.notify)
         monkeypatch.setattr(queue._work, "notify", spy)
         with queue._lock:
@@ -80,7 +81,7 @@ def test_a_burst_at_a_busy_loop_wakes_it_once(monkeypatch: pytest.MonkeyPatch) -
         for _ in range(1_000):
             bus.fire("a")
         assert spy.calls == 1
-        gate.opened.set()
+        gate.open()
         bus.drain(LONG)
         assert len(gate.handled) == 1_001
         assert spy.calls == 1

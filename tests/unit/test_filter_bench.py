@@ -1,15 +1,14 @@
 """The event filter bench: exact and real runs agree, picture and table say what came out."""
 
 import threading
-import time
 
 import pytest
 
 import eventkit as ek
 from eventkit.lab import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
 from eventkit.lab.bench import BURST, FILTERS, FixedWindow
+from eventkit.testing import LONG, wait_until
 
-LONG = 20
 NUMBERS: dict[str, tuple[int, ...]] = {
     "none": (),
     "coalesce": (100,),
@@ -83,8 +82,7 @@ def test_a_run_that_is_stopped_ends_soon() -> None:
     run = FilterRun("none", due=[number / 10 for number in range(10_000)])
     thread = threading.Thread(target=run.run)
     thread.start()
-    while not run.trigger.fired:
-        time.sleep(0.01)
+    wait_until(lambda: run.trigger.fired)
     run.stop()
     thread.join(LONG)
     assert not thread.is_alive()

@@ -6,7 +6,6 @@ import random
 import signal
 import statistics
 import threading
-import time
 
 import pytest
 
@@ -14,8 +13,7 @@ from eventkit.lab import HockeyStick, LoadRun, hockey_figure, hockey_table, run_
 from eventkit.lab.hockey import Service, endless_mean
 from eventkit.lab.percentiles import percentiles_figure
 from eventkit.queueing import md1, mm1, mmc, response_times
-
-LONG = 20
+from eventkit.testing import LONG, wait_until
 
 
 def test_the_formula_fits_the_kind_of_queue() -> None:
@@ -53,8 +51,7 @@ def test_a_run_that_is_stopped_ends_soon() -> None:
     run = LoadRun(0.5, seconds=60)
     thread = threading.Thread(target=run.run)
     thread.start()
-    while not run.answered:
-        time.sleep(0.01)
+    wait_until(lambda: run.answered)
     run.stop()
     thread.join(LONG)
     assert not thread.is_alive()
@@ -68,8 +65,7 @@ def test_an_interrupt_stops_all_runs() -> None:
     waiting = threading.get_ident()
 
     def interrupt() -> None:
-        while not all(run.answered for run in runs):
-            time.sleep(0.01)
+        wait_until(lambda: all(run.answered for run in runs))
         signal.pthread_kill(waiting, signal.SIGINT)
 
     threading.Thread(target=interrupt).start()

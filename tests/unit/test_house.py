@@ -35,6 +35,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "subscription": {"event", "queues", "executors", "executors.inline", "timeline"},
     "bus": {"event", "topics", "queues", "executors", "subscription", "timeline"},
     "triggers": {"event", "queues"},
+    "testing": {"topics"},
     "security": set(),
     "security.access": {"topics"},
     "security.tokens": {"security.access"},

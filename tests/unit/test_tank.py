@@ -6,7 +6,6 @@ import itertools
 import logging
 import random
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +17,7 @@ from eventkit.lab.tank import POLICIES
 from eventkit.lab.tank_panel import _round_up
 from eventkit.queueing import response_times
 from eventkit.queues import Overflow
-
-from .conftest import LONG, Gate
+from eventkit.testing import LONG, Gate, wait_until
 
 # Ten jobs at once, each of 10, one worker, room for three to wait.
 TEN = ([0] * 10, [10] * 10, 1, 3)
@@ -146,8 +144,7 @@ def test_a_tank_that_is_stopped_ends_soon(policy: Overflow) -> None:
     tank = Tank(inflow=200, work=LONG, capacity=2, overflow=policy, seconds=60)
     thread = threading.Thread(target=tank.run)
     thread.start()
-    while tank.waiting < 2:
-        time.sleep(0.01)
+    wait_until(lambda: tank.waiting >= 2)
     tank.stop()
     thread.join(LONG / 2)
     assert not thread.is_alive()
@@ -198,8 +195,7 @@ def test_the_panel_says_when_the_tank_is_full() -> None:
     panel = small_panel()
     panel.seconds = LONG
     panel._start()
-    while not panel.run or not panel.run.lost:
-        time.sleep(0.01)
+    wait_until(lambda: panel.run and panel.run.lost)
     panel._painter.paint_now()
     assert panel._status.text == (
         "The tank is full. What comes now is given up, unless there is room at that moment."
@@ -220,8 +216,7 @@ def test_knobs_and_the_burst_button_reach_a_tank_that_flows() -> None:
     panel._inflow.value, panel._work.value = 7, 9
     assert (panel.run.inflow, panel.run.work) == (7, 0.009)
     panel._burst()
-    while panel.run.came < 50:
-        time.sleep(0.01)
+    wait_until(lambda: panel.run and panel.run.came >= 50)
     panel._stop()
     finish(panel)
 

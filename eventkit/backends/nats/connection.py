@@ -150,21 +150,17 @@ class Connection:
         """What JetStream's API answers. Raises Refused."""
         body = json.dumps(question).encode()
         asked = self._begin(Question(f"$JS.API.{path}", body))
-        return self._until_answered(asked, changes=changes)
+        return self._until_answered(asked, changes=changes)[0]
 
     def tell(self, subject: str, body: bytes, headers: Headers) -> int:
         """Store a message in the stream that has this subject; its sequence. Raises Refused."""
         question = self._begin(Question(subject, body, headers))
-        return int(self._until_answered(question, changes=True)["seq"])
+        return int(self._until_answered(question, changes=True)[0]["seq"])
 
     def tell_all(self, messages: list[tuple[str, bytes, Headers]]) -> list[int]:
         """The same for several, in their order, all of them on their way at once."""
         asked = [self._begin(Question(*message)) for message in messages]
-        try:
-            return [int(self._until_answered(question, changes=True)["seq"]) for question in asked]
-        finally:
-            for question in asked:
-                question.fail(_Unanswered("nobody waits for it any more"))
+        return [int(answer["seq"]) for answer in self._until_answered(*asked, changes=True)]
 
     def page(
         self, stream: str, after: int, subject: str, limit: int, size: int
@@ -175,7 +171,7 @@ class Connection:
         question = {"seq": after + 1, "next_by_subj": subject, "batch": limit, "max_bytes": size}
         body = json.dumps(question).encode()
         asked = self._begin(PageQuestion(f"$JS.API.DIRECT.GET.{stream}", body))
-        found: tuple[list[Row], int] = self._until_answered(asked, changes=False)
+        found: tuple[list[Row], int] = self._until_answered(asked, changes=False)[0]
         return found
 
     def listen(self, subject: str, ring: Callable[[], object]) -> None:
@@ -224,20 +220,19 @@ class Connection:
             self._loop.call_soon_threadsafe(self._send, question, number)
         return question
 
-    def _until_answered(self, question: Question, *, changes: bool) -> Any:
+    def _until_answered(self, *questions: Question, changes: bool) -> list[Any]:
+        """The answers, in the order of the questions, which were begun."""
+        asked = list(questions)
         deadline = time.monotonic() + self.timeout
-        while True:
-            try:
-                return question.answer.result(min(_ATTEMPT, self.timeout))
-            except (_Unanswered, TimeoutError, NatsError, OSError) as nothing:
-                problem = nothing
-            except BaseException as ended:  # refused; an interrupt, too
-                question.fail(_Unanswered(f"{ended!r}"))
-                raise
-            question.fail(problem)
-            if not self._is_to_be_asked_again(deadline):
-                raise self._unanswered(changes=changes) from problem
-            question = self._begin(question.again())
+        try:
+            while problem := _first_problem(asked):
+                if not self._is_to_be_asked_again(deadline):
+                    raise self._unanswered(changes=changes) from problem
+                asked = [one if _is_answered(one) else self._begin(one.again()) for one in asked]
+            return [one.answer.result() for one in asked]
+        finally:
+            for one in asked:
+                one.fail(_Unanswered("nobody waits for it any more"))
 
     def _is_to_be_asked_again(self, deadline: float) -> bool:
         """Wait for the connection to be there, if that is still worth it."""
@@ -342,6 +337,21 @@ class Connection:
         await asyncio.gather(*others, return_exceptions=True)
         for question in list(self._asked.values()):
             question.fail(_Unanswered("the log was closed"))
+
+
+def _first_problem(asked: list[Question]) -> Exception | None:
+    """Wait until all are answered, or one of them is not. Raises what an answer says no with."""
+    for question in asked:
+        try:
+            question.answer.result(_ATTEMPT)
+        except (_Unanswered, TimeoutError, NatsError, OSError) as problem:
+            question.fail(problem)
+            return problem
+    return None
+
+
+def _is_answered(question: Question) -> bool:
+    return question.answer.done() and question.answer.exception() is None
 
 
 def seconds_of(stamp: str) -> float:

@@ -11,7 +11,6 @@ from .doors import Door, Posted, Tap, connect, post
 from .explorer import PartsExplorer
 from .figures import Picture, responses_figure, waterfall_figure
 from .hockey import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
-from .live import LiveView
 from .look import Panel
 from .machine import Machine
 from .painter import Painter
@@ -43,7 +42,6 @@ __all__ = [
     "FilterRun",
     "HockeyStick",
     "InterleavingPicker",
-    "LiveView",
     "LoadRun",
     "Machine",
     "Painter",

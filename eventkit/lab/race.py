@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 from functools import partial
-from time import perf_counter_ns
 
 import ipywidgets as widgets
 
@@ -18,8 +17,8 @@ from ..queueing import response_times
 from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, responses_figure, waterfall_figure
-from .live import LiveView
 from .look import BLOCKING, NON_BLOCKING, number_with_slider, row
+from .replay import Stage
 from .runner import RunPanel, side_by_side
 from .session import Table
 
@@ -113,6 +112,13 @@ class Race:
         pairs = zip(self.measured(side), self.predicted(side), strict=False)
         return statistics.median(abs(one - other) / other for one, other in pairs)
 
+    def to_come(self, fired: list[Journey]) -> list[int]:
+        """When the events are due that have not been fired yet, on the clock of the journeys."""
+        if not fired:
+            return []
+        start = fired[0].event.time
+        return [start + int(number / self.rate * 1e9) for number in range(len(fired), self.events)]
+
     def span(self) -> float:
         """Seconds from the first event to the last answer, as predicted."""
         slowest = max(self.predicted(self.blocking), default=0.0)
@@ -156,7 +162,7 @@ class RacePanel(RunPanel[Race]):
         self._rate, rate = number_with_slider("Rate", 20, 1, 200, "per s")
         self._work, work = number_with_slider("Work", 300, 1, 1000, "ms")
         self._workers, workers = number_with_slider("Workers", 8, 1, 32, "threads")
-        self._views = [LiveView("Blocking", BLOCKING), LiveView("Non-blocking", NON_BLOCKING)]
+        self._stages = [Stage("Blocking", BLOCKING), Stage("Non-blocking", NON_BLOCKING)]
         self._result = widgets.VBox()
         super().__init__(
             "The race: the same burst, twice",
@@ -171,10 +177,10 @@ class RacePanel(RunPanel[Race]):
 
     def _lanes(self) -> widgets.HBox:
         columns = [
-            widgets.VBox([widgets.HTML(f"<strong>{title}</strong>"), view],
+            widgets.VBox([widgets.HTML(f"<strong>{title}</strong>"), stage],
                          layout=widgets.Layout(flex="1 1 360px", min_width="300px"))
-            for title, view in zip(("Blocking: Inline()", "Non-blocking: Threads(workers)"),
-                                   self._views, strict=True)
+            for title, stage in zip(("Blocking: Inline()", "Non-blocking: Threads(workers)"),
+                                    self._stages, strict=True)
         ]  # fmt: skip
         return widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
 
@@ -190,16 +196,10 @@ class RacePanel(RunPanel[Race]):
         return 2 * race.events
 
     def _watch(self, race: Race, running: bool) -> int:
-        now = perf_counter_ns()
-        for side, view in zip(race.sides, self._views, strict=True):
-            self._paint_side(race, side, view, now, running)
+        for side, stage in zip(race.sides, self._stages, strict=True):
+            journeys = side.journeys()
+            stage.show(journeys, race.to_come(journeys) if running else (), running)
         return sum(len(race.measured(side)) for side in race.sides)
-
-    def _paint_side(self, race: Race, side: Side, view: LiveView, now: int, running: bool) -> None:
-        journeys = sorted(side.journeys(), key=lambda journey: journey.event.time)
-        start = journeys[0].event.time if journeys else now
-        due = [start + int(number / race.rate * 1e9) for number in range(race.events)]
-        view.show(due, journeys, start, now, race.span(), running)
 
     def _finish(self, race: Race) -> None:
         if race.stopped.is_set():

@@ -10,9 +10,11 @@ function speedLabel(speed) {
   return speed < 1 ? `1/${(1 / speed).toLocaleString("en")} speed` : `${speed}× speed`;
 }
 
-// Such that it can be followed: the slowest at which it is over within ten seconds.
+// Real time; slower if it would be over in the twinkling of an eye, faster if it took minutes.
 function fittingSpeed(span) {
-  return SPEEDS.find((speed) => speed * 10e9 >= span) || SPEEDS[SPEEDS.length - 2];
+  const seconds = span / 1e9;
+  if (seconds < 0.5) return SPEEDS.findLast((speed) => seconds / speed >= 5) || SPEEDS[0];
+  return SPEEDS.find((speed) => speed >= 1 && seconds / speed <= 60) || SPEEDS[SPEEDS.length - 2];
 }
 
 function receive(model, player) {
@@ -182,14 +184,14 @@ function render(view) {
   }
 
   function draw(sheet) {
-    advance(player, calm.matches);
     const began = performance.now();
+    advance(player, calm.matches);
     placesAt(player.record, player.time, player.places);
     drawStage(sheet, player.record, player.places, player.time, model.get("looks"), calm.matches);
-    const took = performance.now() - began;
     const isMoving = player.playing || player.following;
     if (began - player.told > 250 || !isMoving) tell();
     else parts.slider.value = player.time;
+    const took = performance.now() - began;
     el.dispatchEvent(new CustomEvent("ek-drawn",
       { detail: { time: player.time, places: player.places, took, sheet } }));
     return isMoving;

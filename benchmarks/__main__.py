@@ -14,7 +14,10 @@ from pathlib import Path
 from . import peers
 from .comparing import Row
 
-PARTS = ["dispatch", "handoffs", "durable", "bridge", "nats_log", "secured", "imports", "click"]
+PARTS = [
+    *("dispatch", "handoffs", "durable", "bridge", "nats_log"),
+    *("secured", "imports", "click", "live"),
+]
 """Modules of this package, each with `measure(quick: bool) -> list[Row]`."""
 
 _TABLE = Path("build/bench.md")

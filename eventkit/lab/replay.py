@@ -76,11 +76,8 @@ class Replay(Panel):
         return self.stage.where.span / 1e9
 
     def text(self) -> str:
-        where = self.stage.where
-        return (
-            f"[{self.title}: {len(where.stamps):,} journeys of {len(set(where.numbers)):,} events; "
-            "run this cell in JupyterLab to play them]"
-        )
+        number = len(self.stage.where.stamps)
+        return f"[{self.title}: run this cell in JupyterLab to play {number:,} journeys]"
 
     def says(self, seconds: float) -> str:
         """How many events are where so many seconds after the first stamp, in words."""

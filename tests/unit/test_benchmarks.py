@@ -8,7 +8,7 @@ from benchmarks.__main__ import PARTS, measure, summary, table
 from benchmarks.comparing import Row, Timed, compare
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part != "click"])
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in ("click", "live")])
 def test_a_quick_run_yields_rows_with_a_ratio_for_eventkit(part: str) -> None:
     rows = measure(part, quick=True)
 

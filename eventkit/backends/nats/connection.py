@@ -63,6 +63,7 @@ class Question:
         self.body = body
         self.headers = headers
         self.answer: Future[Any] = Future()
+        self.problem: Exception | None = None  # why there is none
 
     def hear(self, message: Msg) -> None:
         """A message has come for it, on the loop."""
@@ -79,8 +80,15 @@ class Question:
 
     def fail(self, problem: Exception) -> None:
         """There will be no answer, unless there is one."""
-        with suppress(InvalidStateError):
-            self.answer.set_exception(problem)
+        if not self.answer.done():
+            self.problem = problem
+            self._end(None)
+
+    def take_problem(self) -> Exception:
+        """What to raise. It holds the frames it passes, which hold the question: a circle."""
+        problem, self.problem = self.problem, None
+        assert problem is not None
+        return problem
 
     def again(self) -> Question:
         """The same question, to be asked once more."""
@@ -342,16 +350,18 @@ class Connection:
 def _first_problem(asked: list[Question]) -> Exception | None:
     """Wait until all are answered, or one of them is not. Raises what an answer says no with."""
     for question in asked:
-        try:
+        with suppress(TimeoutError):
             question.answer.result(_ATTEMPT)
-        except (_Unanswered, TimeoutError, NatsError, OSError) as problem:
-            question.fail(problem)
-            return problem
+        question.fail(_Unanswered(f"nothing was heard for {_ATTEMPT} s"))
+        if isinstance(question.problem, _Unanswered):
+            return question.problem
+        if question.problem is not None:
+            raise question.take_problem()
     return None
 
 
 def _is_answered(question: Question) -> bool:
-    return question.answer.done() and question.answer.exception() is None
+    return question.answer.done() and question.problem is None
 
 
 def seconds_of(stamp: str) -> float:

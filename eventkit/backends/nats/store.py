@@ -46,6 +46,7 @@ class Store:
         self, url: str, *, name: str, create: bool, replicas: int, timeout: float,
         clock: Callable[[], float] | None, options: dict[str, Any],
     ) -> None:  # fmt: skip
+        self.name = name
         self.root = f"eventlog.{name}"
         self.stream = f"eventlog_{name}"
         self.consumers_stream = f"{self.stream}_consumers"
@@ -286,7 +287,9 @@ class Store:
             return self.ask(f"STREAM.INFO.{name}")
         except Refused as refused:
             if refused.code not in _NOT_THERE or not create:
-                raise LogUnusable(f"there is no log {name!r} at {self.connection!r}.") from refused
+                raise LogUnusable(
+                    f"there is no log {self.name!r} at {self.connection!r}."
+                ) from refused
         config = {
             "name": name,
             "storage": "file",

@@ -5,6 +5,7 @@ In the program, `here(place)` says where it is and waits until it is let go on.
 
 import os
 import queue
+import signal
 import threading
 
 _signs: "queue.SimpleQueue[bytes]" = queue.SimpleQueue()
@@ -21,4 +22,5 @@ def _listen() -> None:
     os._exit(0)  # the owner has let go, or is no more
 
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the owner alone
 threading.Thread(target=_listen, daemon=True).start()

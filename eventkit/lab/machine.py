@@ -19,7 +19,7 @@ class Machine:
 
     It tells of itself by lines on stdout, which are in `said`. Where it calls `here(place)`, it
     stays until `go_on()`. It ends with `close()`, with its block, with `kill()`, and with the
-    process that made it, however that ends.
+    process that made it, however that ends; an interrupt of the notebook leaves it running.
     """
 
     def __init__(

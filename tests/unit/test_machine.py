@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,15 @@ def test_a_machine_that_would_run_for_ever_can_be_ended(end: object) -> None:
     machine.go_on()
     machine.close()
     machine.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT for one process")
+def test_an_interrupt_of_the_notebook_leaves_it_running() -> None:
+    with Machine(TWO_PLACES) as machine:
+        machine.wait_for("one")
+        os.kill(machine.pid, signal.SIGINT)
+        machine.go_on()
+        machine.wait_for("two")
 
 
 def test_a_machine_ends_with_the_process_that_made_it_even_if_that_is_killed() -> None:

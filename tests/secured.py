@@ -53,11 +53,35 @@ class House:
         given = {"rate": 1e6, "burst": 10**6, **options}
         context = given.pop("context", None) or self.ca.server_context(self.ca.server())
         self.trigger = ek.HttpsTrigger(self.bus, context, tokens=self.tokens, **given)
+        self.other: ek.CertificateAuthority | None = None
+        self._nats: ek.NatsServer | None = None
 
     @property
     def recorded(self) -> list[int]:
         """The status of each request that was turned down, as the audit has it."""
         return [one.status for one in self.refusals]
+
+    @property
+    def nats(self) -> ek.NatsServer:
+        """A NATS server under the same policy and authority, started when it is first wanted."""
+        if self._nats is None:
+            self._nats = ek.NatsServer(tls=self.ca, policy=self.policy)
+        return self._nats
+
+    @property
+    def nats_has_noted(self) -> bool:
+        """Whether the server has written down something that went against its rules."""
+        if self._nats is None:
+            return False
+        closed = self._nats.monitor("connz?state=closed")["connections"]
+        failures = [one for one in closed if one["reason"] == "TLS Handshake Failure"]
+        return bool(failures) or "[ERR]" in self._nats.log
+
+    def end_nats(self) -> None:
+        """The next one has what was changed meanwhile."""
+        if self._nats is not None:
+            self._nats.close()
+            self._nats = None
 
     @property
     def bearer(self) -> dict[str, str]:
@@ -124,6 +148,7 @@ def served(folder: Path, **options: Any) -> Iterator[House]:
     house = House(folder, **options)
     with house.bus, house.trigger:
         yield house
+    house.end_nats()
 
 
 class Listening:

@@ -49,6 +49,7 @@ T = TypeVar("T")
 _CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
 _RECONNECT = 0.1
 _GREETING = 0.5
+_BUFFER = 0.001
 _LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
 _find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
 _log = logging.getLogger("eventkit")
@@ -299,13 +300,22 @@ class Bridge:
         """Ask the server: when it answers, it has what was sent before the question."""
         asked, broken = self._next_number(), self._broken
         with suppress(NatsError, OSError):  # asked again, unless the connection is broken
-            await self._nats.flush(self._timeout)  # type: ignore[arg-type]
+            await self._ask()
             # without a connection, nats-py returns from `flush` at once, as if all were well
             if self.is_connected and broken == self._broken:
                 self._count_sent(asked)
         self._is_confirming = False
         self._answered.set()
         self._pump.set()
+
+    async def _ask(self) -> None:
+        """Wait for an answer. What is in nats-py's buffer goes out first: the question would be
+        written before it otherwise, and the answer would tell nothing of it.
+        """
+        await asyncio.sleep(0)
+        while self._nats.pending_data_size and self.is_connected:
+            await asyncio.sleep(_BUFFER)
+        await self._nats.flush(self._timeout)  # type: ignore[arg-type]
 
     def _count_sent(self, before: int) -> None:
         while self._unconfirmed and self._unconfirmed[0][0] < before:
@@ -379,8 +389,9 @@ class Bridge:
                 for place, pattern in enumerate(self._incoming):
                     subject = f"{self.prefix}.{pattern}"
                     await self._nats.subscribe(subject, self.group or "", self._receiver(place))
-                await self._nats.flush()
-        except NotTrusted:
+                await self._ask()
+        except NotTrusted as problem:
+            _log.warning("%s", problem)
             raise
         except (NatsError, OSError, TimeoutError) as problem:
             raise ConnectionError(

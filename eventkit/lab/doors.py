@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -68,6 +69,38 @@ class Door:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class FalseNats:
+    """Says that it is a NATS server, lets everybody in, and keeps in `heard` what it is told. With
+    a context it speaks TLS from the first byte on; without, it offers plaintext.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.heard = b""
+        self._server = _FalseServer((HOST, 0), _FalseHandler)
+        self._server.context = context
+        self._server.hear = self._hear
+        self.address = f"{HOST}:{self._server.server_address[1]}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), name="false nats", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take nobody any more. Who is there is heard on until he leaves."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> FalseNats:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _hear(self, line: bytes) -> None:
+        self.heard += line
 
 
 class Tap:
@@ -199,3 +232,34 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """A path may hold what nobody should read in a log."""
+
+
+class _FalseServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    context: ssl.SSLContext | None
+    hear: Callable[[bytes], None]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.context is not None:
+            request = self.context.wrap_socket(request, server_side=True)
+        with request:
+            super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever hangs up, in the middle of the handshake for example, has hung up."""
+
+
+class _FalseHandler(socketserver.StreamRequestHandler):
+    server: _FalseServer
+    timeout = _PATIENCE
+
+    def handle(self) -> None:
+        self.wfile.write(b'INFO {"server_id":"1","version":"2.0.0","max_payload":1048576}\r\n')
+        begun = self.rfile.peek(1)[:1]  # type: ignore[attr-defined]
+        if begun == b"\x16":  # a handshake, which is nothing for him
+            return
+        for line in self.rfile:
+            self.server.hear(line)
+            if line == b"PING\r\n":
+                self.wfile.write(b"PONG\r\n")

@@ -36,6 +36,8 @@ class Attack(NamedTuple):
             return self.refused in house.recorded
         if self.layer == "tls":
             return any("SSL Error" in one.getMessage() for one in log)
+        if self.layer == "nats":
+            return house.nats_has_noted or any(one.name == "eventkit" for one in log)
         return len(house.bus.dead_letters if self.layer == "message" else house.denials) > 0
 
 

@@ -15,10 +15,10 @@ import pytest
 import eventkit as ek
 from tests.secured import LONG, House, served
 
-from . import attacks_bus, attacks_https, attacks_messages, attacks_tls
+from . import attacks_bus, attacks_https, attacks_messages, attacks_nats, attacks_tls
 from .attacking import ATTACKS, Attack, Refusal
 
-LAYERS = {attacks_tls, attacks_https, attacks_messages, attacks_bus}
+LAYERS = {attacks_tls, attacks_https, attacks_messages, attacks_bus, attacks_nats}
 
 
 @pytest.mark.parametrize("name", ATTACKS)

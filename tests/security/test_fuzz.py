@@ -33,6 +33,7 @@ from eventkit.topics import check_topic
 from tests.secured import CLOUD, LONG, House, served
 
 COUNT = int(os.environ.get("EVENTKIT_FUZZ", "300"))
+pytestmark = pytest.mark.timeout(300 + COUNT // 50)
 fuzz = settings(
     max_examples=COUNT,
     deadline=None,

@@ -26,7 +26,6 @@ function receive(model, player) {
   record.rowOf = [-1, ...names.subscribers.map((name) => names.listeners.indexOf(name))];
   record.canFail = outcomes.includes(record.failed);
   record.canLeave = outcomes.some((one) => one > record.failed);
-  record.canBeHeld = record.fired.some((at, index) => at < record.queued[index] - 1e5);
   const wasRunning = player.running;
   player.running = model.get("running");
   player.record = record;

@@ -25,7 +25,7 @@ function contrasting(colour) {
   return 0.3 * red + 0.59 * green + 0.11 * blue > 105 ? "#000000" : "#ffffff";
 }
 
-// One dot: filled, hollow while a flow holds it back, crossed out if nobody handled it.
+// One dot: filled, hollow while it is on the bus, crossed out if nobody handled it.
 function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
   if (radius < 3) {
     ink.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
@@ -92,9 +92,9 @@ function drawLane(ink, record, dots, box, look, now, still) {
 // Who is where: a list of journeys for each crowd and each lane.
 function sortOut(record, places) {
   const { names, order, workers, subscribers } = record;
-  const crowds = { trigger: [], flow: [], queue: [], lanes: names.workers.map(() => []),
+  const crowds = { trigger: [], bus: [], queue: [], lanes: names.workers.map(() => []),
     listeners: names.listeners.map(() => []), failed: [], left: [] };
-  const waiting = { [TRIGGER]: crowds.trigger, [FLOW]: crowds.flow, [QUEUE]: crowds.queue };
+  const waiting = { [TRIGGER]: crowds.trigger, [BUS]: crowds.bus, [QUEUE]: crowds.queue };
   for (let at = 0; at < record.size; at += 1) {
     const place = places[at];
     if (place === WORK) crowds.lanes[workers[at] - 1]?.push(at);
@@ -109,7 +109,7 @@ function sortOut(record, places) {
 }
 
 function drawHeadings({ ink, width, height, colours }, boxes, crowds) {
-  const titles = [`trigger ${crowds.trigger.length}`, `queue ${crowds.queue.length + crowds.flow.length}`,
+  const titles = [`trigger ${crowds.trigger.length}`, `queue ${crowds.queue.length}`,
     "processors", "listeners"];
   ink.strokeStyle = colours.faint;
   boxes.slice(1).forEach((box) => upright(ink, box.x - GAP, 6, height - FOOT));
@@ -150,15 +150,24 @@ function drawListeners({ ink, colours }, record, crowds, box, looks) {
   });
 }
 
+// Who has been fired and not been handed over yet stands below.
+function drawQueue({ ink, colours }, record, crowds, box, looks) {
+  const high = box.height * 0.75, below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
+  drawCrowd(ink, record, crowds.queue, { ...box, height: high }, looks.waiting, true);
+  if (!crowds.bus.length) return;
+  ink.fillStyle = colours.text;
+  ink.font = "11px sans-serif";
+  ink.textAlign = "left";
+  ink.fillText(`on the bus ${crowds.bus.length}`, box.x, below.y - 6, box.width);
+  drawCrowd(ink, record, crowds.bus, below, looks.held, true);
+}
+
 function drawStage(sheet, record, places, now, looks, still) {
   const { ink, width, height } = sheet;
   const boxes = columns(width, height), crowds = sortOut(record, places);
   drawHeadings(sheet, boxes, crowds);
   drawCrowd(ink, record, crowds.trigger, boxes[0], looks.waiting, true);
-  const held = { ...boxes[1], y: boxes[1].y + boxes[1].height / 2, height: boxes[1].height / 2 };
-  const queue = record.canBeHeld ? { ...boxes[1], height: boxes[1].height / 2 } : boxes[1];
-  drawCrowd(ink, record, crowds.queue, queue, looks.waiting, true);
-  if (record.canBeHeld) drawCrowd(ink, record, crowds.flow, held, looks.held, true);
+  drawQueue(sheet, record, crowds, boxes[1], looks);
   drawLanes(sheet, record, crowds.lanes, boxes[2], looks.work, now, still);
   drawListeners(sheet, record, crowds, boxes[3], looks);
 }

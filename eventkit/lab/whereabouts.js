@@ -1,8 +1,8 @@
 // What whereabouts.py says of a record, for the page: where each journey is at a time, in words and
 // in rows. A test holds the two together.
 
-const TO_COME = 0, TRIGGER = 1, FLOW = 2, QUEUE = 3, WORK = 4, HANDLED = 5, FAILED = 6, LEFT_OUT = 7;
-const PLACES = ["to come", "at the trigger", "in a flow", "in the queue", "in work", "handled",
+const TO_COME = 0, TRIGGER = 1, BUS = 2, QUEUE = 3, WORK = 4, HANDLED = 5, FAILED = 6, LEFT_OUT = 7;
+const PLACES = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled",
   "failed", "left out"];
 const ALWAYS_SAID = [TRIGGER, QUEUE, WORK, HANDLED];
 const MOST_RANGES = 12;
@@ -30,7 +30,7 @@ function placesAt(record, now, places = new Uint8Array(record.size)) {
       : finished[at] <= now ? (outcomes[at] === failed ? FAILED : HANDLED)
       : started[at] <= now ? WORK
       : queued[at] <= now ? QUEUE
-      : fired[at] <= now ? FLOW
+      : fired[at] <= now ? BUS
       : due[at] <= now ? TRIGGER : TO_COME;
   }
   return places;

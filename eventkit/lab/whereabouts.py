@@ -16,11 +16,13 @@ MOST_RANGES = 12
 
 
 class Place(IntEnum):
-    """The places on an event's way, in their order."""
+    """The places on an event's way, in their order. On the bus it is fired and not handed over yet:
+    a flow holds it back, or somebody else is called first.
+    """
 
     TO_COME = 0
     TRIGGER = 1
-    FLOW = 2
+    BUS = 2
     QUEUE = 3
     WORK = 4
     HANDLED = 5
@@ -28,7 +30,7 @@ class Place(IntEnum):
     LEFT_OUT = 7
 
 
-WORDS = ["to come", "at the trigger", "in a flow", "in the queue", "in work", "handled", "failed",
+WORDS = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled", "failed",
          "left out"]  # fmt: skip
 ALWAYS_SAID = {Place.TRIGGER, Place.QUEUE, Place.WORK, Place.HANDLED}
 
@@ -62,7 +64,7 @@ def place_at(stamps: Stamps, now: int) -> Place:
     if reached(stamps.queued):
         return Place.QUEUE
     if reached(stamps.fired):
-        return Place.FLOW
+        return Place.BUS
     return Place.TRIGGER if reached(stamps.due) else Place.TO_COME
 
 

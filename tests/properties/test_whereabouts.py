@@ -12,7 +12,7 @@ from eventkit.lab.whereabouts import Place, Whereabouts
 
 times = st.integers(0, 30)  # few, so that stamps coincide
 FIELDS = ("fired", "queued", "started", "finished")
-REACHED = dict(zip(FIELDS, (Place.FLOW, Place.QUEUE, Place.WORK, Place.HANDLED), strict=True))
+REACHED = dict(zip(FIELDS, (Place.BUS, Place.QUEUE, Place.WORK, Place.HANDLED), strict=True))
 
 
 @st.composite

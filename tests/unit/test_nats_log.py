@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,24 @@ def test_a_wrong_password_is_refused_and_not_repeated(server: ek.NatsServer) -> 
     with pytest.raises(ek.PermissionDenied) as caught:
         ek.open_log(f"nats://eventkit:secret@{server.address}")
     assert server.address in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_a_server_is_believed_by_its_certificate_or_told_nothing(
+    server: ek.NatsServer, tmp_path: Path
+) -> None:
+    ours, others = ek.CertificateAuthority(tmp_path / "a"), ek.CertificateAuthority(tmp_path / "b")
+    keeper = {"keeper": {"publish": [">"], "subscribe": [">"]}}
+    context = ours.client_context(ours.client("keeper"))
+    with ek.NatsServer(tls=ours, users=keeper) as secured:
+        with ek.open_log(secured.url, tls=context, timeout=LONG) as log:
+            log.append(ek.Event("a", 1))
+            assert [entry.data for entry in log.read()] == [1]
+        with pytest.raises(ek.LogUnusable, match="nothing is said"):
+            ek.open_log(secured.url, tls=others.client_context(), timeout=LONG)
+        with pytest.raises(ValueError, match="needs tls="):
+            ek.open_log(secured.url)
+    with pytest.raises(ek.LogUnusable):
+        ek.open_log(f"tls://{server.address}", tls=context, timeout=0.5)
 
 
 def test_where_no_server_is_the_error_says_what_to_do() -> None:

@@ -18,6 +18,7 @@ was when the log was opened.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -33,19 +34,28 @@ def open(
     create: bool = True,
     replicas: int = 1,
     timeout: float = 10.0,
+    tls: ssl.SSLContext | None = None,
     clock: Callable[[], float] | None = None,
     **options: Any,
 ) -> EventLog:
     """The log of that name on the server at `url`, or at several with commas; see `open_log`.
 
     A new one is kept by `replicas` servers of a cluster. What has no answer after `timeout` seconds
-    raises OutcomeUnknown if it would change something, else LogUnusable. `options` are nats-py's,
-    such as `tls`.
+    raises OutcomeUnknown if it would change something, else LogUnusable. With `tls`, such as an
+    authority's `client_context`, nothing is said to a server before it has shown its certificate.
+    `options` are nats-py's.
     """
     check_name(name, "log")
     check_seconds("timeout", timeout, above=0)
     if type(replicas) is not int or replicas < 1:
         raise ValueError(f"replicas is a number of servers, 1 or more; got {replicas!r}.")
+    if tls is None and "tls://" in url:
+        raise ValueError(
+            "a tls:// address needs tls=, such as an authority's client_context(): without it "
+            "nobody would know who answers."
+        )
+    if tls is not None:
+        options |= {"tls": tls, "tls_handshake_first": True}
     return NatsLog(
         Store(
             url, name=name, create=create, replicas=replicas, timeout=timeout, clock=clock,

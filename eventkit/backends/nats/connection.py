@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,7 @@ Row = tuple[int, bytes, float]
 
 _ATTEMPT = 1.0  # seconds after which a question is asked again: a leader may be gone
 _PAUSE = 0.05
+_PING = 2  # seconds; a server that is frozen is noticed after two of them
 _HEADERS = 1_000  # bytes that are left to them
 _NO_LEADER = {10008, 10009}  # which will change
 _find_refusal = re.compile(r"permissions violation for publish to \"([^\"]*)\"", re.I).search
@@ -292,14 +294,13 @@ class Connection:
                 await self._nats.connect(
                     self._urls, name="eventkit log", max_reconnect_attempts=1,
                     reconnect_time_wait=_PAUSE,  # type: ignore[arg-type]
-                    error_cb=self._on_error, disconnected_cb=self._on_disconnected, **options,
+                    error_cb=self._on_error, disconnected_cb=self._on_disconnected,
+                    **({"ping_interval": _PING} | options),
                 )  # fmt: skip
                 self._nats.options["max_reconnect_attempts"] = -1
             except (NatsError, OSError) as problem:
-                if "authorization" in f"{problem} {self._problem}".lower():
-                    raise PermissionDenied(
-                        f"{self!r} lets nobody in with that name and password."
-                    ) from problem
+                if turned_away := self._turned_away_by(self._problem or problem):
+                    raise turned_away from problem
                 if self._loop.time() > deadline:
                     raise LogUnusable(
                         f"no NATS server answers at {self!r} within {self.timeout} s "
@@ -310,12 +311,26 @@ class Connection:
         self._inbox = self._nats.new_inbox()
         await self._nats.subscribe(f"{self._inbox}.*", cb=self._hear)
 
+    def _turned_away_by(self, problem: Exception) -> LogError | None:
+        """What it means, if to try again is in vain."""
+        if "authorization" in str(problem).lower():
+            return PermissionDenied(
+                f"{self!r} lets nobody in with that name and password, or certificate."
+            )
+        if not isinstance(problem, ssl.SSLError):
+            return None
+        why = getattr(problem, "verify_message", None) or problem.reason
+        if "ALERT" in str(problem.reason):  # which is how the other side says it
+            return PermissionDenied(f"{self!r} does not take this client's certificate: {why}.")
+        return LogUnusable(f"nothing is said to whoever answers at {self!r}: {why}.")
+
     async def _on_error(self, problem: Exception) -> None:
         """What is denied is never answered: the server says so here, and names the subject."""
         self._problem = problem
         if not self._nats.is_connected:
             with suppress(AttributeError, OSError):  # what a killed server leaves half open
                 self._nats._transport.close()  # type: ignore[union-attr]
+            self._nats._transport = None
         if found := _find_refusal(str(problem)):
             for question in list(self._asked.values()):
                 if question.subject.lower() == found[1].lower():

@@ -89,7 +89,12 @@ class AttackersConsole(Panel):
 
     def _handle(self, event: Event) -> None:
         name, guarded = event.data
-        self.tries = (*self.tries, Try(name, guarded, *attempt(name, guarded)))
+        try:
+            tried = Try(name, guarded, *attempt(name, guarded))
+        except Exception as error:
+            self._status.say(f"{name} went wrong: {type(error).__name__}: {error}", good=False)
+            raise  # the bus keeps it, and the end of the lesson shows it
+        self.tries = (*self.tries, tried)
         self._painter.changed()
 
     def _paint(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import tempfile
 import threading
@@ -10,7 +11,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -18,9 +20,9 @@ from .. import security
 from ..bus import EventBus
 from ..event import CloudEvent, Event
 from ..executors.threads import Threads
-from ..log import open_log
+from ..log import PermissionDenied, open_log
 from .careless import Unauthenticated, Unbound, flip
-from .doors import Door, Posted, Tap, connect, post
+from .doors import Door, FalseNats, Posted, Tap, connect, post
 
 NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME. Python has no name for it, and needs none."""
@@ -278,6 +280,57 @@ def _stored(target: Target, guarded: bool) -> Outcome:
     return Outcome("nothing: he reads the server's log", f"he finds {said}", found)
 
 
+# On NATS
+
+
+def _tell(url: str, tls: ssl.SSLContext | None, topic: str, data: object) -> None:
+    """Fire an event on a bus of Ann's own, which is joined to this server. What goes wrong is what
+    is looked at: it is raised, and not logged as well.
+    """
+    from ..distributed import Bridge
+
+    def is_elsewhere(record: logging.LogRecord) -> bool:
+        return urlsplit(url).netloc not in record.getMessage()
+
+    log = logging.getLogger("eventkit")
+    log.addFilter(is_elsewhere)
+    try:
+        with EventBus() as anns, Bridge(anns, url, [topic], tls=tls) as bridge:
+            anns.fire(topic, data)
+            bridge.flush()
+    finally:
+        log.removeFilter(is_elsewhere)
+
+
+def _denied_on_nats(target: Target, guarded: bool) -> Outcome:
+    from ..distributed import NatsServer
+
+    rights: dict[str, Any] = {"policy": target.policy} if guarded else {"users": {"ann": {}}}
+    tls = target.ca.client_context(target.ca.client("ann"))
+    sent = "counter.set, to a NATS server, with Ann's genuine certificate"
+    with NatsServer(tls=target.ca, **rights) as server:
+        try:
+            _tell(server.url, tls, "counter.set", 0)
+        except PermissionDenied:
+            target.bus.fire("audit.nats", server.name)
+            return Outcome(sent, "PermissionDenied: the server does not allow it", False)
+    return Outcome(sent, "nothing: the server took it", True)
+
+
+def _downgraded(target: Target, guarded: bool) -> Outcome:
+    from ..distributed import NotTrusted
+
+    tls = target.ca.client_context(target.ca.client("ann")) if guarded else None
+    sent = "Ann's client connects, and is offered plaintext"
+    with FalseNats() as impostor:
+        try:
+            _tell(f"nats://{impostor.address}", tls, "button.click", SECRET)
+        except NotTrusted:
+            return Outcome(sent, "the client hung up: it says nothing without TLS", False)
+        heard = SECRET.encode() in impostor.heard
+    return Outcome(sent, "nothing: Ann's event was sent to it", heard)
+
+
 # On the bus
 
 
@@ -317,5 +370,7 @@ ATTACKS: dict[str, Attack] = {
     "Flip a bit": Attack("the cipher authenticates: GCM, not CTR", _flipped),
     "Move to another topic": Attack("the cipher binds payload and topic", _moved),
     "Send it again": Attack("a replay guard remembers", _replayed),
+    "Denied publish on NATS": Attack("the NATS server has the policy's rules", _denied_on_nats),
+    "Plaintext instead of TLS": Attack("the client insists on TLS", _downgraded),
     "Wait in the queue": Attack("the bus asks again at delivery", _revoked),
 }

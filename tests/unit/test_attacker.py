@@ -21,7 +21,7 @@ from eventkit.lab import (
     flip,
     post,
 )
-from eventkit.lab.attacks import ATTACKS, SECRET, attempt
+from eventkit.lab.attacks import ATTACKS, SECRET, Outcome, Target, attempt
 
 from .conftest import LONG
 
@@ -32,6 +32,7 @@ AUDITED = {
     "Flip a bit": ["Tampered"],
     "Move to another topic": ["Tampered"],
     "Send it again": ["SeenBefore"],
+    "Denied publish on NATS": ["nats"],
     "Wait in the queue": ["denied"],
 }
 """The rest is noticed by the client, or by nobody: the server has no word of it."""
@@ -128,6 +129,27 @@ def test_the_button_tries_what_is_chosen(console: AttackersConsole) -> None:
     console.bus.drain(LONG)
     (tried,) = console.tries
     assert (tried.name, tried.guarded) == ("Send it again", False)
+
+
+def test_an_attack_that_goes_wrong_says_so(
+    console: AttackersConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(target: Target, guarded: bool) -> Outcome:
+        raise OSError("no ports are left")
+
+    monkeypatch.setitem(ATTACKS, "Flip a bit", ATTACKS["Flip a bit"]._replace(attempt=breaks))
+    console._what.value = "Flip a bit"
+    console._button.click()
+    console.bus.drain(LONG)
+
+    assert console._status.text == "Flip a bit went wrong: OSError: no ports are left"
+    assert console.text().splitlines()[1] == console._status.text
+    assert len(console.tries) == 0
+    assert [type(letter.error) for letter in console.bus.dead_letters] == [OSError]
+    console.bus.dead_letters.clear()
+
+    attack(console, "Send it again")
+    assert [one.name for one in console.tries] == ["Send it again"]
 
 
 def test_an_unauthenticated_cipher_opens_what_was_flipped_and_gives_back_what_was_not() -> None:

@@ -3,8 +3,9 @@
     python -m eventkit.lab.demo --to build/demo notebooks/02_live_counter.ipynb
     voila build/demo
 
-An app is made of what its lesson has: the title and its question, the prediction, what to try, the
-last panel, and what to remember. The text in between speaks of cells, which an app has not.
+An app is made of what its lesson has: the title and its question, the prediction, the last panel
+that has a numbered list of things to try above it, that list, and what to remember. The text in
+between speaks of cells, which an app has not.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ def app(lesson: Any) -> Any:
     nothing but what the set-up cell imports.
     """
     title, question, *_ = lesson.cells[0].source.split("\n\n")
-    panel = _tagged(lesson, "widget")[-1]
-    above = lesson.cells[lesson.cells.index(panel) - 1]
-    remember = next((c for c in lesson.cells if c.source.startswith("## Remember")), above)
+    to_try, panel = _panel(lesson)
+    remember = [cell for cell in lesson.cells if cell.source.startswith("## Remember")]
+    if not remember:
+        raise ValueError("the lesson has no part headed Remember, which its app needs.")
     made = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     made.metadata = lesson.metadata
     made.metadata["title"] = _NUMBER.sub("", title)
@@ -37,9 +39,9 @@ def app(lesson: Any) -> Any:
         _markdown(f"# {made.metadata['title']}\n\n{question}"),
         _code(f"%%capture\n{_tagged(lesson, 'setup')[0].source}"),
         _code(_tagged(lesson, "predict")[0].source),
-        _markdown(f"## Try\n\n{_numbered_list(above)}"),
+        _markdown(f"## Try\n\n{to_try}"),
         _code(panel.source),
-        _markdown(f"## Remember\n\n{_numbered_list(remember)}"),
+        _markdown(f"## Remember\n\n{_numbered_list(remember[0])}"),
     ]
     return made
 
@@ -62,11 +64,18 @@ def _tagged(lesson: Any, tag: str) -> list[Any]:
     return found
 
 
+def _panel(lesson: Any) -> tuple[str, Any]:
+    """What to try, and the cell of the panel to try it with."""
+    for panel in reversed(_tagged(lesson, "widget")):
+        if to_try := _numbered_list(lesson.cells[lesson.cells.index(panel) - 1]):
+            return to_try, panel
+    raise ValueError("no panel of the lesson has a numbered list above it, which its app needs.")
+
+
 def _numbered_list(cell: Any) -> str:
+    """The last numbered list of a cell, or nothing."""
     blocks = [block for block in cell.source.split("\n\n") if block.startswith("1. ")]
-    if not blocks:
-        raise ValueError(f"no numbered list in {cell.source[:40]!r}, which the app needs.")
-    return str(blocks[-1])
+    return blocks[-1] if blocks else ""
 
 
 def _markdown(source: str) -> Any:

@@ -58,18 +58,21 @@ class NatsLog(EventLog):
 
     def _conditions(self, topic: str, expect: int | None, fence: int | None) -> Headers:
         """What must still be so when the event is stored. Raises Conflict or LeaseLost."""
-        everything = self.store.info()["state"]["last_seq"]
-        conditions = {}
-        if expect is not None:
-            if (found := self.last_sequence_of(topic)) != expect:
-                raise Conflict(topic, expect, found)
-            conditions = {EXPECTED: str(expect)}
-        if fence is not None:
+        if fence is None:
+            return {} if expect is None else self._expected(topic, expect)
+        if expect is None:
             held = find_held(self.store, fence)
-            conditions = {EXPECTED: str(held.revision), EXPECTED_OF: held.subject}
-        if expect is not None and fence is not None:  # of which the server takes one
-            conditions = {EXPECTED_IN_ALL: str(everything)}
-        return conditions
+            return {EXPECTED: str(held.revision), EXPECTED_OF: held.subject}
+        # the server takes one of the two: that nothing at all has come since we looked says both
+        everything = self.store.info()["state"]["last_seq"]
+        self._expected(topic, expect)
+        find_held(self.store, fence)
+        return {EXPECTED_IN_ALL: str(everything)}
+
+    def _expected(self, topic: str, expect: int) -> Headers:
+        if (found := self.last_sequence_of(topic)) != expect:
+            raise Conflict(topic, expect, found)
+        return {EXPECTED: str(expect)}
 
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
         return self.store.add_all([pack(event) for event in events])

@@ -19,8 +19,9 @@ from typing import Any
 
 import nbformat
 
+from eventkit.lab.check import Exercise
 from tests.notebooks import links, rules
-from tests.notebooks.misconceptions import lesson_files
+from tests.notebooks.misconceptions import exercises_of, lesson_files
 
 README = links.ROOT / "README.md"
 WORDS_A_MINUTE = 238
@@ -34,7 +35,8 @@ SECONDS = {
     "cell": 15,  # to run a cell and to look at what comes out
     "predict": 30,  # to choose an option and to read its reason
     "widget": 120,  # to play with a panel
-    "exercise": 480,  # to write, be told, and write again
+    "exercise": 300,  # to understand what is asked, be told what is wrong, and try again
+    "solution": 15,  # to write a line of it
 }
 
 
@@ -50,7 +52,14 @@ def seconds(notebook: Any) -> float:
             words += len(WORD.findall(cell.source))
         elif "setup" not in rules.tags(cell):
             total += SECONDS["line"] * len([line for line in cell.source.splitlines() if line])
+    total += sum(SECONDS["solution"] * to_write(one) for one in exercises_of(notebook))
     return total + words / WORDS_A_MINUTE * 60
+
+
+def to_write(exercise: Exercise) -> int:
+    """How many lines the solution has where the stub has one: the one with …"""
+    solution, stub = exercise.solution_source().splitlines(), exercise.stub().splitlines()
+    return sum(map(bool, solution)) - sum(map(bool, stub)) + 1
 
 
 def minutes(notebook: Any) -> int:

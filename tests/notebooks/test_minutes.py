@@ -40,13 +40,25 @@ def test_the_table_is_really_written() -> None:
 
 
 def test_words_lines_and_what_is_done_add_up() -> None:
+    imported = code("from eventkit.lab.exercises import notify_once", "", "setup")
+    tried = code("...", "", "exercise")
     cells = [
         markdown("word " * minutes.WORDS_A_MINUTE),
+        imported,
         code("a = 1\n\nb = 2", ""),
-        code("...", ""),
+        tried,
     ]
-    cells[-1].metadata.tags = ["exercise"]
     made = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-    did = 3 * minutes.SECONDS["line"] + minutes.SECONDS["cell"] + minutes.SECONDS["exercise"]
-    assert minutes.seconds(made) == 60 + did
+    read = 60 + 3 * minutes.SECONDS["line"]
+    did = 2 * minutes.SECONDS["cell"] + minutes.SECONDS["exercise"] + minutes.SECONDS["solution"]
+    assert minutes.seconds(made) == read + did
     assert minutes.minutes(made) == 10
+
+
+def test_the_longer_the_solution_the_more_there_is_to_write() -> None:
+    lines = [
+        minutes.to_write(one)
+        for name in ("03", "11")
+        for one in misconceptions.exercises_of(rules.read(FILES[name]))
+    ]
+    assert lines == sorted(lines) and lines[0] == 1 < lines[1]

@@ -41,7 +41,12 @@ _ATTEMPT = 1.0  # seconds after which a question is asked again: a leader may be
 _PAUSE = 0.05
 _PING = 2  # seconds; a server that is frozen is noticed after two of them
 _HEADERS = 1_000  # bytes that are left to them
-_NO_LEADER = {10008, 10009}  # which will change
+_NOT_NOW = {
+    10008,  # there is no leader
+    10009,  # it was asked of another
+    10158,  # the same message is on its way to the other servers
+    10163,  # so is one on the same subject
+}
 _find_refusal = re.compile(r"permissions violation for publish to \"([^\"]*)\"", re.I).search
 
 
@@ -75,7 +80,7 @@ class Question:
         found = json.loads(message.data)
         if "error" not in found:
             self._end(found)
-        elif found["error"].get("err_code") in _NO_LEADER:
+        elif found["error"].get("err_code") in _NOT_NOW:
             self.fail(_Unanswered(found["error"]["description"]))
         else:
             self.fail(Refused(found["error"]))

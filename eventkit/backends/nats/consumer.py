@@ -251,7 +251,7 @@ class NatsConsumer(Consumer):
             subject = self._store.memory_of(self.name)
             self._store.put(subject, msgspec.json.encode(memory), conditions)
         except Refused as refused:
-            if refused.code != WRONG_SEQUENCE:
+            if refused.code not in WRONG_SEQUENCE:
                 raise
             return False
         return True

@@ -99,7 +99,7 @@ class NatsLock(Lock):
         try:
             return self._store.put(self._subject, msgspec.json.encode(holding), conditions)
         except Refused as refused:
-            if refused.code != WRONG_SEQUENCE:
+            if refused.code not in WRONG_SEQUENCE:
                 raise
             return None
 

@@ -52,7 +52,7 @@ class NatsLog(EventLog):
             try:
                 return self.store.add(packed, conditions)
             except Refused as refused:
-                if refused.code != WRONG_SEQUENCE:
+                if refused.code not in WRONG_SEQUENCE:
                     raise  # else something has changed since we looked
         return first
 

@@ -19,7 +19,7 @@ ID = "Nats-Msg-Id"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 EXPECTED_OF = f"{EXPECTED}-Subject"
 EXPECTED_IN_ALL = "Nats-Expected-Last-Sequence"
-WRONG_SEQUENCE = 10071
+WRONG_SEQUENCE = {10071, 10164}
 
 _NOT_THERE = {10037, 10059}  # a message, a stream
 _FULL = {10002, 10023, 10047, 10054, 10077}
@@ -119,7 +119,7 @@ class Store:
         try:
             return self.connection.tell(subject, body, headers)
         except Refused as refused:
-            if refused.code != WRONG_SEQUENCE:
+            if refused.code not in WRONG_SEQUENCE:
                 raise self._reason(refused, len(body)) from refused
             # if no answer came the first time, it may have been ours that was too quick for us
             if (first := self._find(subject, headers[ID])) is not None:

@@ -21,7 +21,7 @@ class Stage(anywidget.AnyWidget):
     What is drawn are recorded stamps, never a motion in between.
     """
 
-    _esm = script("whereabouts.js", "canvas.js", "stage.js", "replay.js")
+    _esm = script("whereabouts.js", "canvas.js", "stage.js", "player.js", "replay.js")
     title = traitlets.Unicode().tag(sync=True)
     looks = traitlets.Dict().tag(sync=True)
     names = traitlets.Dict().tag(sync=True)

@@ -152,7 +152,8 @@ function drawListeners({ ink, colours }, record, crowds, box, looks) {
 
 // Who has been fired and not been handed over yet stands below.
 function drawQueue({ ink, colours }, record, crowds, box, looks) {
-  const high = box.height * 0.75, below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
+  const high = box.height * 0.75;
+  const below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
   drawCrowd(ink, record, crowds.queue, { ...box, height: high }, looks.waiting, true);
   if (!crowds.bus.length) return;
   ink.fillStyle = colours.text;
@@ -160,6 +161,17 @@ function drawQueue({ ink, colours }, record, crowds, box, looks) {
   ink.textAlign = "left";
   ink.fillText(`on the bus ${crowds.bus.length}`, box.x, below.y - 6, box.width);
   drawCrowd(ink, record, crowds.bus, below, looks.held, true);
+}
+
+// What is the same at all times: who has a row of their own, and the order of coming to an end.
+function layOut(record) {
+  const { names, outcomes, finished, left, failed } = record;
+  const over = Float64Array.from(finished, (at, index) => Math.min(at, left[index]));
+  record.order = Uint32Array.from(over.keys()).sort((a, b) => over[a] - over[b] || a - b);
+  record.rowOf = [-1, ...names.subscribers.map((name) => names.listeners.indexOf(name))];
+  record.canFail = outcomes.includes(failed);
+  record.canLeave = outcomes.some((one) => one > failed);
+  return record;
 }
 
 function drawStage(sheet, record, places, now, looks, still) {

@@ -18,9 +18,9 @@ function readRecord(stamps, marks, names) {
   const [numbers, workers, subscribers, outcomes] =
     [0, 1, 2, 3].map((number) => column(ordinals, number));
   const moments = Float64Array.from(new Set(times.filter(Number.isFinite))).sort();
+  const span = moments.length ? moments[moments.length - 1] : 0;
   return { size, due, fired, queued, started, finished, left, numbers, workers, subscribers,
-    outcomes, names, moments, span: moments.length ? moments[moments.length - 1] : 0,
-    failed: names.outcomes.indexOf("failed") + 1 };
+    outcomes, names, moments, span, failed: names.outcomes.indexOf("failed") + 1 };
 }
 
 function placesAt(record, now, places = new Uint8Array(record.size)) {

@@ -199,7 +199,7 @@ def test_it_plays_to_the_end_and_again_from_the_start(small: View) -> None:
 
 def test_where_motion_is_not_wanted_pictures_follow_in_steps(small: View) -> None:
     page = small.notebook.page
-    small.speed.select_option("0.01")
+    small.speed.select_option("0.001")
     small.slider.fill("0")
     calm = changes(small.play(80))
     page.emulate_media(reduced_motion="no-preference")
@@ -223,7 +223,7 @@ def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(
     view = View(notebook, "Large")
     notebook.page.emulate_media(reduced_motion="no-preference")
     view.slider.fill(str(view.span // 2))
-    view.speed.select_option("0.01")
+    view.speed.select_option("0.001")
     frames = view.play(60)
     notebook.page.emulate_media(reduced_motion="reduce")
 

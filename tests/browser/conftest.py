@@ -7,14 +7,16 @@ from collections.abc import Generator, Iterator
 from itertools import count
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, expect
 
 from .browser import chromium, desk
-from .notebook import Notebook
+from .notebook import PATIENCE, Notebook
 from .server import REPOSITORY, LabServer
 
 LEFT_BEHIND = REPOSITORY / "build" / "browser"
 SETUP = "import eventkit as ek\nfrom eventkit import lab\nlab.setup()"
+
+expect.set_options(timeout=PATIENCE)  # what must come may take its time on a busy machine
 
 _failed = pytest.StashKey[bool]()
 _numbers = count(1)

@@ -37,8 +37,8 @@ def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
 
     panel.get_by_role("button", name="×10", exact=True).click()
 
-    expect(panel.locator(".ek-number")).to_have_text("10", timeout=PATIENCE)
-    expect(panel.get_by_role("status")).to_contain_text("reached 10", timeout=PATIENCE)
+    expect(panel.locator(".ek-number")).to_have_text("10")
+    expect(panel.get_by_role("status")).to_contain_text("reached 10")
 
 
 def test_the_race_is_run_as_an_app_and_the_question_before_it_answers(open_app: Open) -> None:
@@ -49,8 +49,8 @@ def test_the_race_is_run_as_an_app_and_the_question_before_it_answers(open_app: 
     question.get_by_role("button", name=re.compile(r"^b\)")).click()
     race.get_by_role("button", name="Run the race").click()
 
-    expect(question.get_by_role("status")).to_contain_text("Yes.", timeout=PATIENCE)
-    expect(race.get_by_role("status")).to_contain_text("Done.", timeout=PATIENCE)
+    expect(question.get_by_role("status")).to_contain_text("Yes.")
+    expect(race.get_by_role("status")).to_contain_text("Done.")
     expect(page.get_by_role("heading")).to_contain_text(
         ["Blocking against non-blocking", "Try", "Remember"]
     )

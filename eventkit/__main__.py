@@ -1,10 +1,11 @@
-"""The command line: look into a log.
+"""The command line: look into a log, grade a capstone.
 
     python -m eventkit log counter.db                    list what is in it
     python -m eventkit log counter.db --follow           and wait for more
     python -m eventkit log counter.db --replay --speed 1 as it happened, at the pace it happened
     python -m eventkit log counter.db --consumers        who reads it, and how far they are
     python -m eventkit log counter.db --dead mailer      what a consumer has given up
+    python -m eventkit grade my_system.py                whether a system of one's own holds
 
 On a terminal the columns are for people; into a pipe goes one line an entry, its fields divided by
 tabs, or with --json one JSON object. It ends with 0, with 1 if it failed and 2 if misused.
@@ -48,10 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m eventkit", description="Look into what eventkit has kept."
+        prog="python -m eventkit",
+        description="Look into what eventkit has kept, or grade a capstone.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_log(commands)
+    _add_grade(commands)
     return parser
 
 
@@ -126,6 +129,32 @@ def _paced(entries: Iterable[Entry], speed: float) -> Iterator[Entry]:
         first = entry.stored if first is None else first
         time.sleep(max(0.0, began + (entry.stored - first) / speed - time.monotonic()))
         yield entry
+
+
+# grade
+
+
+def _add_grade(commands: Any) -> None:
+    grade = commands.add_parser("grade", help="put the system of lesson 12 to the test")
+    grade.set_defaults(run=_grade)
+    grade.add_argument("file", metavar="FILE", help="a Python file with the function build")
+    grade.add_argument("--only", metavar="NAMES", help="criteria, with commas between them")
+
+
+def _grade(chosen: argparse.Namespace) -> int:
+    from . import grader
+
+    source = grader.read_submission(chosen.file)
+    if not grader.is_attempted(source):
+        print("not attempted: build still returns the … of the stub.")
+        return _FAILED
+    names = chosen.only.split(",") if chosen.only else None
+    unmet = 0
+    for one in grader.grade(source, names):
+        print(grader.in_words(one), flush=True)
+        unmet += one.finding is not None
+    print("not yet: criteria not met: " + str(unmet) if unmet else "passed")
+    return _FAILED if unmet else 0
 
 
 # What is printed

@@ -7,6 +7,7 @@ from .cable import Cable
 from .careless import Unauthenticated, Unbound, flip
 from .check import Exercise
 from .counter import Counter, CounterPanel
+from .dashboard import Dashboard
 from .doors import Door, Posted, Tap, connect, post
 from .explorer import PartsExplorer
 from .figures import Picture, responses_figure, waterfall_figure
@@ -36,6 +37,7 @@ __all__ = [
     "ClickTracer",
     "Counter",
     "CounterPanel",
+    "Dashboard",
     "Door",
     "Exercise",
     "FilterBench",

@@ -20,6 +20,7 @@ _08 = "Exercise: a token bucket"
 _09 = "Exercise: a projection that survives"
 _10 = "Exercise: never twice"
 _11 = "Exercise: repair a client"
+_12 = "Exercise: build one that holds"
 
 LEDGER: dict[str, dict[str, str]] = {
     "00": {
@@ -205,5 +206,27 @@ LEDGER: dict[str, dict[str, str]] = {
         "an error is there to be got round": _11,
         "no exception, no problem": _11,
         "who sends nothing is safe": _11,
+    },
+    "12": {
+        "it passed, so it is in time": "Break it: a test that sleeps",
+        "a longer sleep makes a test safe": "Break it: a test that sleeps",
+        "handed over is handled": "Exact run: wait for what happens",
+        "what no test notices does no harm": "A test that can fail",
+        "more tests find more": "A test that can fail",
+        "to be at the target is to be beyond it": "A test that can fail",
+        "a door is a door": "A fault in every place",
+        "a message is handled exactly once": _12,
+        "to handle it at once is to be quick": _12,
+        "one worker is safer": _12,
+        "more workers are faster": _12,
+        "a retry is a try": _12,
+        "a failure makes itself heard": _12,
+        "a queue needs no bound": _12,
+        "to drop is to refuse": _12,
+        "back-pressure suits everybody": _12,
+        "into the log first, to be safe": _12,
+        "what is on disk takes care of itself": _12,
+        "state is the truth": _12,
+        "twice is better than never": _12,
     },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import linecache
 import pkgutil
 import re
 from collections.abc import Callable
@@ -43,8 +44,14 @@ def exercise(request: pytest.FixtureRequest) -> Exercise:
 
 def run_stub(exercise: Exercise) -> Any:
     """What a learner's notebook holds after running the stub as it stands."""
-    scope: dict[str, Any] = {}
-    exec(exercise.stub(), {"ek": importlib.import_module("eventkit")}, scope)
+    return run_cell(exercise.stub())
+
+
+def run_cell(source: str) -> Any:
+    """What a cell defines. As in a notebook, its source can be looked up afterwards."""
+    name, scope = f"<cell {hash(source)}>", dict[str, Any]()
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), {"ek": importlib.import_module("eventkit")}, scope)
     (made,) = scope.values()
     return made
 
@@ -110,10 +117,7 @@ def test_the_stub_hides_the_solution(exercise: Exercise) -> None:
 
 
 def test_the_solution_as_shown_is_right(exercise: Exercise) -> None:
-    scope: dict[str, Any] = {}
-    exec(exercise.solution_source(), {"ek": importlib.import_module("eventkit")}, scope)
-    (made,) = scope.values()
-    assert exercise.diagnose(made) is None
+    assert exercise.diagnose(run_cell(exercise.solution_source())) is None
 
 
 def test_help_has_three_hints_and_the_solution(exercise: Exercise) -> None:

@@ -1,0 +1,166 @@
+"""Systems that are graded: two that are good, each of another kind than the reference."""
+
+from __future__ import annotations
+
+HEAD = "import eventkit as ek\n\n\ndef build(path, work, target):\n"
+
+QUEUE_WORKER = '''
+"""Worker threads that claim visitors from a queue on disk, and acknowledge them."""
+
+import threading
+from contextlib import suppress
+
+import eventkit as ek
+
+
+class Museum:
+    def __init__(self, path, work, target):
+        policy = ek.AccessPolicy()
+        for door in ("north", "south"):
+            policy.allow(door, publish=f"door.{door}")
+        policy.allow("screen", subscribe=["count.>", "notice.>"])
+        self.bus = ek.EventBus(policy)
+        self.log = ek.open_log(path)
+        self.queue = self.log.consumer("printers", "door.*", max_tries=100)
+        self.work, self.target = work, target
+        self.lock = threading.Lock()
+        self.known = {entry.data["visitor"] for entry in self.log.read(topic="door.*")}
+        self.finished = {entry.data["visitor"] for entry in self.log.read(topic="done.*")}
+        self.count = sum(1 for _ in self.log.read(topic="done.served"))
+        self.closing = threading.Event()
+        self.threads = [threading.Thread(target=self.serve, daemon=True) for _ in range(4)]
+        self.bus.subscribe("door.*", self.admit)
+
+    def admit(self, event):
+        visitor = event.data["visitor"]
+        with self.lock:
+            if visitor in self.known:
+                return
+            if len(self.known) - len(self.finished) >= 22:
+                raise ek.QueueFull(event, "no room, refused")
+            self.log.append(event)
+            self.known.add(visitor)
+
+    def serve(self):
+        while True:
+            deliveries = self.queue.claim(1, lease=30.0, wait=0.02)
+            for delivery in deliveries:
+                visitor = delivery.data["visitor"]
+                if visitor not in self.finished:
+                    self.finish(visitor, self.try_it(visitor))
+                with suppress(ek.LeaseLost):
+                    self.queue.ack(delivery)
+            if not deliveries and self.closing.is_set():
+                return
+
+    def serve_first(self, visitors):
+        for visitor in visitors:
+            if visitor not in self.finished:
+                self.finish(visitor, self.try_it(visitor))
+
+    def try_it(self, visitor):
+        for _ in range(3):
+            with suppress(Exception):
+                self.work(visitor)
+                return True
+        return False
+
+    def finish(self, visitor, served):
+        data = {"visitor": visitor}
+        with self.lock:
+            self.log.append(ek.Event("done.served" if served else "done.failed", data))
+            self.finished.add(visitor)
+            if not served:
+                self.bus.fire("visitor.failed", data)
+                return
+            self.count += 1
+            self.bus.fire("count.changed", {"count": self.count, **data})
+            if self.count == self.target:
+                self.bus.fire("notice.full", {"count": self.count})
+
+    def start(self):
+        self.serve_first(sorted(self.known - self.finished))  # what a killed process had claimed
+        for thread in self.threads:
+            thread.start()
+
+    def close(self):
+        self.closing.set()
+        for thread in self.threads:
+            thread.join(30)
+        self.bus.close()
+        self.log.close()
+
+
+def build(path, work, target):
+    return Museum(path, work, target)
+'''
+
+EVENT_LOOP = '''
+"""One event loop that counts without a lock, and gives the printing to four threads."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import eventkit as ek
+
+
+class Museum:
+    def __init__(self, path, work, target):
+        policy = ek.AccessPolicy()
+        policy.allow("north", publish="door.north")
+        policy.allow("south", publish="door.south")
+        policy.allow("screen", subscribe=["count.*", "notice.*", "count.>", "notice.>"])
+        self.bus, self.log = ek.EventBus(policy), ek.open_log(path)
+        self.work, self.target = work, target
+        self.printers = ThreadPoolExecutor(4)
+        self.state = {}
+        for entry in self.log.read(topic="door.*"):
+            self.state[entry.data["visitor"]] = "waiting"
+        for entry in self.log.read(topic="ticket.*"):
+            self.state[entry.data["visitor"]] = entry.topic
+        self.bus.subscribe("door.*", self.admit)
+        self.bus.subscribe("queue.in", self.serve, executor=ek.EventLoop())
+
+    def admit(self, event):
+        visitor = event.data["visitor"]
+        if visitor in self.state:
+            return
+        if sum(state == "waiting" for state in list(self.state.values())) >= 24:
+            raise ek.QueueFull(event, "full, and refused")
+        self.state[visitor] = "waiting"
+        self.log.append(event)
+        self.bus.fire("queue.in", visitor)
+
+    async def serve(self, event):
+        loop, visitor, topic = asyncio.get_running_loop(), event.data, "ticket.none"
+        for _ in range(3):
+            try:
+                await loop.run_in_executor(self.printers, self.work, visitor)
+            except Exception:
+                continue
+            topic = "ticket.printed"
+            break
+        self.log.append(ek.Event(topic, {"visitor": visitor}))
+        self.state[visitor] = topic
+        if topic == "ticket.none":
+            self.bus.fire("visitor.failed", {"visitor": visitor})
+            return
+        count = sum(state == "ticket.printed" for state in list(self.state.values()))
+        self.bus.fire("count.changed", {"count": count, "visitor": visitor})
+        if count == self.target:
+            self.bus.fire("notice.full", {"count": count})
+
+    def start(self):
+        for visitor, state in list(self.state.items()):
+            if state == "waiting":
+                self.bus.fire("queue.in", visitor)
+
+    def close(self):
+        self.bus.close(timeout=30)
+        self.printers.shutdown()
+        self.log.close()
+
+
+def build(path, work, target):
+    return Museum(path, work, target)
+'''

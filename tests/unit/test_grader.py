@@ -1,0 +1,259 @@
+"""The grader: good systems pass, each bad one is refused for its own reason, nobody fools it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventkit import grader
+from eventkit.grader.criteria import CRITERIA, Criterion, Facts, Finding
+from eventkit.lab.exercises import build_one_that_holds
+
+from .submissions import EVENT_LOOP, HEAD, QUEUE_WORKER
+
+LONG = 60.0
+GOOD = build_one_that_holds.text_of(build_one_that_holds.exercise.solution)
+
+# Which criterion must find which belief out; the exercise has the systems.
+FOUND_BY = {
+    "to be at the target is to be beyond it": "counting",
+    "a door is a door": "access",
+    "a message is handled exactly once": "again",
+    "to handle it at once is to be quick": "slow",
+    "one worker is safer": "slow",
+    "more workers are faster": "printers",
+    "a retry is a try": "failing",
+    "a failure makes itself heard": "failing",
+    "a queue needs no bound": "flood",
+    "to drop is to refuse": "flood",
+    "back-pressure suits everybody": "flood",
+    "into the log first, to be safe": "flood",
+    "what is on disk takes care of itself": "killed",
+    "state is the truth": "killed",
+    "twice is better than never": "killed",
+}
+
+
+def finding(source: str, name: str, **limits: float) -> Finding | None:
+    """What one criterion says."""
+    (one,) = grader.grade(source, [name], **limits)
+    return one.finding
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    """The exit status of the command, and all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "eventkit", "grade", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("source", [QUEUE_WORKER, EVENT_LOOP], ids=["queue worker", "event loop"])
+def test_a_good_system_of_another_kind_meets_every_criterion(source: str) -> None:
+    assert [one.finding for one in grader.grade(source)] == [None] * len(CRITERIA)
+
+
+@pytest.mark.parametrize("wrong", build_one_that_holds.exercise.wrong, ids=lambda w: w.belief)
+def test_a_bad_system_is_refused_by_the_criterion_that_is_meant(wrong: Any) -> None:
+    found = grader.first_finding(wrong.attempt)
+    assert found is not None and found.finding is not None
+    assert found.criterion.name == FOUND_BY[wrong.belief]
+    assert wrong.says in " ".join(found.finding)
+
+
+def test_a_nap_after_each_ticket_does_not_keep_up_with_the_load() -> None:
+    ticket = 'work(event.data["visitor"])\n'
+    napping = GOOD.replace(ticket, ticket + "        threading.Event().wait(0.5)\n")
+    found = finding(napping, "response")
+    assert found is not None
+    assert "keeps up" in found.look_at
+
+
+def test_what_a_submission_prints_is_nobodys_proof() -> None:
+    prints = HEAD + "    print('✓ counting passed', flush=True)\n    raise SystemExit(0)\n"
+    found = finding(prints, "counting")
+    assert found is not None
+    assert "SystemExit" in found.seen
+
+
+def test_a_submission_that_ends_the_process_is_wrong() -> None:
+    found = finding(HEAD + "    import os\n    os._exit(0)\n", "counting")
+    assert found is not None
+    assert "ended before, with status 0" in found.seen
+
+
+def test_a_submission_that_crashes_the_interpreter_is_wrong() -> None:
+    found = finding(HEAD + "    import os\n    os.abort()\n", "counting")
+    assert found is not None
+    assert "ended before, with status" in found.seen
+
+
+def test_a_submission_that_hangs_is_ended_and_told_where() -> None:
+    found = finding(HEAD + "    while True: pass\n", "counting", deadline=2)
+    assert found is not None
+    assert found.seen == "it hangs"
+    assert "build" in found.look_at
+
+
+def test_a_submission_that_raises_when_it_is_read_is_wrong() -> None:
+    found = finding("1 / 0\n" + GOOD, "counting")
+    assert found is not None
+    assert (found.seen, "the file itself" in found.look_at) == (
+        "ZeroDivisionError: division by zero",
+        True,
+    )
+
+
+def test_the_stub_as_it_stands_is_no_attempt(tmp_path: Path) -> None:
+    stub = tmp_path / "my_system.py"
+    stub.write_text("import eventkit as ek\n\n" + build_one_that_holds.exercise.stub())
+    assert command(stub) == (1, "not attempted: build still returns the … of the stub.\n")
+
+
+def test_the_command_ends_with_0_for_what_passes_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "my_system.py").write_text(GOOD)
+    status, printed = command(tmp_path / "my_system.py", "--only", "counting,access")
+    assert (status, printed.splitlines()[-1]) == (0, "passed")
+    assert printed.count("✓") == 2
+
+
+def test_the_command_ends_with_1_for_what_is_wrong_and_says_where_to_look(tmp_path: Path) -> None:
+    (tmp_path / "my_system.py").write_text(GOOD.replace('publish="door.north"', 'publish=">"'))
+    status, printed = command(tmp_path / "my_system.py", "--only", "access")
+    assert status == 1
+    for part in ("✗ access", "expected:", "seen:", "look at:"):
+        assert part in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "cannot be read"),
+        ("def build(path, work, target:\n", "is no Python"),
+        ("\0", "is no Python"),
+        ("def other(): ...\n", "has no function build"),
+        ("def build(path): ...\n", "must take three arguments"),
+    ],
+)
+def test_a_file_that_cannot_be_graded_is_misuse(
+    tmp_path: Path, text: str | None, says: str
+) -> None:
+    file = tmp_path / "my_system.py"
+    if text is not None:
+        file.write_text(text)
+    status, printed = command(file)
+    assert status == 2
+    assert says in printed
+
+
+def test_a_criterion_that_is_none_is_misuse_and_the_known_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "my_system.py").write_text(GOOD)
+    status, printed = command(tmp_path / "my_system.py", "--only", "beauty")
+    assert status == 2
+    assert "There are: counting, access" in printed
+
+
+# The judges themselves, on facts: no process is needed to see whether they see.
+
+FINE = [[number, number] for number in range(1, 16)]
+AS_IT_SHOULD_BE: dict[str, Facts] = {
+    "counting": {"came": ["in"] * 15, "counts": FINE, "notices": 1},
+    "again": {"served": [1, 2, 3, 4], "counts": FINE[:4]},
+    "slow": {"came": 12, "meanwhile": 11, "counts": FINE[:12]},
+    "printers": {"most": 4},
+    "killed": {
+        "came": ["in"] * 12,
+        "served": [1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        "count": FINE[:3],
+        "counts": FINE[3:12],
+        "notices": 1,
+    },
+    "response": {
+        "counted": [0.02 * number + 0.05 for number in range(90)],
+        "due": [0.02 * number for number in range(90)],
+        "own_delay": [0.0] * 90,
+        "services": [0.04] * 90,
+    },
+}
+AS_IT_SHOULD_BE["response"]["reference"] = dict(AS_IT_SHOULD_BE["response"])
+
+SPOILT: list[tuple[str, dict[str, Any]]] = [
+    ("counting", {"counts": FINE[:14]}),
+    ("counting", {"counts": [*FINE[:14], [15, 1]]}),
+    ("counting", {"counts": [*FINE, [16, 99]]}),
+    ("counting", {"counts": [*FINE[:14], [14, 15]]}),
+    ("counting", {"notices": 0}),
+    ("counting", {"notices": 2}),
+    ("counting", {"came": ["in"] * 14 + ["PermissionDenied"]}),
+    ("again", {"served": [1, 1, 2, 3, 4]}),
+    ("slow", {"came": 3}),
+    ("slow", {"meanwhile": 5}),
+    ("printers", {"most": 3}),
+    ("printers", {"most": 5}),
+    ("killed", {"served": [1, 2, 3]}),
+    ("killed", {"served": [*range(1, 13), *range(1, 13)]}),
+    ("killed", {"counts": FINE[:12]}),
+    ("killed", {"counts": FINE[3:11]}),
+    ("killed", {"notices": 2}),
+    ("response", {"counted": [0.02 * number + 0.5 for number in range(90)]}),
+    ("response", {"counted": [None] * 90}),
+]
+
+
+def sees(judge: Callable[[Facts], Finding | None], name: str) -> None:
+    """It lets pass what is as it should be and nothing that is spoilt, or AssertionError."""
+    fine = AS_IT_SHOULD_BE[name]
+    assert judge(fine) is None
+    for spoilt in (changes for criterion, changes in SPOILT if criterion == name):
+        assert judge(fine | spoilt) is not None, spoilt
+
+
+@pytest.mark.parametrize("name", AS_IT_SHOULD_BE)
+def test_a_judge_sees_what_is_wrong_and_a_blind_one_is_found_out(name: str) -> None:
+    judge = grader.named(name).judge
+    sees(judge, name)
+    for blind in (lambda facts: None, lambda facts: Finding("", "", "")):
+        with pytest.raises(AssertionError):
+            sees(blind, name)
+
+
+def test_lateness_of_the_grader_itself_is_not_held_against_a_system() -> None:
+    late = AS_IT_SHOULD_BE["response"] | {
+        "counted": [0.02 * number + 5.05 for number in range(90)],
+        "own_delay": [5.0] * 90,
+    }
+    assert grader.named("response").judge(late) is None
+
+
+def test_a_visitor_or_two_who_found_it_full_are_borne_and_many_are_not() -> None:
+    fine = AS_IT_SHOULD_BE["response"]
+    judge = grader.named("response").judge
+    assert judge(fine | {"counted": [None] * 4 + fine["counted"][4:]}) is None
+    assert judge(fine | {"counted": [None] * 5 + fine["counted"][5:]}) is not None
+
+
+def test_facts_that_cannot_be_judged_are_a_finding() -> None:
+    blind: Criterion = grader.named("counting")
+    found = grader._said_by(blind, {"came": ["in"] * 15, "counts": 7, "notices": 1})
+    assert found is not None
+    assert found.expected == "facts that can be judged"
+
+
+def test_a_grader_whose_judges_accept_everything_or_nothing_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = build_one_that_holds.exercise.wrong[0]
+    for judge in (lambda facts: None, lambda facts: Finding("", "", "no")):
+        blind = grader.named("counting")._replace(judge=judge)
+        monkeypatch.setattr(grader, "CRITERIA", (blind,))
+        (right,), (refused,) = grader.grade(GOOD), grader.grade(wrong.attempt)
+        assert right.finding is not None or refused.finding is None

@@ -276,6 +276,10 @@ class Events(Posting):
     async def serve(self, *path: str) -> None:
         await (stream_events(self) if self.request.method == "GET" else super().serve(*path))
 
+    def send_at_once(self) -> None:
+        """From now on nothing waits until the client has confirmed what was sent before."""
+        self._stream.set_nodelay(True)
+
     def hang_up(self) -> None:
         """Close the connection at once, whatever has not been sent."""
         self._stream.close()

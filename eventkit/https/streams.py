@@ -95,6 +95,7 @@ def _subscribe(identity: Identity, pattern: str, stream: Stream) -> Subscription
 
 async def _write_all(handler: Events, stream: Stream) -> None:
     trigger = handler.trigger
+    handler.send_at_once()
     handler.write(": welcome\n\n")
     await handler.flush()
     while not stream.ended and await _is_known(handler):

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from threading import Lock
 
 import msgspec
+from msgspec.structs import replace
 
 from ..event import CloudEvent
 
@@ -160,7 +161,7 @@ class Cipher:
         nonce = os.urandom(_NONCE)
         header = _MAGIC + bytes([len(key_id)]) + key_id
         sealed = key.encrypt(nonce, _payload(event), header + _attributes(event))
-        return _with_payload(event, msgspec.UNSET, header + nonce + sealed)
+        return replace(event, data=msgspec.UNSET, data_base64=header + nonce + sealed)
 
     def open(self, sealed: CloudEvent) -> CloudEvent:
         """The event as it was when it was sealed.
@@ -217,9 +218,9 @@ def _payload(event: CloudEvent) -> bytes:
 def _unpacked(sealed: CloudEvent, plain: bytes) -> CloudEvent:
     kind, body = plain[:1], plain[1:]
     if kind == _BYTES:
-        return _with_payload(sealed, msgspec.UNSET, body)
+        return replace(sealed, data=msgspec.UNSET, data_base64=body)
     data = msgspec.json.decode(body) if body else msgspec.UNSET
-    return _with_payload(sealed, data, msgspec.UNSET)
+    return replace(sealed, data=data, data_base64=msgspec.UNSET)
 
 
 def _attributes(event: CloudEvent) -> bytes:
@@ -230,18 +231,3 @@ def _attributes(event: CloudEvent) -> bytes:
     subject = None if event.subject is msgspec.UNSET else event.subject
     cause = None if event.cause is msgspec.UNSET else event.cause
     return msgspec.json.encode((event.type, event.id, event.source, moment, subject, cause))
-
-
-def _with_payload(
-    event: CloudEvent, data: object, data_base64: bytes | msgspec.UnsetType
-) -> CloudEvent:
-    return CloudEvent(
-        id=event.id,
-        source=event.source,
-        type=event.type,
-        time=event.time,
-        subject=event.subject,
-        cause=event.cause,
-        data=data,
-        data_base64=data_base64,
-    )

@@ -24,6 +24,7 @@ WRONG_SEQUENCE = {10071, 10164}
 _NOT_THERE = {10037, 10059}  # a message, a stream
 _FULL = {10002, 10023, 10047, 10054, 10077}
 _WRONG_ID = 10070
+_NEVER = 2**53  # a sequence that no message has
 _POLL = 0.05  # seconds between two looks for what rings no bell
 _PAGE_BYTES = 1_000_000
 _AT_ONCE = 500  # messages on their way
@@ -219,13 +220,17 @@ class Store:
 
     def _find(self, subject: str, id: str) -> int | None:
         """The sequence of a message that is there already: the server looks for its id before it
-        looks at this condition, which nothing fulfils.
+        looks at a condition that nothing fulfils. Which one that is depends: a single server looks
+        at expected sequences first, and copies of a stream fall out with each other over ids.
         """
-        headers = {ID: id, "Nats-Expected-Last-Msg-Id": "none"}
+        if self._is_replicated:
+            condition = {EXPECTED: str(_NEVER)}
+        else:
+            condition = {"Nats-Expected-Last-Msg-Id": "none"}
         try:
-            return self.connection.tell(subject, b"", headers)
+            return self.connection.tell(subject, b"", {ID: id, **condition})
         except Refused as refused:
-            if refused.code != _WRONG_ID:
+            if refused.code != _WRONG_ID and refused.code not in WRONG_SEQUENCE:
                 raise
             return None
 

@@ -95,7 +95,8 @@ def _served(
     """How to post once. Without TLS there is no such trigger: it is taken away for comparison."""
     tokens = Tokens()
     context = ca.server_context(ca.server())
-    trigger = ek.HttpsTrigger(bus, context, tokens=tokens, rate=1e6, burst=10**6)
+    patience = 600.0  # one waits while the other is timed
+    trigger = ek.HttpsTrigger(bus, context, tokens=tokens, rate=1e6, burst=10**6, timeout=patience)
     if not tls:
         make = trigger._new_server
         trigger._new_server = lambda **_: make()  # type: ignore[method-assign]

@@ -78,6 +78,20 @@ class Writers:
 _moment = datetime(2026, 1, 2, tzinfo=UTC)
 
 
+def test_what_is_expected_and_fenced_holds_for_three_servers(cluster: ek.NatsCluster) -> None:
+    with ek.open_log(cluster.url, name="fenced", replicas=3, timeout=LONG) as log:
+        event = ek.Event("a")
+        first = log.append(event, expect=0)
+        assert log.append(event, expect=0) == first
+        with pytest.raises(ek.Conflict):
+            log.append(ek.Event("a"), expect=0)
+        with log.lock("counter", ttl=LONG) as lock:
+            log.append(ek.Event("a"), expect=first, fence=lock.token)
+        with pytest.raises(ek.LeaseLost):
+            log.append(ek.Event("a"), fence=lock.token)
+        assert len(list(log.read())) == 2
+
+
 def test_a_killed_leader_takes_nothing_acknowledged_along_and_doubles_nothing(
     cluster: ek.NatsCluster, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-
-from .test_executors import LONG
+from eventkit.testing import LONG
 
 
 @asynccontextmanager

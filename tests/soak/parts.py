@@ -8,7 +8,6 @@ event was lost, doubled or out of order.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import signal
 import subprocess
@@ -31,8 +30,6 @@ from tests.secured import served
 ROOT = Path(__file__).parents[2]
 LONG = 60.0
 _GIVING_UP: tuple[Overflow, ...] = ("drop_oldest", "drop_newest", "raise")
-
-logging.getLogger("eventkit").setLevel(logging.CRITICAL)  # what is broken here is counted instead
 
 
 class Turn(NamedTuple):

@@ -33,6 +33,7 @@ from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
 from .arrivals import Arrivals
+from .credentials import credentials_in
 
 try:
     from nats.aio.client import Client
@@ -132,6 +133,7 @@ class Bridge:
         self.capacity = capacity
         self.sent = self.received = self.dropped = self.refused = 0
         self._urls = url.split(",")
+        options = credentials_in(self._urls) | options
         self._timeout = timeout
         self._waiting: deque[tuple[Event, str, bytes]] = deque()
         self._unconfirmed: deque[tuple[int, Event]] = deque()

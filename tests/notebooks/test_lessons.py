@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import subprocess
@@ -53,14 +52,11 @@ def first_number(notebook: Any) -> tuple[int, dict[str, Any], str]:
 def test_one_changed_number_makes_nbval_fail(lesson: Path, tmp_path: Path) -> None:
     notebook = rules.read(lesson)
     place, _, _ = first_number(notebook)
-    notebook.cells = notebook.cells[: place + 1]  # what follows is compared by `make nbval`
-    changed = copy.deepcopy(notebook)
-    _, holder, key = first_number(changed)
+    notebook.cells = notebook.cells[: place + 1]  # what follows, and that it passes: `make nbval`
+    _, holder, key = first_number(notebook)
     holder[key] = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), holder[key], count=1)
 
-    unchanged = nbval(notebook, tmp_path / "unchanged.ipynb")
-    assert unchanged.returncode == 0, unchanged.stdout
-    failed = nbval(changed, tmp_path / "changed.ipynb")
+    failed = nbval(notebook, tmp_path / "changed.ipynb")
     assert failed.returncode == 1, failed.stdout
     assert "Cell outputs differ" in failed.stdout
 

@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...distributed.credentials import credentials_in
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
 
 try:
@@ -140,6 +141,7 @@ class Connection:
     def __init__(self, url: str, timeout: float, options: dict[str, Any]) -> None:
         self.timeout = timeout
         self._urls = url.split(",")
+        options = credentials_in(self._urls) | options
         self._process = os.getpid()
         self._refusal = ""  # why nothing new is begun
         self._beginning = threading.Lock()

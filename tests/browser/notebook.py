@@ -36,6 +36,12 @@ IS_ACTIVE = f"(number) => {{ {CURRENT} return notebook.content.activeCellIndex =
 IDLE = f"""() => {{ {KERNEL}
   return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
 
+# After a flood the answer can be swallowed as well: ask until one arrives.
+ANSWERED = f"""async () => {{ {KERNEL}
+  const patience = () => new Promise((resolve) => setTimeout(resolve, 2_000, "again"));
+  const ask = () => Promise.race([kernel.requestKernelInfo(), patience()]);
+  while ((await ask()) === "again"); }}"""
+
 
 class Notebook:
     """Opens a notebook of the server's and waits until its kernel is ready. `complaints` are the
@@ -62,7 +68,7 @@ class Notebook:
             # after the next thing that it runs.
             self.do("pass")
             self.page.wait_for_function(IDLE)
-        self.page.evaluate(f"async () => {{ {KERNEL} await kernel.requestKernelInfo() }}")
+        self.page.evaluate(ANSWERED)
 
     def run_all(self, timeout: float = 120) -> None:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless

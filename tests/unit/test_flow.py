@@ -537,7 +537,7 @@ def test_drain_waits_for_what_waits_in_a_flow(bus: ek.EventBus, executor: Any) -
     got: list[Any] = []
     bus.subscribe(
         "t", lambda event: 2 * event.data, emits="double",
-        executor=executor() if executor else None, flow=ek.Debounce(0.02),
+        executor=executor() if executor else None, flow=ek.Debounce(0.3),
     )  # fmt: skip
     bus.subscribe("double", lambda event: got.append(event.data), flow=ek.Coalesce(0.02))
     for data in range(3):

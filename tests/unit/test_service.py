@@ -124,14 +124,14 @@ def test_who_goes_away_in_the_middle_disturbs_nobody(clients: ExitStack) -> None
 
 @pytest.mark.parametrize("kind", ["uniform", "exponential"])
 def test_answer_times_vary_and_a_seed_repeats_them(kind: AnswerTime, clients: ExitStack) -> None:
-    with SlowService(answer=0.03, kind=kind, seed=1) as service:
+    with SlowService(answer=0.1, kind=kind, seed=1) as service:
         took = []
         for _ in range(2):
             service.set(seed=1)
             took.append(times(service, clients, 12))
-    assert statistics.pstdev(took[0]) > 0.004
+    assert statistics.pstdev(took[0]) > 0.012
     apart = [abs(one - other) for one, other in zip(*took, strict=True)]
-    assert statistics.median(apart) < 0.005
+    assert statistics.median(apart) < 0.02  # of unlike seeds it is three times that
 
 
 def test_uniform_answers_stay_within_their_bounds(clients: ExitStack) -> None:

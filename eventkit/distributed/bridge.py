@@ -20,7 +20,7 @@ import re
 import ssl
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import lru_cache
@@ -37,7 +37,6 @@ from .credentials import credentials_in
 
 try:
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
     from nats.errors import Error as NatsError, SlowConsumerError, UnexpectedEOF
 except ImportError as missing:
     raise ImportError(
@@ -146,7 +145,7 @@ class Bridge:
         self._problem: Exception | None = None  # the last that nats-py told of
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._nats = Client()
+        self._nats = _Client(self._receive)
         self._arrivals = Arrivals(capacity, self._deliver)
         self._loop = _Loop()
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
@@ -340,20 +339,16 @@ class Bridge:
 
     # In: on the loop, then on the thread of the arrivals
 
-    def _receiver(self, place: int) -> Callable[[Msg], Awaitable[None]]:
-        start = len(self.prefix) + 1
-
-        async def receive(message: Msg) -> None:
-            topic = message.subject[start:]
-            if place and _first(self._incoming, topic) != place:
-                return
-            if not self._arrivals.put(topic, message.data):
-                self._drop(topic)
-            elif not self._is_handing_over:
-                self._is_handing_over = True
-                self._loop.call_soon(self._hand_over)
-
-        return receive
+    def _receive(self, number: int, subject: str, body: bytes) -> None:
+        """What the server sends for one of the subscriptions, which it numbers from 1."""
+        topic = subject[len(self.prefix) + 1 :]
+        if number > 1 and _first(self._incoming, topic) != number - 1:
+            return
+        if not self._arrivals.put(topic, body):
+            self._drop(topic)
+        elif not self._is_handing_over:
+            self._is_handing_over = True
+            self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         self._is_handing_over = False
@@ -388,9 +383,9 @@ class Bridge:
             async with asyncio.timeout(self._timeout):
                 while not self.is_connected:
                     await self._try_to_connect(options)
-                for place, pattern in enumerate(self._incoming):
+                for pattern in self._incoming:
                     subject = f"{self.prefix}.{pattern}"
-                    await self._nats.subscribe(subject, self.group or "", self._receiver(place))
+                    await self._nats.subscribe(subject, self.group or "")
                 await self._ask()
         except NotTrusted as problem:
             _log.warning("%s", problem)
@@ -476,6 +471,7 @@ class Bridge:
         """
         with suppress(AttributeError, OSError):
             self._nats._transport.close()  # type: ignore[union-attr]
+            self._nats._transport._bare_io_writer.close()  # type: ignore[union-attr]
         self._nats._transport = None
 
     def _on_refusal(self, what: str, topic: str) -> None:
@@ -559,6 +555,21 @@ class Bridge:
         except BaseException:
             future.cancel()
             raise
+
+
+class _Client(Client):
+    """nats-py gives each subscription a task of its own, so that messages for two patterns overtake
+    each other. Here all are received as they come.
+    """
+
+    def __init__(self, receive: Callable[[int, str, bytes], None]) -> None:
+        super().__init__()
+        self._receive = receive
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        self._receive(sid, subject.decode(), bytes(data))
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -121,7 +121,6 @@ def test_a_server_takes_what_the_policy_lets_one_publish_and_no_more(rules: Rule
     assert ann.sent == len(TOPICS) - len(refused) and ann.refused == len(refused)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nats-py's writer
 def test_a_change_of_the_policy_counts_from_the_reload_on_and_disturbs_nobody_else(
     rules: Rules,
 ) -> None:

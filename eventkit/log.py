@@ -352,6 +352,9 @@ class Consumer(ABC):
     topic: str
     max_tries: int
 
+    def __repr__(self) -> str:
+        return f"<consumer {self.name!r} of {self.topic!r}>"
+
     @abstractmethod
     def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
         """Up to `n` deliveries, oldest first, which are the caller's for `lease` seconds: those
@@ -410,11 +413,17 @@ class Lock(ABC):
 
     name: str
     ttl: float
+    _token: int | None = None
 
     @property
-    @abstractmethod
     def token(self) -> int:
         """The number of this taking. Raises RuntimeError before the first."""
+        if self._token is None:
+            raise RuntimeError(f"the lock {self.name!r} has not been taken: use `with lock:`.")
+        return self._token
+
+    def __repr__(self) -> str:
+        return f"<lock {self.name!r}, token {self._token}>"
 
     @abstractmethod
     def acquire(self) -> int:

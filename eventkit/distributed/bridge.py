@@ -33,7 +33,7 @@ from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
 from .arrivals import Arrivals
-from .credentials import credentials_in
+from .connecting import options_for
 
 try:
     from nats.aio.client import Client
@@ -119,20 +119,13 @@ class Bridge:
             check_topic(name)
         if type(capacity) is not int or capacity < 1:
             raise ValueError(f"capacity is a number of events, 1 or more; got {capacity!r}.")
-        if tls is None and "tls://" in url:
-            raise ValueError(
-                "a tls:// address needs tls=, such as an authority's client_context(): without it "
-                "nobody would know who answers."
-            )
-        if tls is not None:
-            options |= {"tls": tls, "tls_handshake_first": True}
+        options = options_for(url, tls, options)
         self.bus = bus
         self.prefix = prefix
         self.group = group
         self.capacity = capacity
         self.sent = self.received = self.dropped = self.refused = 0
         self._urls = url.split(",")
-        options = credentials_in(self._urls) | options
         self._timeout = timeout
         self._waiting: deque[tuple[Event, str, bytes]] = deque()
         self._unconfirmed: deque[tuple[int, Event]] = deque()

@@ -22,6 +22,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from ...distributed.connecting import options_for
 from ...log import EventLog, check_name, check_seconds
 from .log import NatsLog as NatsLog
 from .store import Store
@@ -49,16 +50,9 @@ def open(
     check_seconds("timeout", timeout, above=0)
     if type(replicas) is not int or replicas < 1:
         raise ValueError(f"replicas is a number of servers, 1 or more; got {replicas!r}.")
-    if tls is None and "tls://" in url:
-        raise ValueError(
-            "a tls:// address needs tls=, such as an authority's client_context(): without it "
-            "nobody would know who answers."
-        )
-    if tls is not None:
-        options |= {"tls": tls, "tls_handshake_first": True}
     return NatsLog(
         Store(
             url, name=name, create=create, replicas=replicas, timeout=timeout, clock=clock,
-            options=options,
+            options=options_for(url, tls, options),
         )
     )  # fmt: skip

@@ -21,8 +21,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...distributed.credentials import credentials_in
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
+from ..paging import Row
 
 try:
     from nats.aio.client import Client
@@ -35,8 +35,6 @@ except ImportError as missing:
     ) from missing
 
 Headers = dict[str, str]
-Row = tuple[int, bytes, float]
-"""A message's sequence, its body, and when it was stored."""
 
 _ATTEMPT = 1.0  # seconds after which a question is asked again: a leader may be gone
 _PAUSE = 0.05
@@ -141,7 +139,6 @@ class Connection:
     def __init__(self, url: str, timeout: float, options: dict[str, Any]) -> None:
         self.timeout = timeout
         self._urls = url.split(",")
-        options = credentials_in(self._urls) | options
         self._process = os.getpid()
         self._refusal = ""  # why nothing new is begun
         self._beginning = threading.Lock()

@@ -17,8 +17,9 @@ from ...log import (
     claim_lost,
     other_pattern,
 )
+from ..paging import entry_of
 from .connection import Refused
-from .store import EXPECTED, WRONG_SEQUENCE, Store, entry_of
+from .store import EXPECTED, WRONG_SEQUENCE, Store
 
 if TYPE_CHECKING:
     from .log import NatsLog
@@ -75,9 +76,6 @@ class NatsConsumer(Consumer):
         self.max_tries = max_tries
         self._log = log  # which would be closed if nobody had it
         self._store = log.store
-
-    def __repr__(self) -> str:
-        return f"<consumer {self.name!r} of {self.topic!r}>"
 
     def enrol(self, after: int) -> None:
         """Be there from now on, as the consumer that there was or a new one."""

@@ -41,16 +41,6 @@ class NatsLock(Lock):
         self._log = log  # which would be closed if nobody had it
         self._store = log.store
         self._subject = f"{self._store.root}.lock.{name}"
-        self._token: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<lock {self.name!r}, token {self._token}>"
-
-    @property
-    def token(self) -> int:
-        if self._token is None:
-            raise RuntimeError(f"the lock {self.name!r} has not been taken: use `with lock:`.")
-        return self._token
 
     def acquire(self) -> int:
         left = 0.0

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterable
 
 from ...event import CloudEvent, Event
 from ...log import (
     Conflict,
     Consumer,
-    Entry,
-    EventLog,
     Lock,
-    LogClosed,
     Usage,
     check_consumer,
     check_lock,
     check_quota,
-    check_reading,
     check_trim,
     pack,
 )
-from .connection import Headers, Refused, Row
+from ..paging import PagedLog
+from .connection import Headers, Refused
 from .consumer import NatsConsumer, memories
 from .lock import NatsLock, find_held
-from .store import EXPECTED, EXPECTED_IN_ALL, EXPECTED_OF, WRONG_SEQUENCE, Store, entry_of
-
-_PAGE = 1_000  # entries in memory at once, or fewer if they are large
+from .store import EXPECTED, EXPECTED_IN_ALL, EXPECTED_OF, WRONG_SEQUENCE, Store
 
 
-class NatsLog(EventLog):
+class NatsLog(PagedLog):
     """The EventLog contract, in JetStream's words."""
+
+    store: Store
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -76,37 +71,6 @@ class NatsLog(EventLog):
 
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
         return self.store.add_all([pack(event) for event in events])
-
-    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
-        check_reading(after, topic, limit)
-        self.store.check_open()
-        return self._read(after, topic, limit)
-
-    def _read(self, after: int, topic: str, limit: int | None) -> Iterator[Entry]:
-        left = limit
-        while left is None or left > 0:
-            page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
-            for row in page:
-                yield entry_of(*row)
-            if not page:
-                return
-            after = page[-1][0]
-            left = None if left is None else left - len(page)
-
-    def follow(
-        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
-    ) -> Iterator[Entry]:
-        check_reading(after, topic)
-        self.store.check_open()
-        return self._follow(after, topic, timeout)
-
-    def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
-        page: list[Row] = []
-        with suppress(LogClosed):
-            while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
-                for row in page:
-                    yield entry_of(*row)
-                after = page[-1][0]
 
     @property
     def last_sequence(self) -> int:

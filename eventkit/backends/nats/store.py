@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from ...log import Entry, LogUnusable, Packed, QuotaExceeded, Usage, no_room, unpack
-from .connection import Connection, Headers, Refused, Row, seconds_of
+from ...log import Entry, LogUnusable, Packed, QuotaExceeded, Usage, no_room
+from ..paging import News, Row, entry_of
+from .connection import Connection, Headers, Refused, seconds_of
 
 T = TypeVar("T")
 
@@ -25,7 +25,6 @@ _NOT_THERE = {10037, 10059}  # a message, a stream
 _FULL = {10002, 10023, 10047, 10054, 10077}
 _WRONG_ID = 10070
 _NEVER = 2**53  # a sequence that no message has
-_POLL = 0.05  # seconds between two looks for what rings no bell
 _PAGE_BYTES = 1_000_000
 _AT_ONCE = 500  # messages on their way
 _REMEMBERED = 100  # of each consumer, so that a change is known that is asked for again
@@ -52,8 +51,7 @@ class Store:
         self.stream = f"eventlog_{name}"
         self.consumers_stream = f"{self.stream}_consumers"
         self.connection = Connection(url, timeout, options)
-        self._news = threading.Condition()
-        self._changes = 0
+        self._news = News()
         self._listens = False
         try:
             offset = self._find_streams(create=create, replicas=replicas)
@@ -186,25 +184,17 @@ class Store:
     # Waiting
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """What `attempt` returns as soon as that is something, or after so many seconds."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while True:
-            changes = self._changes
-            result = attempt()
-            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
-            if result or left <= 0:
-                return result
-            if not self._listens:
-                self._listens = True
-                self.connection.listen(f"{self.root}.stored.>", self.ring)
-                continue
-            with self._news:
-                self._news.wait_for(lambda seen=changes: self._changes != seen, left)  # type: ignore[misc]
+        """As `News.until`. Who has to wait listens to what others append."""
+        result = attempt()
+        if result or seconds == 0:
+            return result
+        if not self._listens:
+            self._listens = True
+            self.connection.listen(f"{self.root}.stored.>", self.ring)
+        return self._news.until(attempt, seconds)
 
     def ring(self) -> None:
-        with self._news:
-            self._changes += 1
-            self._news.notify_all()
+        self._news.ring()
 
     def ask(self, path: str, *, changes: bool = False, **question: Any) -> Any:
         return self.connection.ask(path, question, changes=changes)
@@ -305,10 +295,6 @@ class Store:
             "metadata": {},
         }
         return self.ask(f"STREAM.CREATE.{name}", changes=True, **(config | special))
-
-
-def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
-    return Entry(sequence, unpack(body), stored)
 
 
 def _id_of(packed: Packed) -> str:

@@ -15,7 +15,8 @@ from ...log import (
     claim_lost,
     other_pattern,
 )
-from .sql import entry_of, fitting
+from ..paging import entry_of
+from .sql import fitting
 
 if TYPE_CHECKING:
     from .log import SqliteLog
@@ -32,9 +33,6 @@ class SqliteConsumer(Consumer):
         self.max_tries = max_tries
         self._log = log  # which would be closed if nobody had it
         self._store = log.store
-
-    def __repr__(self) -> str:
-        return f"<consumer {self.name!r} of {self.topic!r}>"
 
     def enrol(self, sql: sqlite3.Cursor, after: int) -> None:
         """Be there from now on, as the consumer that there was or a new one."""

@@ -21,16 +21,6 @@ class SqliteLock(Lock):
         self._wait = wait
         self._log = log
         self._store = log.store
-        self._token: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<lock {self.name!r}, token {self._token}>"
-
-    @property
-    def token(self) -> int:
-        if self._token is None:
-            raise RuntimeError(f"the lock {self.name!r} has not been taken: use `with lock:`.")
-        return self._token
 
     def acquire(self) -> int:
         left = 0.0

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterable
 
 from ...event import CloudEvent, Event
 from ...log import (
     Conflict,
     Consumer,
-    Entry,
-    EventLog,
     Lock,
-    LogClosed,
     Packed,
     QuotaExceeded,
     Usage,
     check_consumer,
     check_lock,
     check_quota,
-    check_reading,
     check_trim,
     pack,
 )
+from ..paging import PagedLog
 from .consumer import SqliteConsumer
 from .lock import SqliteLock, check_fence
-from .sql import entry_of, fitting, last_on, put
+from .sql import fitting, last_on, put
 from .store import Store
 from .tail import Tail
 
-_PAGE = 1_000  # entries in memory at once, or fewer if they are large
 _TRIM_AT_ONCE = 10_000
 _LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite itself ends at 1,000 million
 
 
-class SqliteLog(EventLog):
+class SqliteLog(PagedLog):
     """The EventLog contract, in SQL."""
+
+    store: Store
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -72,37 +68,6 @@ class SqliteLog(EventLog):
             return [store.tail.add(sql, one, store.clock()) for one in packed]
 
         return store.do(work)
-
-    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
-        check_reading(after, topic, limit)
-        self.store.check_open()
-        return self._read(after, topic, limit)
-
-    def _read(self, after: int, topic: str, limit: int | None) -> Iterator[Entry]:
-        left = limit
-        while left is None or left > 0:
-            page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
-            for row in page:
-                yield entry_of(*row)
-            if not page:
-                return
-            after = page[-1][0]
-            left = None if left is None else left - len(page)
-
-    def follow(
-        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
-    ) -> Iterator[Entry]:
-        check_reading(after, topic)
-        self.store.check_open()
-        return self._follow(after, topic, timeout)
-
-    def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
-        page: list[tuple[int, bytes, float]] = []
-        with suppress(LogClosed):
-            while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
-                for row in page:
-                    yield entry_of(*row)
-                after = page[-1][0]
 
     @property
     def last_sequence(self) -> int:

@@ -6,7 +6,6 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 
-from ...log import Entry, unpack
 from ...topics import matches
 
 INDEXED = "(select value from settings where name = 'indexed')"
@@ -22,10 +21,6 @@ def fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
     if any(word in ("*", ">") for word in pattern.split(".")):
         return "fits(?, topic)", (pattern,)
     return IS_THIS, (pattern,)
-
-
-def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
-    return Entry(sequence, unpack(body), stored)
 
 
 def last_on(sql: sqlite3.Cursor, topic: str) -> int:

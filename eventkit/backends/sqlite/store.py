@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
 from ...log import LogClosed
+from ..paging import News, Row
 from .file import as_ours, close_file, connect, open_file
 from .group_commit import Work, Writer
 from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
@@ -20,7 +20,6 @@ from .tail import Tail
 T = TypeVar("T")
 Clock = Callable[[], float]
 
-_POLL = 0.05  # seconds between two looks for what another process did
 _PAGE_BYTES = 1_000_000
 _PAGE_OF_A_TOPIC = f"""
     with found as (
@@ -47,8 +46,7 @@ class Store:
         self._idle: list[sqlite3.Connection] = []  # readers nobody uses at this moment
         self._refusal = ""  # why nothing is done any more
         self._closing = threading.Lock()
-        self._news = threading.Condition()
-        self._changes = self._waiters = 0
+        self._news = News()
         self._version = -1  # SQLite's number for what others have written, at the last beginning
         self._settled: int | None = None  # the same, if all went well since: `tail` is still true
         self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
@@ -68,7 +66,7 @@ class Store:
             finally:
                 sql.execute("rollback")
 
-    def page(self, after: int, topic: str, limit: int) -> list[tuple[int, bytes, float]]:
+    def page(self, after: int, topic: str, limit: int) -> list[Row]:
         """The next entries behind `after`, as many as are good to have in memory at once."""
         fits, values = fitting(topic)
         if fits == IS_THIS:
@@ -86,21 +84,8 @@ class Store:
         return page
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """What `attempt` returns as soon as that is something, or after so many seconds."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while True:
-            changes = self._changes
-            result = attempt()
-            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
-            if result or left <= 0:
-                return result
-            self._wait_for_change(changes, left)
-
-    def _wait_for_change(self, seen: int, seconds: float) -> None:
-        with self._news:
-            self._waiters += 1  # before looking: from now on they ring
-            self._news.wait_for(lambda: self._changes != seen, seconds)
-            self._waiters -= 1
+        """As `News.until`."""
+        return self._news.until(attempt, seconds)
 
     def check_open(self) -> None:
         if self._refusal:
@@ -114,7 +99,7 @@ class Store:
                 return
             self._refusal = f"the log {self.path!r} is closed: open it again with open_log()."
             self._writer.close()
-            self._ring()
+            self._news.ring()
             self._close_idle()
             close_file(self._connection, self._lock)
 
@@ -136,13 +121,7 @@ class Store:
 
     def _committed(self) -> None:
         self._settled = self._version
-        self._ring()
-
-    def _ring(self) -> None:
-        self._changes += 1  # by one at a time: whose turn it is to write
-        if self._waiters:
-            with self._news:
-                self._news.notify_all()
+        self._news.ring()
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,107 @@
+"""What logs have in common, wherever they live: to be read page by page, and to wait for news."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Protocol, TypeVar
+
+from ..log import Entry, EventLog, LogClosed, check_reading, unpack
+
+T = TypeVar("T")
+Row = tuple[int, bytes, float]
+"""Sequence, body and when it was stored: an entry as it is kept."""
+
+_POLL = 0.05  # seconds between two looks for what rings no bell
+_PAGE = 1_000  # entries in memory at once, or fewer if they are large
+
+
+def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
+    return Entry(sequence, unpack(body), stored)
+
+
+class News:
+    """Whoever waits for a change looks again as soon as it rings, and every 50 ms for what others
+    did, of which it does not hear.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._changes = self._waiters = 0
+
+    def ring(self) -> None:
+        self._changes += 1  # two at once may count as one: the waiters wake all the same
+        if self._waiters:
+            with self._changed:
+                self._changed.notify_all()
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """What `attempt` returns as soon as that is something, or after so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            changes = self._changes
+            result = attempt()
+            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
+            if result or left <= 0:
+                return result
+            self._wait_for_change(changes, left)
+
+    def _wait_for_change(self, seen: int, seconds: float) -> None:
+        with self._changed:
+            self._waiters += 1  # before looking: from now on they ring
+            self._changed.wait_for(lambda: self._changes != seen, seconds)
+            self._waiters -= 1
+
+
+class PagedStore(Protocol):
+    """Where a log's entries are."""
+
+    def check_open(self) -> None:
+        """Raise LogClosed if it is not."""
+
+    def page(self, after: int, topic: str, limit: int) -> list[Row]:
+        """The next entries behind `after`, as many as are good to have in memory at once."""
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """As `News.until`."""
+
+
+class PagedLog(EventLog):
+    """A log that is read a page at a time, so that memory is flat and nothing is kept open while
+    the caller works on a page.
+    """
+
+    store: PagedStore
+
+    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
+        check_reading(after, topic, limit)
+        self.store.check_open()
+        return self._read(after, topic, limit)
+
+    def _read(self, after: int, topic: str, limit: int | None) -> Iterator[Entry]:
+        left = limit
+        while left is None or left > 0:
+            page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
+            for row in page:
+                yield entry_of(*row)
+            if not page:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - len(page)
+
+    def follow(
+        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
+    ) -> Iterator[Entry]:
+        check_reading(after, topic)
+        self.store.check_open()
+        return self._follow(after, topic, timeout)
+
+    def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
+        with suppress(LogClosed):
+            while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
+                for row in page:
+                    yield entry_of(*row)
+                after = page[-1][0]

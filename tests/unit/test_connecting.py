@@ -1,0 +1,37 @@
+"""What a client shows every server of a cluster, also those that it has only heard of."""
+
+import ssl
+
+import pytest
+
+from eventkit.distributed.connecting import options_for
+
+ANN = {"user": "ann", "password": "s"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("nats://ann:s@127.0.0.1:1", ANN),
+        ("nats://ann:s@127.0.0.1:1,nats://ann:s@127.0.0.1:2", ANN),
+        ("nats://ann:s@127.0.0.1:1,nats://bob:s@127.0.0.1:2", {}),
+        ("nats://token@127.0.0.1:1", {}),
+        ("nats://127.0.0.1:1", {}),
+    ],
+)
+def test_a_name_and_password_that_all_urls_share_are_for_every_server(
+    url: str, expected: dict[str, str]
+) -> None:
+    assert options_for(url, None, {}) == expected
+
+
+def test_what_is_asked_for_comes_before_what_the_url_says() -> None:
+    asked = {"user": "bob", "name": "mine"}
+    assert options_for("nats://ann:s@127.0.0.1:1", None, asked) == {**ANN, **asked}
+
+
+def test_with_tls_the_handshake_is_always_first() -> None:
+    context = ssl.create_default_context()
+    asked = {"tls_handshake_first": False}
+    found = options_for("tls://127.0.0.1:1", context, asked)
+    assert found == {"tls": context, "tls_handshake_first": True}

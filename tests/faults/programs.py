@@ -7,13 +7,39 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import eventkit as ek
 
 LONG = 60.0
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def program(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """One of the programs, which is killed at the end if nothing else ended it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.programs", *map(str, arguments)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def line_of(process: subprocess.Popen[str], begins: str) -> list[str]:
+    """The words of the next line, which must begin so."""
+    assert process.stdout is not None
+    words = process.stdout.readline().split()
+    assert words and words[0] == begins, words
+    return words
 
 
 def say(*words: object) -> None:

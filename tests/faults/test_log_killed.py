@@ -9,46 +9,23 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 import eventkit as ek
 
-ROOT = Path(__file__).parents[2]
+from .programs import line_of, program
+
 ROUNDS = int(os.environ.get("EVENTKIT_KILLS", "8"))
 THREADS = 8
 LONG = 60.0
 LEASE = 1.0
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and SIGSTOP")
-
-
-@contextmanager
-def program(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """One of the programs, which is killed at the end if nothing else ended it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.programs", *map(str, arguments)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def line_of(process: subprocess.Popen[str], begins: str) -> list[str]:
-    """The words of the next line, which must begin so."""
-    assert process.stdout is not None
-    words = process.stdout.readline().split()
-    assert words and words[0] == begins, words
-    return words
 
 
 def killed_while_appending(path: Path, source: str, moment: float) -> dict[str, int]:

@@ -19,7 +19,7 @@ import pytest
 
 import eventkit as ek
 
-from .test_log_killed import line_of, program
+from .programs import line_of, program
 
 ROUNDS = int(os.environ.get("EVENTKIT_ROUNDS", "1"))
 EVENTS = int(os.environ.get("EVENTKIT_EVENTS", "3000"))

@@ -8,10 +8,7 @@ event was lost, doubled or out of order.
 from __future__ import annotations
 
 import itertools
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -25,10 +22,11 @@ from typing import Any, NamedTuple
 import eventkit as ek
 from eventkit.executors import Executor
 from eventkit.queues import Overflow
+from tests.faults.programs import program
 from tests.secured import served
 
-ROOT = Path(__file__).parents[2]
 LONG = 60.0
+_LEASE = 0.5
 _GIVING_UP: tuple[Overflow, ...] = ("drop_oldest", "drop_newest", "raise")
 
 
@@ -195,46 +193,24 @@ def _log_turn(log: ek.EventLog, path: Path, random: Random) -> Turn:
             first = log.append(event)
             assert log.append(event) == first, "an event was stored twice"
 
-    with _worker(path) as doomed:
+    with program("work", path, _LEASE) as doomed:
         _at_once(append, 4)
         assert doomed.stdout is not None
-        done = {doomed.stdout.readline().strip()}  # it holds something
+        said = doomed.stdout.readline()  # it holds something
         time.sleep(random.uniform(0, 0.05))
         doomed.send_signal(signal.SIGKILL)
-        done |= set(doomed.stdout.read().split())
-    with _worker(path) as worker:
-        done |= set(worker.communicate(timeout=LONG)[0].split())
+        said += doomed.stdout.read()
+    with program("work", path, _LEASE) as worker:
+        said += worker.communicate(timeout=LONG)[0]
 
     entries = list(log.read(after))
     assert [entry.sequence for entry in entries] == list(range(after + 1, after + 1 + len(events)))
     assert Counter(entry.event.id for entry in entries) == Counter(e.id for e in events)
-    missing = {str(entry.sequence) for entry in entries} - done
-    assert not missing, f"never worked off: {sorted(missing)}"
+    claimed = {int(line.split()[1]) for line in said.splitlines() if line.startswith("claimed")}
+    assert claimed == {entry.sequence for entry in entries}, "an entry was never delivered"
+    assert log.consumer("workers").progress() == (0, 0, 0), "an entry was not worked off"
     log.trim(keep=0)
     return Turn(len(events), 1)
-
-
-@contextmanager
-def _worker(path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.soak.parts", str(path)],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def work(path: str) -> None:
-    """A worker's life, which ends when nothing has come for two leases."""
-    with ek.open_log(path) as log:
-        consumer = log.consumer("workers", max_tries=10)
-        while deliveries := consumer.claim(5, lease=0.5, wait=1.0):
-            text = "".join(f"{one.sequence}\n" for one in deliveries)
-            os.write(1, text.encode())  # at least once: said before it is acknowledged
-            consumer.ack(*deliveries)
 
 
 @contextmanager
@@ -310,7 +286,3 @@ def _until(is_so: Callable[[], Any]) -> None:
 
 
 ALL = (buses, overflow, flows, logs, https, bridges)
-
-
-if __name__ == "__main__":
-    work(sys.argv[1])

@@ -10,13 +10,13 @@ between speaks of cells, which an app has not.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from .derived import command
 
 _NUMBER = re.compile(r"^# \d+ · ")
 
@@ -44,17 +44,6 @@ def app(lesson: Any) -> Any:
         _markdown(f"## Remember\n\n{_numbered_list(remember[0])}"),
     ]
     return made
-
-
-def write(lessons: list[Path], folder: Path) -> list[Path]:
-    """Write the app of each lesson into the folder, which is made; the files written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for lesson in lessons:
-        made = app(nbformat.read(lesson, as_version=4))  # type: ignore[no-untyped-call]
-        written.append(folder / lesson.name)
-        nbformat.write(made, written[-1])  # type: ignore[no-untyped-call]
-    return written
 
 
 def _tagged(lesson: Any, tag: str) -> list[Any]:
@@ -87,19 +76,13 @@ def _code(source: str) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the apps; 2 if it was asked for in a way that cannot be right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eventkit.lab.demo",
+    """Write the apps; see `derived.command`."""
+    return command(
+        app,
+        arguments,
+        module="eventkit.lab.demo",
         description="Make apps of lessons, to be served by voila.",
     )
-    parser.add_argument("lessons", nargs="+", type=Path, help="notebooks to read")
-    parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where to write")
-    options = parser.parse_args(arguments)
-    try:
-        write(options.lessons, options.to)
-    except (OSError, ValueError) as problem:
-        parser.error(str(problem))
-    return 0
 
 
 if __name__ == "__main__":

@@ -10,13 +10,11 @@ it keeps honest people honest.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
-import nbformat
+from .derived import command
 
 _HELP = re.compile(r"\.help\(\)")
 
@@ -33,37 +31,14 @@ def without_solutions(notebook: Any) -> Any:
     return notebook
 
 
-def write(lessons: list[Path], folder: Path) -> list[Path]:
-    """Write a handout of each lesson into the folder, which is made; the files written.
-
-    Raises ValueError if the folder is the one in which a lesson stands: it would be overwritten.
-    """
-    if any(lesson.parent.resolve() == folder.resolve() for lesson in lessons):
-        raise ValueError(f"the lessons stand in {folder} themselves; name another folder for them.")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for lesson in lessons:
-        handout = without_solutions(nbformat.read(lesson, as_version=4))  # type: ignore[no-untyped-call]
-        written.append(folder / lesson.name)
-        nbformat.write(handout, written[-1])  # type: ignore[no-untyped-call]
-    return written
-
-
 def main(arguments: list[str]) -> int:
-    """Write the handouts; 2 if it was asked for in a way that cannot be right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eventkit.lab.handout",
+    """Write the handouts; see `derived.command`."""
+    return command(
+        without_solutions,
+        arguments,
+        module="eventkit.lab.handout",
         description="Write lessons without solutions, outputs or answers in view.",
     )
-    parser.add_argument("lessons", nargs="+", type=Path, help="notebooks to read")
-    parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where to write")
-    options = parser.parse_args(arguments)
-    try:
-        written = write(options.lessons, options.to)
-    except (OSError, ValueError) as problem:
-        parser.error(str(problem))
-    print(f"{len(written)} handouts in {options.to}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ lab: $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02_live_co
 
 demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the wall
 	@$(PY) -m eventkit.lab.demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
-	@exec $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
+	@exec env EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
 
 handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs into handout/
 	@$(PY) -m eventkit.lab.handout --to handout notebooks/*.ipynb

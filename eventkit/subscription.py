@@ -107,12 +107,10 @@ class Subscription:
             add(journey)
             try:
                 call(event)
-                journey.outcome = "ok"
             except BaseException:
-                journey.outcome = "failed"
+                _finish(journey, "failed")
                 raise
-            finally:
-                journey.finished = perf_counter_ns()
+            _finish(journey, "ok")
 
         return deliver
 
@@ -297,29 +295,30 @@ class _RecordedWork:
 
     def _run(self, event: Event) -> None:
         self._start()
-        ok = False
         try:
             self._subscription.run(event)
-            ok = True
-        finally:
-            self._finish(ok=ok)
+        except BaseException:
+            _finish(self._journey, "failed")
+            raise
+        _finish(self._journey, "ok")
 
     async def _run_async(self, event: Event) -> None:
         self._start()
-        ok = False
         try:
             await self._subscription.run(event)
-            ok = True
-        finally:
-            self._finish(ok=ok)
+        except BaseException:
+            _finish(self._journey, "failed")
+            raise
+        _finish(self._journey, "ok")
 
     def _start(self) -> None:
         self._journey.worker = self._subscription.executor.worker()
         self._journey.started = perf_counter_ns()
 
-    def _finish(self, *, ok: bool) -> None:
-        self._journey.finished = perf_counter_ns()
-        self._journey.outcome = "ok" if ok else "failed"
+
+def _finish(journey: Journey, outcome: Outcome) -> None:
+    journey.finished = perf_counter_ns()
+    journey.outcome = outcome
 
 
 def _leave(journey: Journey, outcome: Outcome) -> None:

@@ -121,9 +121,10 @@ class Halves:
         _until(lambda: not self._bridge.is_connected)
 
     def freeze(self) -> None:
-        """Let nothing through. Nobody notices."""
-        self._cable.freeze()
-        self.state = "frozen"
+        """Let nothing through. Nobody notices. What is cut stays cut."""
+        if self.state != "cut":
+            self._cable.freeze()
+            self.state = "frozen"
 
     def mend(self) -> None:
         """Let it be whole again, and wait until the bridge is."""

@@ -112,11 +112,6 @@ class PartitionSwitch(Panel):
     # What is seen
 
     def _make_widgets(self) -> None:
-        self._cut_button = button("Cut", self.cut, "cut the line: both ends notice")
-        self._freeze_button = button(
-            "Freeze", self.freeze, "nothing comes through, and no one knows"
-        )
-        self._mend_button = button("Mend", self.mend, "make the line whole", button_style="primary")
         self._picture = widgets.HTML()
         self._numbers = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
         self._numbers.add_class("jp-RenderedHTMLCommon")
@@ -127,7 +122,9 @@ class PartitionSwitch(Panel):
             row(
                 button("+1", self.click, "one click"),
                 button("×10", lambda: self.click(10), "ten clicks, one after another"),
-                self._cut_button, self._freeze_button, self._mend_button,
+                button("Cut", self.cut, "cut the line: both ends notice"),
+                button("Freeze", self.freeze, "nothing comes through, and no one knows"),
+                button("Mend", self.mend, "make the line whole", button_style="primary"),
             ),
             self._picture,
             self._status,
@@ -137,9 +134,6 @@ class PartitionSwitch(Panel):
     def _paint(self) -> None:
         state = self._state()
         self._shown = self.counts
-        self._cut_button.disabled = state == "cut"
-        self._freeze_button.disabled = state != "whole"
-        self._mend_button.disabled = state == "whole"
         self._picture.value = halves_svg(state, self._shown)
         self._numbers.value = self._table().html
         if self.bus.dead_letters:

@@ -69,8 +69,8 @@ def test_it_can_be_driven_with_the_keyboard_alone(switch: Switch) -> None:
     switch.panel.get_by_role("button", name="+1", exact=True).focus()
     press("Enter")
     switch.shows(waiting=1, there=1)
-    for _ in range(3):
-        press("Tab")  # Freeze cannot be pressed any more
+    for _ in range(4):
+        press("Tab")  # over Freeze as well, to Mend
     press("Enter")
     switch.shows(here=2, there=2, waiting=0)
     switch.notebook.do("switch.end(); lab.assert_clean(switch)")

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         open_log as open_log,
     )
     from .queues import BusClosed as BusClosed, QueueFull as QueueFull
+    from .real_time import real_time as real_time
     from .security.access import AccessPolicy as AccessPolicy
     from .security.certificates import CertificateAuthority as CertificateAuthority
     from .security.cipher import Cipher as Cipher
@@ -122,6 +123,7 @@ _HOME = {
         "open_log",
     ],
     "queues": ["BusClosed", "QueueFull"],
+    "real_time": ["real_time"],
     "security.access": ["AccessPolicy"],
     "security.certificates": ["CertificateAuthority"],
     "security.cipher": ["Cipher"],

@@ -26,6 +26,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "event": {"topics"},
     "queues": {"event"},
     "queueing": set(),
+    "real_time": set(),
     "clock": set(),
     "flow": {"event", "clock"},
     "log": {"event", "topics"},

@@ -1,0 +1,44 @@
+"""real_time: the switch interval while it lasts, and as it was afterwards."""
+
+import sys
+
+import pytest
+
+import eventkit as ek
+
+
+def test_the_interval_holds_within_the_block_and_is_restored_also_after_an_error() -> None:
+    usual = sys.getswitchinterval()
+    seen = []
+
+    def fail() -> None:
+        with ek.real_time(0.001):
+            seen.append(sys.getswitchinterval())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+
+    assert seen == pytest.approx([0.001])
+    assert sys.getswitchinterval() == usual
+
+
+def test_of_blocks_that_overlap_the_shortest_interval_wins_whichever_ends_first() -> None:
+    usual = sys.getswitchinterval()
+    one, other = ek.real_time(0.001), ek.real_time(0.002)
+    one.__enter__()
+    other.__enter__()
+    assert sys.getswitchinterval() == pytest.approx(0.001)
+    one.__exit__(None, None, None)
+    assert sys.getswitchinterval() == pytest.approx(0.002)
+    other.__exit__(None, None, None)
+    assert sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize("interval", [0, -1, 2, float("nan")])
+def test_what_cannot_be_an_interval_is_refused(interval: float) -> None:
+    with (
+        pytest.raises(ValueError, match=r"in seconds, 0\.000001 to 1; got"),
+        ek.real_time(interval),
+    ):
+        pass

@@ -105,12 +105,13 @@ class Subscription:
             now = perf_counter_ns()
             journey = Journey(event, name, fired, now, now, None, worker(), None, None, emits)
             add(journey)
+            outcome: Outcome = "failed"
             try:
                 call(event)
-            except BaseException:
-                _finish(journey, "failed")
-                raise
-            _finish(journey, "ok")
+                outcome = "ok"
+            finally:
+                journey.finished = perf_counter_ns()
+                journey.outcome = outcome
 
         return deliver
 

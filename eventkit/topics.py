@@ -7,13 +7,12 @@ stands for exactly one word, and `>`, at the end only, for one or more words.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_WORD = r"[^\s.*>\x00-\x1f\x7f]+"
-_is_plain = lru_cache(maxsize=10_000)(re.compile(rf"{_WORD}(\.{_WORD})*").fullmatch)
+_WORD = r"[^\s.*>\x00-\x1f\x7f]++"
+_is_plain = re.compile(rf"{_WORD}(?:\.{_WORD})*+").fullmatch
 """Whether a string is a topic, quickly; `_check` takes its time to say what is wrong."""
 
 

@@ -118,7 +118,8 @@ class _Lanes:
                 work, event = job
                 try:
                     if work.is_async:
-                        self._call_a_lane()  # for the rest of the queue, while this handler waits
+                        if not self._lane_due:  # one for the rest, while this handler waits
+                            self._call_a_lane()
                         await work.run(event)
                     else:
                         work.run(event)

@@ -5,7 +5,7 @@
     python -m eventkit log counter.db --replay --speed 1 as it happened, at the pace it happened
     python -m eventkit log counter.db --consumers        who reads it, and how far they are
     python -m eventkit log counter.db --dead mailer      what a consumer has given up
-    python -m eventkit grade my_system.py                whether a system of one's own holds
+    python -m eventkit grade my_system.py                whether one's own system, and tests, hold
 
 On a terminal the columns are for people; into a pipe goes one line an entry, its fields divided by
 tabs, or with --json one JSON object. It ends with 0, with 1 if it failed and 2 if misused.
@@ -135,10 +135,12 @@ def _paced(entries: Iterable[Entry], speed: float) -> Iterator[Entry]:
 
 
 def _add_grade(commands: Any) -> None:
-    grade = commands.add_parser("grade", help="put the system of lesson 12 to the test")
+    grade = commands.add_parser("grade", help="grade the system of lesson 12, and its tests")
     grade.set_defaults(run=_grade)
-    grade.add_argument("file", metavar="FILE", help="a Python file with the function build")
-    grade.add_argument("--only", metavar="NAMES", help="criteria, with commas between them")
+    grade.add_argument(
+        "file", metavar="FILE", help="Python, with build, integration_test and stress_test"
+    )
+    grade.add_argument("--only", metavar="NAMES", help="criteria, such as counting,stress")
 
 
 def _grade(chosen: argparse.Namespace) -> int:

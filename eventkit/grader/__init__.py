@@ -1,36 +1,32 @@
-"""The grader of the capstone: what a submitted system was seen to do, criterion by criterion.
+"""The grader of the capstone: what a submission was seen to do, criterion by criterion.
 
     python -m eventkit grade my_system.py
 
 Each scenario is run in a process of its own, with a deadline, so that a submission that hangs,
 exits or crashes ends its own scenario and nothing else. What it prints does not count; what it did
-is judged here, by `criteria`. This guards against mistakes, not against somebody who wants to be
-told something untrue.
+is judged here, by `criteria`. The learner's own tests are run in the same way, on systems of which
+it is known whether they are good. This guards against mistakes, not against somebody who wants to
+be told something untrue.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .criteria import CRITERIA, Criterion, Facts, Finding, is_near_goal, judge_response
-from .scenarios import FACTS
+from .criteria import CRITERIA, Criterion, is_near_goal, judge_response
+from .finding import Facts, Finding
+from .mutants import reference_source
+from .own_tests import is_defined, systems
+from .running import observe
 
 PATIENCE = 5.0
 DEADLINE = 60.0
 _TRIES = 3
 _AT_ONCE = 4
-_LISTS = ("served", "count", "notice")
 
 
 class Grade(NamedTuple):
@@ -56,12 +52,12 @@ def grade(
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         judged = [
-            (one, pool.submit(_judge, source, one, patience, deadline))
+            (one, _begin(pool, source, one, patience, deadline))
             for one in chosen
             if one.judge is not judge_response
         ]
-        for criterion, future in judged:
-            yield Grade(criterion, future.result())
+        for criterion, observed in judged:
+            yield Grade(criterion, _judge(criterion, observed()))
         for criterion in chosen:  # a time is measured when nothing else is going on
             if criterion.judge is judge_response:
                 yield Grade(criterion, _judge_response(source, criterion, patience, deadline))
@@ -70,8 +66,9 @@ def grade(
 
 
 def first_finding(source: str, patience: float = PATIENCE) -> Grade | None:
-    """The first criterion that is not met, or None if all are."""
-    return next((one for one in grade(source, patience=patience) if one.finding), None)
+    """The first criterion that the system does not meet, or None. Its tests are not asked for."""
+    names = [criterion.name for criterion in CRITERIA if not criterion.mutants]
+    return next((one for one in grade(source, names, patience=patience) if one.finding), None)
 
 
 def named(name: str) -> Criterion:
@@ -114,18 +111,13 @@ def is_attempted(source: str) -> bool:
 def in_words(one: Grade) -> str:
     """A line for a criterion that is met; else what was expected, what was seen, where to look."""
     if one.finding is None:
-        return f"✓ {one.criterion.name:<9}  {one.criterion.promise}"
+        return f"✓ {one.criterion.name:<11}  {one.criterion.promise}"
     return (
-        f"✗ {one.criterion.name:<9}  {one.criterion.promise}\n"
+        f"✗ {one.criterion.name:<11}  {one.criterion.promise}\n"
         f"    expected: {one.finding.expected}\n"
         f"    seen:     {one.finding.seen}\n"
         f"    look at:  {one.finding.look_at}"
     )
-
-
-def reference_source() -> str:
-    """The text of the reference system."""
-    return Path(__file__).with_name("reference.py").read_text(encoding="utf-8")
 
 
 def _build_in(tree: ast.Module) -> ast.FunctionDef | None:
@@ -139,9 +131,18 @@ def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement.value.value, str)
 
 
-def _judge(source: str, criterion: Criterion, patience: float, deadline: float) -> Finding | None:
-    facts = _observe(source, criterion.scenarios, patience, deadline)
-    return facts if isinstance(facts, Finding) else _said_by(criterion, facts)
+def _begin(
+    pool: ThreadPoolExecutor, source: str, criterion: Criterion, patience: float, deadline: float
+) -> Callable[[], Facts | Finding]:
+    """Have it observed. What is returned waits for what was seen."""
+    if not criterion.mutants:
+        return pool.submit(observe, source, criterion.scenarios, patience, deadline).result
+    (test,) = criterion.scenarios
+    tried = [
+        (system, pool.submit(observe, system.source, [test], patience, deadline, source))
+        for system in (systems(source, criterion.mutants) if is_defined(test, source) else [])
+    ]
+    return lambda: {"test": test, "tried": [(system, seen.result()) for system, seen in tried]}
 
 
 def _judge_response(
@@ -165,7 +166,7 @@ def _observe_beside_reference(
     """Both run at the same time, so that whatever else the machine does is done to both."""
     with ThreadPoolExecutor(2) as pool:
         facts, reference = pool.map(
-            lambda text: _observe(text, criterion.scenarios, patience, deadline),
+            lambda text: observe(text, criterion.scenarios, patience, deadline),
             (source, reference_source()),
         )
     if isinstance(facts, Finding):
@@ -173,6 +174,10 @@ def _observe_beside_reference(
     if isinstance(reference, Finding):
         raise RuntimeError(f"the reference itself came to no end here: {reference.seen}.")
     return facts | {"reference": reference}
+
+
+def _judge(criterion: Criterion, facts: Facts | Finding) -> Finding | None:
+    return facts if isinstance(facts, Finding) else _said_by(criterion, facts)
 
 
 def _said_by(criterion: Criterion, facts: Facts) -> Finding | None:
@@ -184,102 +189,3 @@ def _said_by(criterion: Criterion, facts: Facts) -> Finding | None:
             f"{type(error).__name__}: {error}",
             "what your events carry: {'visitor': number}, {'count': number, 'visitor': number}",
         )
-
-
-def _observe(
-    source: str, scenarios: Iterable[str], patience: float, deadline: float
-) -> Facts | Finding:
-    """What the scenarios reported, or why they did not come to their end."""
-    facts: Facts = {}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        file = Path(folder, "my_system.py")
-        file.write_text(source, encoding="utf-8")
-        for name in scenarios:
-            Path(folder, FACTS).unlink(missing_ok=True)
-            status, said = _run([str(file), name, folder, str(patience)], folder, deadline)
-            new = _read(Path(folder, FACTS))
-            facts |= {key: facts.get(key, []) + value if key in _LISTS and isinstance(value, list)
-                      else value for key, value in new.items()}  # fmt: skip
-            if (finding := _ended_badly(name, status, new, said, deadline)) is not None:
-                return finding
-    return facts
-
-
-def _run(arguments: list[str], folder: str, deadline: float) -> tuple[int | None, str]:
-    """The exit status, None if it had to be killed at its deadline, and the end of its output."""
-    command = [sys.executable, "-m", f"{__name__}.scenarios", *arguments]
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with open(Path(folder, "output"), "w+b") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,
-        )
-        try:
-            status: int | None = process.wait(deadline)
-        except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            _kill_all(process)
-        output.seek(0)
-        lines = output.read().decode(errors="replace").strip().splitlines()
-    return status, lines[-1] if lines else ""
-
-
-def _kill_all(process: subprocess.Popen[bytes]) -> None:
-    """The process, and whatever it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-
-
-def _read(file: Path) -> Facts:
-    """The last value of each fact, and all values of those that are told one by one."""
-    facts: Facts = {}
-    if not file.exists():
-        return facts
-    for line in file.read_text(encoding="utf-8").splitlines():
-        name, value = json.loads(line)
-        if (name in _LISTS and not isinstance(value, list | dict)) or name == "count":
-            facts.setdefault(name, []).append(value)
-        else:
-            facts[name] = value
-    return facts
-
-
-def _ended_badly(
-    name: str, status: int | None, facts: Facts, said: str, deadline: float
-) -> Finding | None:
-    step: Any = facts.get("step", "the file itself")
-    if status is None:
-        return Finding(
-            f"the end of the scenario within {deadline:g} s",
-            "it hangs",
-            f"what waits for ever in: {step}. A thread that waits for itself, a lock that is taken "
-            "twice, a loop without an end?",
-        )
-    if "error" in facts:
-        return Finding("no exception", facts["error"], f"what was raised from: {step}")
-    if name == "killed":
-        if "end" in facts or status == 0:
-            return Finding(
-                "a process that is killed while the 7th ticket is printed",
-                "it came to its end: fewer tickets were asked for",
-                "who calls work, and whether it is called for every visitor",
-            )
-        return None
-    if "end" not in facts:
-        return Finding(
-            "the end of the scenario",
-            f"the process ended before, with status {status}" + (f": {said}" if said else ""),
-            f"what ends the process in: {step}. sys.exit and os._exit are not for handlers",
-        )
-    return None

@@ -12,31 +12,29 @@ from typing import Any, NamedTuple
 
 from ..queueing import response_times
 from ..timeline import percentile
+from .finding import Facts, Finding
+from .mutants import INTEGRATION, STRESS, Mutant
+from .own_tests import judge_own_test
 from .scenarios import REQUESTS, USE, VISITORS
 from .trial import FREE, ROOM, WHOLE
 
-Facts = dict[str, Any]
 SLACK = 3.0
 BESIDE = 2.0
 RANK = 95
 FEWEST = math.ceil(REQUESTS * RANK / 100)
 
 
-class Finding(NamedTuple):
-    """What is wrong: what was expected, what was seen, and where to look."""
-
-    expected: str
-    seen: str
-    look_at: str
-
-
 class Criterion(NamedTuple):
-    """`scenarios` are run one after another in the same folder, each in a process of its own."""
+    """`scenarios` are run one after another in the same folder, each in a process of its own.
+
+    With `mutants` there is one scenario, the learner's own test, which is run on each of them too.
+    """
 
     name: str
     promise: str
     scenarios: tuple[str, ...]
     judge: Callable[[Facts], Finding | None]
+    mutants: tuple[Mutant, ...] = ()
 
 
 def judge_counting(facts: Facts) -> Finding | None:
@@ -304,6 +302,10 @@ CRITERIA = (
               ("killed", "restarted"), judge_killed),
     Criterion("flood", "a flood is refused at the door, and nobody is lost",
               ("flood",), judge_flood),
+    Criterion("integration", "your integration test passes the good and fails the broken",
+              ("integration_test",), judge_own_test, INTEGRATION),
+    Criterion("stress", "your stress test passes the good and fails the broken",
+              ("stress_test",), judge_own_test, STRESS),
     Criterion("response", "the response-time goal is met under open-loop load",
               ("response",), judge_response),
 )  # fmt: skip

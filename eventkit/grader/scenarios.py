@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,10 +23,12 @@ import eventkit as ek
 from .trial import FREE, WHOLE, Build, Printer, Report, Trial, outcome, reporter
 
 FACTS = "facts"
+TESTS = "my_tests.py"
 VISITORS = 12
 WORK = 0.04
 USE = 0.6
 REQUESTS = 90
+LETTERS = 200
 
 
 class Stage(NamedTuple):
@@ -220,12 +223,42 @@ def response(stage: Stage) -> None:
     ])  # fmt: skip
 
 
+def integration_test(stage: Stage) -> None:
+    """The learner's, on the system that is submitted."""
+    _own_test(stage, "integration_test")
+
+
+def stress_test(stage: Stage) -> None:
+    """The learner's, on the system that is submitted."""
+    _own_test(stage, "stress_test")
+
+
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     scenario.__name__: scenario
     for scenario in (
         counting, again, access, slow, printers, failing, flood, killed, restarted, response,
+        integration_test, stress_test,
     )
 }  # fmt: skip
+
+
+def _own_test(stage: Stage, name: str) -> None:
+    """Whatever it raises, it has noticed something."""
+    file = str(stage.folder / TESTS)
+    test = runpy.run_path(file, run_name="submission")[name]
+    stage.report("step", name)
+    try:
+        test(stage.build)
+    except Exception as error:
+        stage.report("noticed", _told(error, file))
+
+
+def _told(error: Exception, file: str) -> str:
+    """The error, and the line of that file which it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((one for one in reversed(frames) if one.filename == file), frames[-1])
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:LETTERS].rstrip(": ")
+    return f"{said} (line {line.lineno}: {line.line})"
 
 
 def _ignore(event: ek.Event) -> None:

@@ -1,4 +1,6 @@
-"""Systems that are graded: two that are good, each of another kind than the reference."""
+"""Systems that are graded: two that are good, each of another kind than the reference, and with
+tests of two kinds: those that close a system and look, and those that wait while it runs.
+"""
 
 from __future__ import annotations
 
@@ -163,4 +165,124 @@ class Museum:
 
 def build(path, work, target):
     return Museum(path, work, target)
+'''
+
+CLOSE_AND_LOOK = '''
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+from eventkit import testing
+
+
+def run(build, doors, target):
+    """The counts, the notices and the tickets, once all have been let in through their doors."""
+    tickets = []
+    with tempfile.TemporaryDirectory() as folder:
+        system = build(f"{folder}/museum.db", tickets.append, target)
+        counts, notices = testing.Captured(), testing.Captured()
+        system.bus.subscribe("count.changed", counts)
+        system.bus.subscribe("notice.full", notices)
+        system.start()
+
+        def report(door, visitors):
+            for visitor in visitors:
+                testing.wait_until(lambda: let_in(system.bus.as_(door), door, visitor))
+
+        with ThreadPoolExecutor(len(doors)) as pool:
+            for done in [pool.submit(report, *one) for one in doors]:
+                done.result()
+        system.close()
+    return counts.data, len(notices), sorted(tickets)
+
+
+def let_in(bus, door, visitor):
+    try:
+        bus.fire(f"door.{door}", {"visitor": visitor})
+    except ek.QueueFull:
+        return False
+    return True
+
+
+def check(counts, tickets, expected):
+    assert [one["count"] for one in counts] == list(range(1, len(expected) + 1))
+    assert sorted(one["visitor"] for one in counts) == expected
+    assert tickets == expected
+
+
+def integration_test(build):
+    counts, notices, tickets = run(build, [("north", [1, 3, 1]), ("south", [2, 4])], 3)
+    check(counts, tickets, [1, 2, 3, 4])
+    assert notices == 1
+
+
+def stress_test(build):
+    counts, _, tickets = run(build, [("north", range(150)), ("south", range(150, 300))], 10)
+    check(counts, tickets, list(range(300)))
+'''
+
+WAIT_AND_LOOK = '''
+
+import tempfile
+import threading
+
+from eventkit import testing
+
+
+def integration_test(build):
+    """A printer that is held, as a gate, so that a visitor is reported again while served."""
+    held, printed = threading.Event(), []
+
+    def work(visitor):
+        assert held.wait(20)
+        printed.append(visitor)
+
+    with tempfile.TemporaryDirectory() as folder:
+        system = build(folder + "/museum.db", work, 2)
+        with testing.captured(system.bus, "count.*") as changed, \\
+                testing.captured(system.bus, "notice.full") as full:
+            system.start()
+            for door, visitor in ("north", 7), ("south", 8), ("north", 7), ("north", 9):
+                system.bus.as_(door).fire("door." + door, {"visitor": visitor})
+            held.set()
+            try:
+                changed.wait(3, timeout=10)
+            finally:
+                system.close()
+        assert [one["count"] for one in changed.data] == [1, 2, 3], changed.data
+        assert sorted(one["visitor"] for one in changed.data) == sorted(printed) == [7, 8, 9]
+        assert full.data, "nobody was told"
+        assert len(full.data) < 2, "told again"
+
+
+def stress_test(build):
+    """The printers stand still until somebody has been refused, and then all come again."""
+    refused = threading.Event()
+
+    with tempfile.TemporaryDirectory() as folder:
+        system = build(folder + "/museum.db", lambda visitor: refused.wait(20), 50)
+        counted = []
+        system.bus.subscribe("count.changed", lambda event: counted.append(event.data))
+        system.start()
+
+        def come(door, numbers):
+            waiting = list(numbers)
+            while waiting:
+                try:
+                    system.bus.as_(door).fire("door." + door, {"visitor": waiting[-1]})
+                    waiting.pop()
+                except ek.QueueFull:
+                    refused.set()
+                    threading.Event().wait(0.001)
+
+        doors = [threading.Thread(target=come, args=("north", range(0, 220, 2))),
+                 threading.Thread(target=come, args=("south", range(1, 221, 2)))]
+        for one in doors:
+            one.start()
+        for one in doors:
+            one.join()
+        assert refused.is_set()
+        system.close()
+        assert {one["visitor"] for one in counted} == set(range(220))
+        assert [one["count"] for one in counted] == [*range(1, 221)]
 '''

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventkit import grader
-from eventkit.grader.criteria import CRITERIA, Criterion, Facts, Finding
+from eventkit import grader, testing
+from eventkit.grader import mutants
+from eventkit.grader.criteria import CRITERIA, Criterion
+from eventkit.grader.finding import Facts, Finding
+from eventkit.grader.mutants import Mutant
+from eventkit.grader.trial import outcome
 from eventkit.lab.exercises import build_one_that_holds
 
-from .submissions import EVENT_LOOP, HEAD, QUEUE_WORKER
+from .submissions import CLOSE_AND_LOOK, EVENT_LOOP, HEAD, QUEUE_WORKER, WAIT_AND_LOOK
 
 LONG = 60.0
 GOOD = build_one_that_holds.text_of(build_one_that_holds.exercise.solution)
@@ -57,7 +62,11 @@ def command(*arguments: object) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("source", [QUEUE_WORKER, EVENT_LOOP], ids=["queue worker", "event loop"])
+@pytest.mark.parametrize(
+    "source",
+    [QUEUE_WORKER + CLOSE_AND_LOOK, EVENT_LOOP + WAIT_AND_LOOK],
+    ids=["queue worker", "event loop"],
+)
 def test_a_good_system_of_another_kind_meets_every_criterion(source: str) -> None:
     assert [one.finding for one in grader.grade(source)] == [None] * len(CRITERIA)
 
@@ -160,6 +169,142 @@ def test_a_criterion_that_is_none_is_misuse_and_the_known_are_listed(tmp_path: P
     status, printed = command(tmp_path / "my_system.py", "--only", "beauty")
     assert status == 2
     assert "There are: counting, access" in printed
+
+
+# The learner's own tests, which are run on good systems and on mutants.
+
+NOTICES_ALL = GOOD + CLOSE_AND_LOOK
+ALWAYS = "\n\ndef integration_test(build):\n    "
+
+# Which of the other criteria must refuse which mutant.
+REFUSED_BY = {
+    "listens to one of its doors only": "counting",
+    "counts visitors without printing a ticket": "printers",
+    "counts again whoever is reported again": "again",
+    "says 1 at each count": "counting",
+    "never announces that the target is reached": "counting",
+    "announces the target again and again": "counting",
+}
+
+
+def counts_of(source: str, visitors: int) -> list[Any]:
+    """What a system counted of so many, who came again where they were refused."""
+    made: dict[str, Any] = {}
+    exec(source, made)
+    with tempfile.TemporaryDirectory() as folder:
+        system = made["build"](f"{folder}/museum.db", lambda visitor: None, visitors)
+        counted = testing.Captured()
+        system.bus.subscribe("count.changed", counted)
+        system.start()
+        for visitor in range(visitors):
+            testing.wait_until(lambda one=visitor: outcome(  # type: ignore[misc]
+                lambda: system.bus.as_("north").fire("door.north", {"visitor": one})) == "in"
+            )  # fmt: skip
+        system.close()
+    return sorted((one["count"], one["visitor"]) for one in counted.data)
+
+
+@pytest.mark.parametrize("mutant", mutants.INTEGRATION, ids=lambda one: one.does)
+def test_a_mutant_for_the_integration_test_does_not_meet_the_other_criteria(mutant: Mutant) -> None:
+    assert finding(mutant.source(), REFUSED_BY[mutant.does], patience=2.0) is not None
+
+
+@pytest.mark.parametrize("mutant", mutants.STRESS, ids=lambda one: one.does)
+def test_a_mutant_for_the_stress_test_is_right_with_few_and_wrong_with_many(mutant: Mutant) -> None:
+    few, many = counts_of(mutant.source(), 20), counts_of(mutant.source(), 150)
+    assert [count for count, _ in few] == list(range(1, 21))
+    assert {visitor for _, visitor in few} == set(range(20))
+    assert ([count for count, _ in many], sorted(visitor for _, visitor in many)) != (
+        list(range(1, 151)), list(range(150)),
+    )  # fmt: skip
+
+
+def test_the_reference_is_right_with_many() -> None:
+    counts = counts_of(mutants.reference_source(), 150)
+    assert [count for count, _ in counts] == list(range(1, 151))
+    assert sorted(visitor for _, visitor in counts) == list(range(150))
+
+
+def test_a_mutant_whose_place_has_gone_from_the_reference_is_none() -> None:
+    for old in ("not in it", "count"):
+        with pytest.raises(ValueError, match="must have this once"):
+            Mutant("does", "look", old, "new").source()
+
+
+@pytest.mark.parametrize("name", ["integration", "stress"])
+def test_a_file_without_the_test_is_told_what_to_write(name: str) -> None:
+    found = finding(GOOD, name)
+    assert found is not None
+    assert (found.expected, found.seen) == (
+        f"a function {name}_test(build) in your file",
+        "there is none",
+    )
+
+
+def test_who_has_no_tests_ends_with_1_and_the_check_of_build_alone_does_not_ask(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "my_system.py").write_text(GOOD)
+    status, printed = command(tmp_path / "my_system.py", "--only", "integration,stress")
+    assert (status, printed.count("there is none")) == (1, 2)
+    assert grader.first_finding(GOOD) is None
+
+
+def test_a_test_that_never_fails_is_blind() -> None:
+    found = finding(GOOD + ALWAYS + "build", "integration")
+    assert found is not None
+    assert found.seen == "it passed; of 6 broken systems it noticed 0"
+    assert "whether it asserts anything" in found.look_at
+
+
+def test_a_test_that_always_fails_fails_on_what_is_right() -> None:
+    found = finding(GOOD + ALWAYS + "assert not build, 'no'", "integration")
+    assert found is not None
+    assert found.expected == "integration_test passes on your own system"
+    assert found.seen.startswith("AssertionError: no (line ")
+
+
+def test_a_test_that_knows_only_its_own_system_fails_on_another() -> None:
+    of_its_own = GOOD.replace("return SimpleNamespace(", "return SimpleNamespace(mine=1, ")
+    found = finding(of_its_own + ALWAYS + "build('m.db', print, 1).mine", "integration")
+    assert found is not None
+    assert found.expected == "integration_test passes on the reference"
+    assert "AttributeError" in found.seen
+
+
+def test_a_test_that_looks_away_is_told_what_it_has_not_noticed() -> None:
+    looks_away = NOTICES_ALL.replace("    assert notices == 1\n", "    assert notices >= 1\n")
+    assert looks_away != NOTICES_ALL
+    found = finding(looks_away, "integration")
+    assert found is not None
+    assert found == Finding(
+        "integration_test fails on a system that announces the target again and again",
+        "it passed; of 6 broken systems it noticed 5",
+        mutants.INTEGRATION[-1].look_at,
+    )
+
+
+def test_a_stress_test_with_a_few_visitors_is_none() -> None:
+    few = NOTICES_ALL.replace("150", "30").replace("300", "60")
+    found = finding(few, "stress")
+    assert found is not None
+    assert found.seen == "it passed; of 4 broken systems it noticed 0"
+
+
+def test_a_test_that_hangs_is_ended_and_told_on_which_system() -> None:
+    found = finding(QUEUE_WORKER + ALWAYS + "while True: pass", "integration", deadline=2)
+    assert found is not None
+    assert (found.expected.split(":")[0], found.seen) == (
+        "integration_test on your own system",
+        "it hangs",
+    )
+    assert "without a limit" in found.look_at
+
+
+def test_a_test_that_ends_the_process_has_not_passed() -> None:
+    found = finding(GOOD + ALWAYS + "raise SystemExit", "integration")
+    assert found is not None
+    assert "SystemExit" in found.seen
 
 
 # The judges themselves, on facts: no process is needed to see whether they see.

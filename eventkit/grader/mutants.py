@@ -1,0 +1,116 @@
+"""Mutants: the reference with one fault in it. A learner's own test must notice each of them.
+
+None is a matter of luck: the integration test meets its faults with a handful of visitors, and the
+stress test with some hundred, since one visitor in a hundred is treated badly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A system that `does` something wrong: where the reference has `old`, it has `new`. `look_at`
+    is said to whoever did not notice.
+    """
+
+    does: str
+    look_at: str
+    old: str
+    new: str
+
+    def source(self) -> str:
+        """The text of the system. Raises ValueError if the reference has not `old` once."""
+        text = reference_source()
+        if text.count(self.old) != 1:
+            raise ValueError(f"the reference must have this once: {self.old!r}.")
+        return text.replace(self.old, self.new)
+
+
+def reference_source() -> str:
+    """The text of the reference system."""
+    return Path(__file__).with_name("reference.py").read_text(encoding="utf-8")
+
+
+INTEGRATION = (
+    Mutant(
+        "listens to one of its doors only",
+        "who comes in where: send visitors to both doors, and assert that all are counted",
+        '@bus.listener("door.*")',
+        '@bus.listener("door.north")',
+    ),
+    Mutant(
+        "counts visitors without printing a ticket",
+        "the work that you build it with: one that writes down for whom it was called, such as "
+        "tickets.append, can be asked afterwards",
+        '        work(event.data["visitor"])\n',
+        "",
+    ),
+    Mutant(
+        "counts again whoever is reported again",
+        "who comes: report a visitor twice, and look at the counts after close(), when the second "
+        "one would have been counted too",
+        "            if visitor in known:\n                return\n",
+        "",
+    ),
+    Mutant(
+        "says 1 at each count",
+        "the numbers in count.changed, and not only how often it was fired",
+        "count += 1",
+        "count = 1",
+    ),
+    Mutant(
+        "never announces that the target is reached",
+        "notice.full: send as many visitors as the target, and assert that it was fired",
+        "            notify()\n",
+        "",
+    ),
+    Mutant(
+        "announces the target again and again",
+        "notice.full: send more visitors than the target, and assert how often it was fired",
+        ' and not log.last_sequence_of("notice.full")',
+        "",
+    ),
+)
+
+_ADDED = "            known.add(visitor)\n"
+_IS_FULL = "            if len(known) - len(done) >= 20 + 4:\n"
+
+STRESS = (
+    Mutant(
+        "takes in one visitor in a hundred and forgets them",
+        "how many come, and who was counted: some hundred, and each of them",
+        _ADDED,
+        _ADDED
+        + "            if len(known) % 100 == 0:\n"
+        + "                done.add(visitor)\n"
+        + "                return\n",
+    ),
+    Mutant(
+        "prints two tickets for one visitor in a hundred, and counts both",
+        "how many counts there were after close(), and not only for whom: a set hides what came "
+        "twice",
+        _ADDED,
+        _ADDED
+        + "            if len(known) % 100 == 0:\n"
+        + '                bus.fire("visitor.admitted", event.data)\n',
+    ),
+    Mutant(
+        "loses one update of its counter in a hundred",
+        "the numbers in count.changed: from 1 to as many as came in, none left out, none twice",
+        "count += 1",
+        "count += len(done) % 100 > 0",
+    ),
+    Mutant(
+        "ignores whoever comes again after a refusal",
+        "who is refused: when fire raises ek.QueueFull, report that visitor again until it does "
+        "not, and assert that everybody is counted in the end",
+        _IS_FULL,
+        "            if len(known) % 100 == 99:\n"
+        "                known.add(visitor)\n"
+        "                done.add(visitor)\n"
+        '                raise ek.QueueFull(event, "the entrance is full and refused")\n'
+        + _IS_FULL,
+    ),
+)

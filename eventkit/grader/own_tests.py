@@ -1,0 +1,103 @@
+"""The learner's own tests, put to the test: do they pass what is right, and notice what is broken?
+
+A test is a function that takes a `build`. It returns if the system is good, and raises if not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .finding import HANGS, Facts, Finding
+from .mutants import Mutant, reference_source
+
+OWN, REFERENCE = "your own system", "the reference"
+_TO_WRITE = {
+    "integration_test": "lesson 12, which begins one: it builds a system in a folder of its own, "
+    "sends a few visitors, and asserts what must be seen. It raises where build is broken, and "
+    "returns where it is good",
+    "stress_test": "your integration_test, with some hundred visitors from both doors at once, and "
+    "whoever is refused again: after close(), is each of them counted, and once?",
+}
+
+
+class System(NamedTuple):
+    """What a test is tried on; `mutant` is None if the test should pass it."""
+
+    name: str
+    source: str
+    mutant: Mutant | None = None
+
+
+def is_defined(name: str, source: str) -> bool:
+    """Whether the text has a function of that name."""
+    body = ast.parse(source).body
+    return any(isinstance(one, ast.FunctionDef) and one.name == name for one in body)
+
+
+def systems(source: str, mutants: Iterable[Mutant]) -> list[System]:
+    """The good ones first."""
+    good = [System(OWN, source), System(REFERENCE, reference_source())]
+    return good + [System(f"a system that {one.does}", one.source(), one) for one in mutants]
+
+
+def judge_own_test(facts: Facts) -> Finding | None:
+    """`tried` lists each system with what was seen of the `test` there: facts, or the finding that
+    it came to no end. Nothing was tried if there is no such test.
+    """
+    test, tried = facts["test"], facts["tried"]
+    if not tried:
+        return _missing(test)
+    judged = [(system, _judge_one(test, system, seen)) for system, seen in tried]
+    unmet = [(system, finding) for system, finding in judged if finding]
+    if not unmet:
+        return None
+    system, first = unmet[0]
+    return _on_mutants(first, judged, len(unmet)) if system.mutant else first
+
+
+def _judge_one(test: str, system: System, seen: Facts | Finding) -> Finding | None:
+    if isinstance(seen, Finding):
+        return _without_end(test, system, seen)
+    if system.mutant is None:
+        return _failed(test, system, seen["noticed"]) if "noticed" in seen else None
+    if "noticed" in seen:
+        return None
+    return Finding(f"{test} fails on {system.name}", "it passed", system.mutant.look_at)
+
+
+def _missing(test: str) -> Finding:
+    return Finding(f"a function {test}(build) in your file", "there is none", _TO_WRITE[test])
+
+
+def _without_end(test: str, system: System, seen: Finding) -> Finding:
+    waits = "what it waits for without a limit; captured.wait and testing.wait_until have one"
+    return seen._replace(
+        expected=f"{test} on {system.name}: {seen.expected}",
+        look_at=waits if seen.seen == HANGS else seen.look_at,
+    )
+
+
+def _failed(test: str, system: System, error: str) -> Finding:
+    look_at = "what it takes for granted and the specification does not promise: an order, an "
+    look_at += "event of your own, that something has happened already"
+    if system.name == OWN:
+        look_at += ". If it does promise that, look at build"
+    return Finding(f"{test} passes on {system.name}", error, look_at)
+
+
+def _on_mutants(
+    first: Finding, judged: list[tuple[System, Finding | None]], unnoticed: int
+) -> Finding:
+    """The first that was not noticed, and how many were."""
+    broken = sum(system.mutant is not None for system, _ in judged)
+    first = first._replace(
+        seen=f"{first.seen}; of {broken} broken systems it noticed {broken - unnoticed}"
+    )
+    if unnoticed < broken:
+        return first
+    return first._replace(
+        look_at="whether it asserts anything, and about the build that it is given. Then at "
+        + first.look_at
+    )

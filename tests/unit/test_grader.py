@@ -14,8 +14,9 @@ import pytest
 from eventkit import grader, testing
 from eventkit.grader import mutants
 from eventkit.grader.criteria import CRITERIA, Criterion
-from eventkit.grader.finding import Facts, Finding
+from eventkit.grader.finding import HANGS, Facts, Finding
 from eventkit.grader.mutants import Mutant
+from eventkit.grader.own_tests import systems
 from eventkit.grader.trial import outcome
 from eventkit.lab.exercises import build_one_that_holds
 
@@ -310,6 +311,8 @@ def test_a_test_that_ends_the_process_has_not_passed() -> None:
 # The judges themselves, on facts: no process is needed to see whether they see.
 
 FINE = [[number, number] for number in range(1, 16)]
+SYSTEMS = systems(GOOD, mutants.INTEGRATION)
+TRIED = [(one, {"noticed": "AssertionError"} if one.mutant else {}) for one in SYSTEMS]
 AS_IT_SHOULD_BE: dict[str, Facts] = {
     "counting": {"came": ["in"] * 15, "counts": FINE, "notices": 1},
     "again": {"served": [1, 2, 3, 4], "counts": FINE[:4]},
@@ -322,6 +325,7 @@ AS_IT_SHOULD_BE: dict[str, Facts] = {
         "counts": FINE[3:12],
         "notices": 1,
     },
+    "integration": {"test": "integration_test", "tried": TRIED},
     "response": {
         "counted": [0.02 * number + 0.05 for number in range(90)],
         "due": [0.02 * number for number in range(90)],
@@ -349,6 +353,11 @@ SPOILT: list[tuple[str, dict[str, Any]]] = [
     ("killed", {"counts": FINE[:12]}),
     ("killed", {"counts": FINE[3:11]}),
     ("killed", {"notices": 2}),
+    ("integration", {"tried": []}),
+    ("integration", {"tried": [(SYSTEMS[0], {"noticed": "AssertionError"}), *TRIED[1:]]}),
+    ("integration", {"tried": [TRIED[0], (SYSTEMS[1], {"noticed": "KeyError"}), *TRIED[2:]]}),
+    ("integration", {"tried": [*TRIED[:-1], (SYSTEMS[-1], {})]}),
+    ("integration", {"tried": [*TRIED[:-1], (SYSTEMS[-1], Finding("an end", HANGS, ""))]}),
     ("response", {"counted": [0.02 * number + 0.5 for number in range(90)]}),
     ("response", {"counted": [None] * 90}),
 ]

@@ -4,4 +4,6 @@ Each part is a module with `measure(quick: bool) -> list[Row]`; `__main__` lists
 compared is measured in one run, in rounds that visit every candidate in turn, so that a machine
 that is busy for a while is busy for all of them. The figure that counts is therefore the ratio to
 a bare limit, not the time. Benchmarks measure; tests judge.
+
+`report` writes the table and `figure` draws it.
 """

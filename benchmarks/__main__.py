@@ -1,120 +1,106 @@
-"""`python -m benchmarks [--quick] [part ...]`: measure, and print one table in Markdown."""
+"""`python -m benchmarks [--quick] [--record] [part ...]`: measure, and print one table.
+
+Table and figure go to `build/`. `--record` writes them into `docs/` and the README as well.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import platform
+import sys
 import time
-from collections.abc import Iterator
-from importlib.metadata import version
+import traceback
 from pathlib import Path
 
-from . import peers
+from . import peers, report
 from .comparing import Row
 
-PARTS = [
-    *("dispatch", "handoffs", "durable", "bridge", "nats_log"),
-    *("secured", "imports", "click", "live"),
-]
-"""Modules of this package, each with `measure(quick: bool) -> list[Row]`."""
+PARTS = {
+    "dispatch": "Within one thread",
+    "handoffs": "Many events at once, to coroutines, threads and loops",
+    "latency": "One event at a time",
+    "due": "One event at a time",
+    "durable": "On disk, synced",
+    "bridge": "To another process",
+    "nats_log": "To another process",
+    "secured": "Secured",
+    "imports": "Import and memory",
+    "click": "On the screen",
+    "live": "On the screen",
+}
+"""Modules of this package, each with `measure(quick: bool) -> list[Row]`, and their headings."""
 
-_TABLE = Path("build/bench.md")
+Results = dict[str, list[Row]]
+"""The rows of each part that was measured."""
+
+_ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
+    chosen = _arguments()
+    peers.install_other_eventkit()
+    results: Results = {}
+    start = time.monotonic()
+    try:
+        for number, part in enumerate(chosen.parts, 1):
+            minutes = (time.monotonic() - start) / 60
+            print(f"{part}, {number} of {len(chosen.parts)}, after {minutes:.1f} min",
+                  file=sys.stderr, flush=True)  # fmt: skip
+            results[part] = measure(part, chosen.quick)
+    except KeyboardInterrupt:
+        print("\nInterrupted; this is what was measured before.", file=sys.stderr)
+        print("\n".join(report.table(_rows(results))))
+        raise SystemExit(130) from None
+    text = report.page(_rows(results), chosen.quick, time.monotonic() - start)
+    print(text)
+    write(results, text, _ROOT / "build", "bench")
+    if chosen.record:
+        alt = write(results, text, _ROOT / "docs", "benchmarks")
+        report.write_into_readme(
+            _ROOT / "README.md", "docs/benchmarks.png", "docs/benchmarks.md", alt
+        )
+
+
+def measure(part: str, quick: bool) -> list[Row]:
+    """What fails, or needs what is not installed, is a row that says so."""
+    try:
+        module = importlib.import_module(f"{__package__}.{part}")
+        rows: list[Row] = module.measure(quick)
+    except Exception as problem:
+        if not isinstance(problem, ImportError):
+            traceback.print_exc()
+        return [Row(part, "eventkit", missing=f"{type(problem).__name__}: {problem}")]
+    return rows
+
+
+def write(results: Results, text: str, folder: Path, name: str) -> str:
+    """Write the page and the figure; returns what the figure says in words."""
+    from .figure import draw
+
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    picture = draw([(PARTS[part], rows) for part, rows in results.items()])
+    (folder / f"{name}.png").write_bytes(picture.png)
+    return picture.alt
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: does it work at all?")
+    parser.add_argument("--record", action="store_true", help="all parts, into docs/ and README")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without any")
     chosen = parser.parse_args()
     unknown = set(chosen.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}. There are: {', '.join(PARTS)}.")
-    peers.install_other_eventkit()
-    start = time.monotonic()
-    rows = [row for part in chosen.parts or PARTS for row in measure(part, chosen.quick)]
-    seconds = time.monotonic() - start
-    text = "\n".join([*heading(chosen.quick, seconds), "", *table(rows), "", *summary(rows), ""])
-    _TABLE.parent.mkdir(exist_ok=True)
-    _TABLE.write_text(text, encoding="utf-8")
-    print(text)
+    if chosen.record and (chosen.quick or chosen.parts):
+        parser.error("--record is for a full run: without --quick, and of all parts.")
+    chosen.parts = chosen.parts or list(PARTS)
+    return chosen
 
 
-def measure(part: str, quick: bool) -> list[Row]:
-    """A part that needs what is not installed is a row that says so."""
-    try:
-        module = importlib.import_module(f"{__package__}.{part}")
-        rows: list[Row] = module.measure(quick)
-    except ImportError as problem:
-        return [Row(part, "eventkit", missing=str(problem))]
-    return rows
-
-
-def heading(quick: bool, seconds: float) -> Iterator[str]:
-    """What was measured, on what machine and with which versions."""
-    yield "# Benchmarks"
-    yield ""
-    yield (
-        f"{time.strftime('%Y-%m-%d')}, {seconds:.0f} s, {platform.python_implementation()} "
-        f"{platform.python_version()}, {platform.system()} {platform.machine()}, {_processor()}, "
-        f"{os.cpu_count()} cores, eventkit {version('eventkit-notebooks')}, "
-        f"msgspec {version('msgspec')}; {', '.join(peers.versions())}."
-    )
-    yield ""
-    yield (
-        "× is the ratio to the first line of each measure, which is the bare limit: the median "
-        "over the rounds, and the quartiles. In each round all candidates of a measure take turns."
-    )
-    if quick:
-        yield "A quick run: too few rounds for these figures to mean anything."
-
-
-def table(rows: list[Row]) -> Iterator[str]:
-    yield "| measure | candidate | time each | × | quartiles | goal | later |"
-    yield "|---|---|--:|--:|--:|---|---|"
-    measure_before = ""
-    for row in rows:
-        measure = row.measure if row.measure != measure_before else ""
-        measure_before = row.measure
-        if row.missing:
-            yield f"| {measure} | {row.candidate} | missing: {row.missing} | | | | |"
-            continue
-        low, high = row.quartiles
-        yield (
-            f"| {measure} | {row.candidate} | {_duration(row.median)} | {row.ratio:.3g} "
-            f"| {low:.3g}–{high:.3g} | {_verdict(row, row.goal)} | {_verdict(row, row.later)} |"
-        )
-
-
-def summary(rows: list[Row]) -> Iterator[str]:
-    """Which goals are not met, in words."""
-    judged = [row for row in rows if row.goal is not None]
-    missed = [row for row in judged if row.goal is not None and row.ratio > row.goal]
-    yield f"{len(judged) - len(missed)} of {len(judged)} goals met."
-    for row in missed:
-        yield f"Not met: {row.measure}, {row.ratio:.3g} × and not {row.goal} ×."
-
-
-def _verdict(row: Row, goal: float | None) -> str:
-    if goal is None:
-        return ""
-    return f"≤ {goal:g} {'met' if row.ratio <= goal else '**not met**'}"
-
-
-def _duration(seconds: float) -> str:
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "processor unknown"
+def _rows(results: Results) -> list[Row]:
+    return [row for rows in results.values() for row in rows]
 
 
 if __name__ == "__main__":

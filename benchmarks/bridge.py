@@ -1,18 +1,22 @@
-"""What it costs to send events to another process over a bridge, beside bare nats-py.
+"""What it costs to send events to another process over a bridge, beside nats-py and FastStream.
 
 The other process answers each event on `bench.ping` with one on `bench.pong`, and counts the rest
-until it has had the last of a burst. One way is half of there and back. Both candidates carry the
+until it has had the last of a burst. One way is half of there and back. All candidates carry the
 same CloudEvents JSON; bare nats-py is given it ready-made and looks at nothing that arrives.
+FastStream makes it from a dict and makes a dict of it; its log of every message is switched off.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,27 +27,33 @@ from .comparing import Row, compare
 
 _ROOT = Path(__file__).parents[1]
 _LONG = 60.0
+_EVENT = ek.Event("bench.burst", 1)
+
+Publish = Callable[[str], Awaitable[object]]
 
 
 def measure(quick: bool) -> list[Row]:
     from eventkit.distributed import NatsServer
 
     rounds = 3 if quick else 31
-    trips, burst = (20, 200) if quick else (200, 5_000)
-    with (
-        NatsServer() as server,
-        _peer("bare", server.url),
-        _peer("bridged", server.url),
-        asyncio.Runner() as runner,
-        _Bridged(server.url) as bridged,
-    ):
-        bare = _Bare(runner, server.url)
-        rows = [
+    trips, burst = (20, 200) if quick else (100, 3_000)
+    with ExitStack() as stack:
+        url = stack.enter_context(NatsServer()).url
+        runner = stack.enter_context(asyncio.Runner())
+        candidates: dict[str, Any] = {
+            "nats-py": stack.enter_context(_bare(runner, url)),
+            "eventkit": stack.enter_context(_Bridged(url)),
+        }
+        try:
+            candidates["FastStream"] = stack.enter_context(_faststream(runner, url))
+        except ImportError as problem:
+            candidates["FastStream"] = str(problem)
+        return [
             *compare(
                 "one way to another process",
                 {
-                    "nats-py": lambda: bare.seconds_one_way(trips),
-                    "eventkit": lambda: bridged.seconds_one_way(trips),
+                    name: one if isinstance(one, str) else partial(one.seconds_one_way, trips)
+                    for name, one in candidates.items()
                 },
                 rounds=rounds,
                 goal=1.4,
@@ -51,23 +61,21 @@ def measure(quick: bool) -> list[Row]:
             *compare(
                 "burst to another process",
                 {
-                    "nats-py": lambda: bare.seconds_each(burst),
-                    "eventkit": lambda: bridged.seconds_each(burst),
+                    name: one if isinstance(one, str) else partial(one.seconds_each, burst)
+                    for name, one in candidates.items()
                 },
                 rounds=rounds,
                 goal=1 / 0.6,
             ),
         ]
-        bare.close()
-    return rows
 
 
 class _Bridged:
     def __init__(self, url: str) -> None:
-        self._bus = ek.EventBus()
-        self._bridge = ek.Bridge(
-            self._bus, url, ["bench.*"], ["bench.pong"], prefix="bridged", capacity=100_000
-        )
+        self._stack = ExitStack()
+        self._stack.enter_context(_peer("bridged", url))
+        self._bus = self._stack.enter_context(ek.EventBus())
+        self._stack.enter_context(_bridge(self._bus, url, ["bench.*"], ["bench.pong"]))
         self._answered = threading.Semaphore(0)
         self._bus.subscribe("bench.pong", lambda event: self._answered.release())
 
@@ -90,26 +98,20 @@ class _Bridged:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bridge.close()
-        self._bus.close()
+        self._stack.close()
 
 
-class _Bare:
-    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+class _OnALoop:
+    """One that publishes by awaiting: `publish(subject)` sends the same message every time."""
+
+    def __init__(self, runner: asyncio.Runner, prefix: str, publish: Publish) -> None:
         self._runner = runner
+        self._prefix = prefix
+        self._publish = publish
         self._answered = asyncio.Event()
-        self._body = ek.encode(ek.Event("bench.burst", 1), "/bench")
-        self._client: Any = runner.run(self._connect(url))
 
-    async def _connect(self, url: str) -> Any:
-        import nats
-
-        async def answered(message: Any) -> None:
-            self._answered.set()
-
-        client = await nats.connect(url)
-        await client.subscribe("bare.bench.pong", cb=answered)
-        return client
+    async def answered(self, message: Any) -> None:
+        self._answered.set()
 
     def seconds_one_way(self, trips: int) -> float:
         return self._runner.run(self._trips(trips)) / trips / 2
@@ -126,17 +128,49 @@ class _Bare:
     async def _burst(self, burst: int) -> float:
         start = perf_counter()
         for _ in range(burst):
-            await self._client.publish("bare.bench.burst", self._body)
+            await self._publish(f"{self._prefix}.bench.burst")
         await self._there_and_back()
         return perf_counter() - start
 
     async def _there_and_back(self) -> None:
         self._answered.clear()
-        await self._client.publish("bare.bench.ping", self._body)
+        await self._publish(f"{self._prefix}.bench.ping")
         await asyncio.wait_for(self._answered.wait(), _LONG)
 
-    def close(self) -> None:
-        self._runner.run(self._client.close())
+
+@contextmanager
+def _bare(runner: asyncio.Runner, url: str) -> Iterator[_OnALoop]:
+    import nats
+
+    body = ek.encode(_EVENT, "/bench")
+    client = runner.run(nats.connect(url))
+    one = _OnALoop(runner, "bare", lambda subject: client.publish(subject, body))
+    with _peer("bare", url):
+        runner.run(client.subscribe("bare.bench.pong", cb=one.answered))
+        yield one
+        runner.run(client.close())
+
+
+@contextmanager
+def _faststream(runner: asyncio.Runner, url: str) -> Iterator[_OnALoop]:
+    from faststream.nats import NatsBroker
+
+    broker: Any = NatsBroker(url, logger=None)
+    message = json.loads(ek.encode(_EVENT, "/bench"))
+    one = _OnALoop(runner, "fast", lambda subject: broker.publish(message, subject))
+
+    async def answered(message: dict[str, Any]) -> None:
+        await one.answered(message)
+
+    broker.subscriber("fast.bench.pong")(answered)
+    with _peer("faststream", url):
+        runner.run(broker.start())
+        yield one
+        runner.run(broker.stop())
+
+
+def _bridge(bus: ek.EventBus, url: str, outgoing: list[str], incoming: list[str]) -> ek.Bridge:
+    return ek.Bridge(bus, url, outgoing, incoming, prefix="bridged", capacity=100_000)
 
 
 # The other process
@@ -157,17 +191,7 @@ def _peer(kind: str, url: str) -> Iterator[None]:
 
 
 def _answer_bridged(url: str) -> None:
-    with (
-        ek.EventBus() as bus,
-        ek.Bridge(
-            bus,
-            url,
-            ["bench.pong"],
-            ["bench.ping", "bench.burst"],
-            prefix="bridged",
-            capacity=100_000,
-        ),
-    ):
+    with ek.EventBus() as bus, _bridge(bus, url, ["bench.pong"], ["bench.ping", "bench.burst"]):
         bus.subscribe("bench.ping", lambda event: bus.fire("bench.pong", event.data))
         bus.subscribe("bench.burst", lambda event: None)
         _wait_for_the_end()
@@ -187,13 +211,35 @@ async def _answer_bare(url: str) -> None:
     await client.close()
 
 
+async def _answer_faststream(url: str) -> None:
+    from faststream.nats import NatsBroker
+
+    broker: Any = NatsBroker(url, logger=None)
+
+    async def answer(message: dict[str, Any]) -> None:
+        await broker.publish(message, "fast.bench.pong")
+
+    async def count(message: dict[str, Any]) -> None:
+        pass
+
+    broker.subscriber("fast.bench.ping")(answer)
+    broker.subscriber("fast.bench.burst")(count)
+    client = await broker.connect()
+    await broker.start()
+    await client.flush()
+    await asyncio.to_thread(_wait_for_the_end)
+    await broker.stop()
+
+
 def _wait_for_the_end() -> None:
     print("ready", flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "bare":
-        asyncio.run(_answer_bare(sys.argv[2]))
-    else:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+    if sys.argv[1] == "bridged":
         _answer_bridged(sys.argv[2])
+    else:
+        answers = {"bare": _answer_bare, "faststream": _answer_faststream}
+        asyncio.run(answers[sys.argv[1]](sys.argv[2]))

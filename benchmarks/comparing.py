@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import timeit
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from time import monotonic
+from typing import Any, Literal, NamedTuple
 
 Timed = Callable[[], float]
 """Does something many times over and returns the seconds that one took."""
 
 
 class Row(NamedTuple):
-    """One candidate's times in one comparison, round by round, and the limit's in the same rounds.
+    """What one candidate took in one comparison, round by round, and the limit in the same rounds.
 
-    `goal` is the ratio to the limit that is promised now, `later` the one aimed at. A candidate
-    that could not be measured has no times, and says in `missing` why.
+    `goal` is the ratio to the limit that is promised. A candidate that could not be measured has
+    no figures, and says in `missing` why. `unit` is seconds or bytes.
     """
 
     measure: str
     candidate: str
-    seconds: Sequence[float] = ()
+    each: Sequence[float] = ()
     limit: Sequence[float] = ()
     goal: float | None = None
-    later: float | None = None
     missing: str = ""
+    unit: Literal["s", "B"] = "s"
+
+    @property
+    def is_ours(self) -> bool:
+        return self.candidate.startswith(("eventkit", "import eventkit"))
 
     @property
     def ratios(self) -> list[float]:
-        return [mine / bare for mine, bare in zip(self.seconds, self.limit, strict=True)]
+        return [mine / bare for mine, bare in zip(self.each, self.limit, strict=True)]
 
     @property
     def median(self) -> float:
-        """Seconds for one, the median over the rounds."""
-        return statistics.median(self.seconds)
+        """What one took, the median over the rounds."""
+        return statistics.median(self.each)
 
     @property
     def ratio(self) -> float:
-        """The median over the rounds of the ratio to the limit."""
-        return statistics.median(self.ratios)
+        """The median over the rounds of the ratio to the limit; without end where there is none."""
+        return math.inf if self.missing else statistics.median(self.ratios)
 
     @property
     def quartiles(self) -> tuple[float, float]:
         """Between these lies the middle half of the rounds' ratios."""
-        if len(self.seconds) < 2:
+        if len(self.each) < 2:
             return self.ratio, self.ratio
         low, _, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
         return low, high
+
+    @property
+    def is_met(self) -> bool:
+        """Whether there is a goal and it is met; what could not be measured meets none."""
+        return self.goal is not None and self.ratio <= self.goal
 
 
 def compare(
@@ -56,35 +67,45 @@ def compare(
     *,
     rounds: int,
     goal: float | None = None,
-    later: float | None = None,
+    unit: Literal["s", "B"] = "s",
 ) -> list[Row]:
     """Time every candidate once in each of the rounds. The first is the limit that all others are
-    compared with, the second is eventkit's, which the goals are for. A text instead of something
+    compared with, the second is eventkit's, which the goal is for. A text instead of something
     to time says why that candidate is missing.
     """
-    print(f"{measure}: {rounds} rounds of {len(candidates)}", file=sys.stderr, flush=True)
-    timed = {name: run for name, run in candidates.items() if callable(run)}
+    print(f"  {measure}: {rounds} × {len(candidates)} ... ", end="", file=sys.stderr, flush=True)
+    began = monotonic()
+    times = _in_turn({name: run for name, run in candidates.items() if callable(run)}, rounds)
+    print(f"{monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    limit, ours = list(candidates)[:2]
+    return [
+        Row(
+            measure,
+            name,
+            times.get(name, ()),
+            times[limit] if name in times else (),
+            goal if name == ours else None,
+            "" if name in times else str(run),
+            unit,
+        )
+        for name, run in candidates.items()
+    ]
+
+
+def _in_turn(timed: Mapping[str, Timed], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in timed}
     for run in timed.values():  # once unseen, so that caches are warm and threads are started
         run()
     for turn in range(rounds):
-        order = list(timed) if turn % 2 else list(reversed(timed))
-        for name in order:
+        for name in timed if turn % 2 else reversed(list(timed)):
             times[name].append(timed[name]())
-    limit, ours = list(candidates)[:2]
-    return [
-        Row(measure, name, missing=str(run))
-        if name not in timed
-        else Row(
-            measure,
-            name,
-            times[name],
-            times[limit],
-            goal=goal if name == ours else None,
-            later=later if name == ours else None,
-        )
-        for name, run in candidates.items()
-    ]
+    return times
+
+
+def beside(limit: Row, rows: list[Row]) -> list[Row]:
+    """The same rows beside another limit, which is one of them and comes first."""
+    others = [row if row.missing else row._replace(limit=limit.each) for row in rows]
+    return [limit._replace(limit=limit.each), *(row for row in others if row[:2] != limit[:2])]
 
 
 def statement(code: str, number: int, *, events: int = 1, **names: Any) -> Timed:

@@ -9,15 +9,16 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
 
 import eventkit as ek
 
+from . import peers
 from .comparing import Row, Timed, compare
+from .loops import Receiver, async_peers, awaited, loop_in_a_thread, queues_into, seconds_each
 
 _CAPACITY = 1_000
 _WORKERS = 4
@@ -42,10 +43,6 @@ def _await_pipelined(rounds: int, number: int) -> list[Row]:
     async def handle(event: ek.Event) -> None:
         pass
 
-    async def bare() -> None:
-        for event in events:
-            await handle(event)
-
     async def a_task_each() -> None:
         await asyncio.gather(*[asyncio.create_task(handle(event)) for event in events])
 
@@ -60,37 +57,40 @@ def _await_pipelined(rounds: int, number: int) -> list[Row]:
     with asyncio.Runner() as runner, ek.EventBus() as bus:
         here = ek.EventLoop(runner.get_loop())
         bus.subscribe("bench.work", handle, executor=here)
-        return compare(
-            "events to a coroutine function",
-            {
-                "bare await": _seconds_each(runner, bare, number),
-                "eventkit": _seconds_each(runner, through_a_bus, number),
-                "a task each": _seconds_each(runner, a_task_each, number),
-            },
-            rounds=rounds,
-            later=2.5,
-        )
+        candidates: dict[str, Timed | str] = {
+            "bare await": seconds_each(runner, lambda: awaited(handle, events), number),
+            "eventkit": seconds_each(runner, through_a_bus, number),
+            "a task each": seconds_each(runner, a_task_each, number),
+        }
+        receiver = Receiver()
+
+        def pipelined(publish: peers.Publish) -> Timed:
+            return seconds_each(runner, lambda: receiver.pipelined(publish, events), number)
+
+        with async_peers(runner, receiver.handle) as found:
+            for name, peer in found.items():
+                candidates[name] = peer if isinstance(peer, str) else pipelined(peer)
+            return compare("events to a coroutine function", candidates, rounds=rounds, goal=2.5)
 
 
 def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
     events = [ek.Event("bench.work") for _ in range(number)]
     handle, wait = _until_last(events)
-    with _loop_in_a_thread() as loop, ek.EventBus() as bus:
+    with loop_in_a_thread() as loop, ek.EventBus() as bus, ExitStack() as stack:
         bus.subscribe("bench.work", handle, executor=ek.EventLoop())
         box = _Mailbox(loop, handle)
-        return compare(
-            "burst from a thread to a loop",
-            {
-                "call_soon_threadsafe each": _seconds_to_hand_over(
-                    lambda event: loop.call_soon_threadsafe(handle, event), events, wait
-                ),
-                "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
-                "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
-            },
-            rounds=rounds,
-            goal=0.1,
-            later=0.05,
-        )
+        candidates: dict[str, Timed | str] = {
+            "call_soon_threadsafe each": _seconds_to_hand_over(
+                lambda event: loop.call_soon_threadsafe(handle, event), events, wait
+            ),
+            "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
+            "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
+        }
+        for name, put in queues_into(loop, handle, stack).items():
+            candidates[name] = (
+                put if isinstance(put, str) else _seconds_to_hand_over(put, events, wait)
+            )
+        return compare("burst to a loop", candidates, rounds=rounds, goal=0.05)
 
 
 def _pool_from_a_loop(rounds: int, number: int) -> list[Row]:
@@ -122,12 +122,11 @@ def _pool_from_a_loop(rounds: int, number: int) -> list[Row]:
         return compare(
             "pool round trip from a loop",
             {
-                "loop.run_in_executor": _seconds_each(runner, bare, number),
-                "eventkit": _seconds_each(runner, through_a_bus, number),
+                "loop.run_in_executor": seconds_each(runner, bare, number),
+                "eventkit": seconds_each(runner, through_a_bus, number),
             },
             rounds=rounds,
-            goal=0.15,
-            later=0.1,
+            goal=0.1,
         )
 
 
@@ -173,20 +172,21 @@ def _bounded(rounds: int, number: int) -> list[Row]:
 
     consumer = threading.Thread(target=consume)
     consumer.start()
-    with ek.EventBus() as bus:
-        bus.subscribe("bench.work", handle, executor=ek.Threads(1, capacity=_CAPACITY))
-        rows = compare(
-            f"hand-off between threads, at most {_CAPACITY:,} waiting",
-            {
-                "queue.Queue": _seconds_to_hand_over(bounded.put, events, wait),
-                "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
-            },
-            rounds=rounds,
-            later=0.35,
-        )
-    bounded.put(None)
-    consumer.join()
-    return rows
+    try:
+        with ek.EventBus() as bus:
+            bus.subscribe("bench.work", handle, executor=ek.Threads(1, capacity=_CAPACITY))
+            return compare(
+                "burst to a thread, bounded queue",
+                {
+                    "queue.Queue": _seconds_to_hand_over(bounded.put, events, wait),
+                    "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
+                },
+                rounds=rounds,
+                goal=0.35,
+            )
+    finally:
+        bounded.put(None)
+        consumer.join()
 
 
 class _Mailbox:
@@ -241,25 +241,3 @@ def _seconds_to_hand_over(
         return (perf_counter() - start) / len(events)
 
     return run
-
-
-def _seconds_each(
-    runner: asyncio.Runner, main: Callable[[], Coroutine[Any, Any, None]], number: int
-) -> Timed:
-    async def timed() -> float:
-        start = perf_counter()
-        await main()
-        return perf_counter() - start
-
-    return lambda: runner.run(timed()) / number
-
-
-@contextmanager
-def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield loop
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()

@@ -29,7 +29,7 @@ def measure(quick: bool) -> list[Row]:
             return (perf_counter() - start) / number
 
         rows = compare(
-            "store one event on a server, acknowledged",
+            "store one event on a server",
             {"nats-py": lambda: bare.seconds_each(number), "eventkit": eventkit},
             rounds=rounds,
             goal=1.3,

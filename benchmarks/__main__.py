@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 import time
 import traceback
@@ -48,6 +49,7 @@ def main() -> None:
                   file=sys.stderr, flush=True)  # fmt: skip
             results[part] = measure(part, chosen.quick)
     except KeyboardInterrupt:
+        logging.disable()  # the browser's driver was interrupted as well, and would complain
         print("\nInterrupted; this is what was measured before.", file=sys.stderr)
         print("\n".join(report.table(_rows(results))))
         raise SystemExit(130) from None

@@ -123,7 +123,7 @@ def measure(quick: bool) -> list[Row]:
         notebook = Notebook(desk(browser), server, server.write("click", BARE, PANELS, FLOOD))
         notebook.run_all()
         rows = _clicks(notebook, 10 if quick else 400)
-        rows += _floods(notebook, 1 if quick else 5)
+        rows += _floods(notebook, 1 if quick else 20)
         notebook.close()
     return rows
 

@@ -29,7 +29,7 @@ def measure(quick: bool) -> list[Row]:
                 "eventkit, by default": lambda: _seconds_late(_timer, count),
                 "eventkit, in real-time mode": lambda: _in_real_time(_timer, count),
                 "time.sleep": lambda: _seconds_late(_sleeper, count),
-                "time.sleep, real-time mode": lambda: _in_real_time(_sleeper, count),
+                "time.sleep, real-time": lambda: _in_real_time(_sleeper, count),
             },
             rounds=rounds,
             goal=0.2,

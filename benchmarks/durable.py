@@ -36,7 +36,7 @@ Take = Callable[[], object]
 
 
 def measure(quick: bool) -> list[Row]:
-    rounds = 3 if quick else 15
+    rounds = 3 if quick else 21
     number = 20 if quick else 200
     home = Path("build")
     home.mkdir(exist_ok=True)

@@ -29,7 +29,7 @@ def heading(quick: bool, seconds: float) -> Iterator[str]:
     """What was measured, on what machine and with which versions."""
     yield "# Benchmarks"
     yield ""
-    yield f"Made by `make bench ARGS=--record` in {seconds / 60:.0f} minutes on {_machine()}."
+    yield f"Measured by `make bench` in {seconds / 60:.0f} minutes on {_machine()}."
     yield f"Versions: eventkit {version('eventkit-notebooks')}, {', '.join(peers.versions())}."
     yield ""
     yield (
@@ -50,7 +50,8 @@ def table(rows: list[Row]) -> Iterator[str]:
         measure = row.measure if row.measure != measure_before else ""
         measure_before = row.measure
         if row.missing:
-            yield f"| {measure} | {row.candidate} | missing: {row.missing} | | | {_verdict(row)} |"
+            why = " ".join(row.missing.replace("|", "/").split())
+            yield f"| {measure} | {row.candidate} | missing: {why} | | | {_verdict(row)} |"
             continue
         low, high = row.quartiles
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,27 +130,55 @@ def test_our_own_readme_has_a_place_for_it(tmp_path: Path) -> None:
     assert "![in words](docs/benchmarks.png)" in copy.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("also", [["--quick"], ["imports"]])
-def test_only_a_full_run_is_recorded(also: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["benchmarks", "--record", *also])
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The command with these arguments, in a folder of its own, where nothing is measured."""
+    (tmp_path / "README.md").write_text("<!-- benchmarks: x -->\n<!-- end of benchmarks -->\n")
+    monkeypatch.setattr(command, "_ROOT", tmp_path)
+    monkeypatch.setattr(command, "measure", lambda part, quick: ROWS)
+    monkeypatch.setattr("benchmarks.peers.install_other_eventkit", lambda: None)
 
-    with pytest.raises(SystemExit):
+    def main(*arguments: str) -> None:
+        monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
         command.main()
+
+    return main
+
+
+def test_a_run_writes_nothing_that_is_committed(run: Callable[..., None], tmp_path: Path) -> None:
+    run("--quick")
+
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert files == {"README.md", "build/bench.md", "build/bench.png"}
+    assert "![" not in (tmp_path / "README.md").read_text()
+
+
+def test_a_full_run_is_recorded_if_asked(run: Callable[..., None], tmp_path: Path) -> None:
+    run("--record")
+
+    assert "| fire | bare loop |" in (tmp_path / "docs" / "benchmarks.md").read_text("utf-8")
+    assert (tmp_path / "docs" / "benchmarks.png").exists()
+    assert "](docs/benchmarks.png)" in (tmp_path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("also", ["--quick", "imports"])
+def test_only_a_full_run_is_recorded(also: str, run: Callable[..., None]) -> None:
+    with pytest.raises(SystemExit):
+        run("--record", also)
 
 
 def test_an_interrupted_run_shows_what_it_has(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(part: str, quick: bool) -> list[Row]:
         if part == "imports":
             raise KeyboardInterrupt
         return ROWS
 
-    monkeypatch.setattr("sys.argv", ["benchmarks", "--quick", "dispatch", "imports"])
     monkeypatch.setattr(command, "measure", interrupted)
-    monkeypatch.setattr("benchmarks.peers.install_other_eventkit", lambda: None)
+    monkeypatch.setattr("logging.disable", lambda: None)
 
     with pytest.raises(SystemExit, match="130"):
-        command.main()
+        run("--quick", "dispatch", "imports")
 
     assert "| fire | bare loop |" in capsys.readouterr().out

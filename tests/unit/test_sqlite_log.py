@@ -10,8 +10,9 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ import eventkit as ek
 from eventkit.backends.sqlite import SqliteLog
 from eventkit.backends.sqlite.file import VERSION
 from eventkit.backends.sqlite.file_lock import FileLock
+from eventkit.log import pack
+from eventkit.testing import wait_until
 
 LONG = 20.0
 ENTRIES = 200
@@ -236,6 +239,88 @@ def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:
 
     assert all(process.returncode == 0 for process in processes)
     assert sorted(int(line) for text in outputs for line in text.split()) == list(range(1, 81))
+
+
+def test_what_another_opening_has_done_is_known_to_the_next_append(path: Path) -> None:
+    with ek.open_log(path) as one, ek.open_log(path) as two:
+        event = ek.Event("a")
+        assert (one.append(event), two.append(event)) == (1, 1)
+        two.set_quota(events=1)
+        with pytest.raises(ek.QuotaExceeded):
+            one.append(ek.Event("a"))
+        two.trim(keep=0)
+        assert (one.append(event), two.last_sequence) == (2, 2)
+
+
+# What many append at once
+
+
+@contextmanager
+def at_once(log: ek.EventLog, path: Path) -> Iterator[Callable[..., Future[int]]]:
+    """Calls `log.append` in threads, in order, and all but the first in one transaction."""
+    assert isinstance(log, SqliteLog)
+    writer = log.store._writer
+    busy = FileLock(f"{path}-lock")
+    with ThreadPoolExecutor(64) as pool:
+
+        def append(event: ek.Event | ek.CloudEvent, **options: int) -> Future[int]:
+            before = len(writer._waiting)
+            future = pool.submit(log.append, event, **options)
+            wait_until(lambda: len(writer._waiting) > before)
+            return future
+
+        assert busy.acquire(LONG)
+        try:
+            pool.submit(log.append, ek.Event("first"))
+            wait_until(writer._turn.locked)
+            yield append
+        finally:
+            busy.close()
+
+
+def test_events_appended_at_once_keep_their_order(path: Path) -> None:
+    events = [ek.Event("a", number) for number in range(60)]
+    with ek.open_log(path) as log:
+        with at_once(log, path) as append:
+            futures = [append(event) for event in events]
+        assert [future.result() for future in futures] == list(range(2, 62))
+        assert [log.append(event) for event in events] == list(range(2, 62))
+        assert [entry.data for entry in log.read(after=1)] == list(range(60))
+
+
+@pytest.mark.parametrize("stored", [1, 300])  # the newest, and one of long ago
+def test_of_events_appended_at_once_those_that_are_there_are_not_stored_again(
+    path: Path, stored: int
+) -> None:
+    events = [ek.Event("a", number) for number in range(stored)]
+    new = [ek.Event("a", number) for number in range(4)]
+    with ek.open_log(path) as log:
+        log.append_all(events)
+        with at_once(log, path) as append:
+            order = (new[0], events[0], new[1], new[2], new[3], new[3], new[1])
+            futures = [append(one) for one in order]
+        last = stored + 1
+        assert [future.result() - last for future in futures] == [1, 1 - last, 2, 3, 4, 4, 2]
+        assert [entry.data for entry in log.read(after=last)] == [0, 1, 2, 3]
+        assert log.append_all(new) == list(range(last + 1, last + 5))
+        assert log.usage().bytes == sum(len(pack(entry.event).body) for entry in log.read())
+
+
+def test_of_what_is_done_at_once_only_what_is_refused_is_not_done(path: Path) -> None:
+    with ek.open_log(path) as log:
+        log.append(ek.Event("b"))
+        log.set_quota(events=6)
+        with at_once(log, path) as append:
+            futures = [
+                *(append(ek.Event("a", 1)), append(ek.Event("a", 2))),
+                *(append(ek.Event("b", 3), expect=7), append(ek.Event("b", 4), expect=1)),
+                *(append(ek.Event("a", 5)), append(ek.Event("a", 6)), append(ek.Event("a", 7))),
+            ]
+        refused = [future.exception() for future in futures]
+        assert [type(problem) for problem in refused if problem] == [
+            *(ek.Conflict, ek.QuotaExceeded, ek.QuotaExceeded)
+        ]
+        assert [entry.data for entry in log.read(after=2)] == [1, 2, 4, 5]
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -13,9 +13,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, TypeVar
 
-from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied
+from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, Packed, PermissionDenied
 from .file_lock import FileLock
 
 T = TypeVar("T")
@@ -32,7 +33,9 @@ class Writer:
 
     `begin` is called with the cursor before each transaction, and `committed` after each. Work that
     is a `single` statement, and all that there is to do, needs no transaction around it, if `begin`
-    says that this will do. All of this, and whatever SQLite does at its end, happens under `lock`.
+    says that this will do. Work that only adds an `event` need not be called: `add_all` adds those
+    of many callers at once. If it raises, none of them is to blame yet, and they are done one by
+    one. All of this, and whatever SQLite does at its end, happens under `lock`.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class Writer:
         connection: sqlite3.Connection,
         lock: FileLock,
         begin: Work[bool],
+        add_all: Callable[[sqlite3.Cursor, list[Packed]], list[int]],
         committed: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._sql = connection.cursor()  # one for all, since to make one takes a while
         self._lock = lock
         self._begin = begin
+        self._add_all = add_all
         self._committed = committed
         self._turn = threading.Lock()  # whose it is may use the connection
         self._waiting: deque[_Job] = deque()
@@ -55,11 +60,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="eventkit-log", daemon=True)
         self._thread.start()
 
-    def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
+    def do(
+        self,
+        work: Work[T],
+        *,
+        durable: bool = True,
+        single: bool = False,
+        event: Packed | None = None,
+    ) -> T:
         """What `work` returned, once it is on disk; or, unless `durable`, once others can see it,
         for what does no harm if a power cut undoes it.
         """
-        job = _Job(work, durable, single)
+        job = _Job(work, durable, single, event)
         if self._waiting or self._turn.locked():
             self._hand_over(job)
         else:
@@ -150,8 +162,7 @@ class Writer:
                 group[0].run(sql)
                 return
             sql.execute("begin immediate")
-            for job in group:
-                job.run(sql)
+            self._run_all(sql, group)
             is_committing = True
             sql.execute("commit")
         except BaseException as problem:
@@ -159,6 +170,25 @@ class Writer:
             if isinstance(problem, sqlite3.Error):
                 raise failure(problem, is_committing=is_committing) from problem
             raise
+
+    def _run_all(self, sql: sqlite3.Cursor, group: list[_Job]) -> None:
+        for only_add, some in groupby(group, lambda job: job.event is not None):
+            jobs = list(some)
+            if not (only_add and self._add_together(sql, jobs)):
+                for job in jobs:
+                    job.run(sql)
+
+    def _add_together(self, sql: sqlite3.Cursor, jobs: list[_Job]) -> bool:
+        """Whether all could be added. If not, whose fault that is will turn out one by one."""
+        try:
+            sequences = self._add_all(sql, [job.event for job in jobs if job.event])
+        except sqlite3.Error:
+            raise
+        except Exception:
+            return False
+        for job, sequence in zip(jobs, sequences, strict=True):
+            job.result = sequence
+        return True
 
     def _set_durable(self, durable: bool) -> None:
         self._is_durable = False  # in case of an interrupt: to set it once more does no harm
@@ -169,12 +199,15 @@ class Writer:
 class _Job:
     """What one caller wants done. If somebody else does it, the caller sleeps on `done`."""
 
-    __slots__ = ("done", "durable", "error", "is_single", "result", "work")
+    __slots__ = ("done", "durable", "error", "event", "is_single", "result", "work")
 
-    def __init__(self, work: Work[Any], durable: bool, is_single: bool) -> None:
+    def __init__(
+        self, work: Work[Any], durable: bool, is_single: bool, event: Packed | None
+    ) -> None:
         self.work = work
         self.durable = durable
         self.is_single = is_single
+        self.event = event
         self.result: Any = None
         self.error: BaseException | None = None
         self.done: threading.Lock

@@ -48,26 +48,22 @@ class SqliteLog(PagedLog):
     ) -> int:
         packed = _pack(event)
         store = self.store
+        if expect is None and fence is None:
+            return store.add(packed)
 
         def work(sql: sqlite3.Cursor) -> int:
-            if expect is not None or fence is not None:
-                if (first := store.tail.find(sql, packed)) is not None:
-                    return first
-                _check_expected(sql, packed.topic, expect)
-                check_fence(sql, fence, store.clock())
+            if (first := store.tail.find(sql, packed)) is not None:
+                return first
+            _check_expected(sql, packed.topic, expect)
+            check_fence(sql, fence, store.clock())
             return store.tail.add(sql, packed, store.clock())
 
-        return store.do(work, single=expect is None and fence is None)
+        return store.do(work)
 
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
         packed = [_pack(event) for event in events]
         store = self.store
-
-        def work(sql: sqlite3.Cursor) -> list[int]:
-            store.tail.check_room_for_all(sql, packed)
-            return [store.tail.add(sql, one, store.clock()) for one in packed]
-
-        return store.do(work)
+        return store.do(lambda sql: store.add_all(sql, packed))
 
     @property
     def last_sequence(self) -> int:

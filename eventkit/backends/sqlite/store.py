@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
-from ...log import LogClosed
+from ...log import LogClosed, Packed
 from ..paging import News, Row
 from .file import as_ours, close_file, connect, open_file
 from .group_commit import Work, Writer
@@ -49,13 +49,26 @@ class Store:
         self._news = News()
         self._version = -1  # SQLite's number for what others have written, at the last beginning
         self._settled: int | None = None  # the same, if all went well since: `tail` is still true
-        self._writer = Writer(self._connection, self._lock, self._begin, self._committed)
+        self._writer = Writer(
+            self._connection, self._lock, self._begin, self.add_all, self._committed
+        )
         _stores.add(self)
 
     def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
         """Have something written; see `Writer.do`."""
         self.check_open()
         return self._writer.do(work, durable=durable, single=single)
+
+    def add(self, event: Packed) -> int:
+        """Have an event added, and what others add at the same time by the same statement."""
+        self.check_open()
+        return self._writer.do(
+            lambda sql: self.tail.add(sql, event, self.clock()), single=True, event=event
+        )
+
+    def add_all(self, sql: sqlite3.Cursor, events: list[Packed]) -> list[int]:
+        """As `Tail.add_all`, now."""
+        return self.tail.add_all(sql, events, self.clock())
 
     def ask(self, question: Work[T]) -> T:
         """Have something read, all of it from one state of the log."""

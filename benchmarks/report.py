@@ -21,7 +21,8 @@ _BLOCK = re.compile(r"(<!-- benchmarks: .*? -->\n).*?(<!-- end of benchmarks -->
 
 
 def page(rows: list[Row], quick: bool, seconds: float) -> str:
-    lines = [*heading(quick, seconds), "", *summary(rows), "", *table(rows)]
+    met = "\n\n".join(summary(rows))
+    lines = [*heading(quick, seconds), "", met, "", *table(rows)]
     return "\n".join(lines) + "\n"
 
 

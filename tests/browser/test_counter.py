@@ -14,17 +14,6 @@ from .notebook import Notebook
 
 PANEL = "panel = lab.CounterPanel(threshold=10); panel"
 
-# Notes when a button was clicked last and when the panel's number became right.
-WATCH = """([panel, label, right]) => {
-  const button = [...panel.querySelectorAll("button")].find((one) => one.textContent === label);
-  const times = (window.times = { last: Infinity, right: null });
-  button.addEventListener("click", () => { times.last = performance.now() });
-  new MutationObserver(() => {
-    const number = panel.querySelector(".ek-number")?.textContent;
-    times.right = number === right ? (times.right ?? performance.now()) : null;
-  }).observe(panel, { childList: true, subtree: true, characterData: true });
-}"""
-
 
 class Counter:
     """What a user sees of the counter, and can do with it."""
@@ -88,18 +77,13 @@ def test_two_hundred_clicks_count_two_hundred(counter: Counter, executor: str) -
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_ten_thousand_stand_there_within_a_second_of_the_last_press(
-    counter: Counter, executor: str
-) -> None:
+def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) -> None:
+    """How soon they stand there is measured by the benchmark `click`."""
     counter.choose(executor)
-
-    counter.notebook.page.evaluate(WATCH, [counter.panel.element_handle(), "×100", "10000"])
 
     counter.press_many("×100", 100)
     counter.shows(10_000)
 
-    took = counter.notebook.page.evaluate("() => times.right - times.last")
-    assert took < 1_000, f"{took} ms after the last press"
     counter.notebook.wait_idle()
     counter.shows(10_000)
     counter.is_clean()

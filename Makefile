@@ -43,7 +43,7 @@ handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs in
 
 # --- for developers -------------------------------------------------------------------------------
 
-test: lint unit nbval browser  ## Run every check: lint, tests, notebooks, browser (under 15 minutes)
+test: lint unit nbval browser  ## Run every check: lint, tests, notebooks, browser (half an hour)
 
 lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
 	@echo "==> ruff and mypy"

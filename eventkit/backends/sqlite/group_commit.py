@@ -11,7 +11,7 @@ import copy
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from .file_lock import FileLock
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Cursor], T]
+Add = Callable[[sqlite3.Cursor, list[Packed]], Sequence[int]]
 
 _PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
 
@@ -33,9 +34,9 @@ class Writer:
 
     `begin` is called with the cursor before each transaction, and `committed` after each. Work that
     is a `single` statement, and all that there is to do, needs no transaction around it, if `begin`
-    says that this will do. Work that only adds an `event` need not be called: `add_all` adds those
-    of many callers at once. If it raises, none of them is to blame yet, and they are done one by
-    one. All of this, and whatever SQLite does at its end, happens under `lock`.
+    says that this will do. Work that only adds an `event` need not be called: those of many callers
+    are added at once, by a single statement if `add_new` can, or by `add_all`. If neither can, they
+    are done one by one. All of this, and whatever SQLite does at its end, happens under `lock`.
     """
 
     def __init__(
@@ -43,13 +44,15 @@ class Writer:
         connection: sqlite3.Connection,
         lock: FileLock,
         begin: Work[bool],
-        add_all: Callable[[sqlite3.Cursor, list[Packed]], list[int]],
+        add_new: Add,
+        add_all: Add,
         committed: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._sql = connection.cursor()  # one for all, since to make one takes a while
         self._lock = lock
         self._begin = begin
+        self._add_new = add_new
         self._add_all = add_all
         self._committed = committed
         self._turn = threading.Lock()  # whose it is may use the connection
@@ -156,11 +159,10 @@ class Writer:
             durable = any(job.durable for job in group)
             if durable is not self._is_durable:
                 self._set_durable(durable)
-            may_be_single = self._begin(sql)
-            if may_be_single and len(group) == 1 and group[0].is_single:
-                is_committing = True  # SQLite commits a statement that stands alone
-                group[0].run(sql)
+            is_committing = self._begin(sql)  # SQLite commits a statement that stands alone
+            if is_committing and self._run_single(sql, group):
                 return
+            is_committing = False
             sql.execute("begin immediate")
             self._run_all(sql, group)
             is_committing = True
@@ -171,24 +173,33 @@ class Writer:
                 raise failure(problem, is_committing=is_committing) from problem
             raise
 
+    def _run_single(self, sql: sqlite3.Cursor, group: list[_Job]) -> bool:
+        """Whether a single statement did it all. If not, nothing is done yet."""
+        if len(group) > 1:
+            only_add = all([job.event is not None for job in group])
+            return only_add and self._add_together(self._add_new, sql, group)
+        if group[0].is_single:
+            group[0].run(sql)
+        return group[0].is_single
+
     def _run_all(self, sql: sqlite3.Cursor, group: list[_Job]) -> None:
         for only_add, some in groupby(group, lambda job: job.event is not None):
             jobs = list(some)
-            if not (only_add and self._add_together(sql, jobs)):
+            if not (only_add and self._add_together(self._add_all, sql, jobs)):
                 for job in jobs:
                     job.run(sql)
 
-    def _add_together(self, sql: sqlite3.Cursor, jobs: list[_Job]) -> bool:
+    def _add_together(self, add: Add, sql: sqlite3.Cursor, jobs: list[_Job]) -> bool:
         """Whether all could be added. If not, whose fault that is will turn out one by one."""
         try:
-            sequences = self._add_all(sql, [job.event for job in jobs if job.event])
+            sequences = add(sql, [job.event for job in jobs if job.event])
         except sqlite3.Error:
             raise
         except Exception:
             return False
-        for job, sequence in zip(jobs, sequences, strict=True):
+        for job, sequence in zip(jobs, sequences, strict=False):
             job.result = sequence
-        return True
+        return bool(sequences)
 
     def _set_durable(self, durable: bool) -> None:
         self._is_durable = False  # in case of an interrupt: to set it once more does no harm

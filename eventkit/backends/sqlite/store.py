@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class Store:
         self._news = News()
         self._is_settled = False  # whether what we began got to its end: `tail` is true then
         self._writer = Writer(
-            self._connection, self._lock, self._begin, self.add_all, self._committed
+            self._connection, self._lock, self._begin, self._add_new, self.add_all, self._committed
         )
         _stores.add(self)
 
@@ -129,6 +129,9 @@ class Store:
         if self._lock.changed_hands() or not was_settled:  # others may have written
             self.tail = Tail.of(sql)
         return not self.tail.is_full
+
+    def _add_new(self, sql: sqlite3.Cursor, events: list[Packed]) -> Sequence[int]:
+        return self.tail.add_new(sql, events, self.clock())
 
     def _committed(self) -> None:
         self._is_settled = True

@@ -94,11 +94,15 @@ class Tail:
         self._check_room_for(sql, events)
         sequences: list[int] = []
         for some in _parts(events):
-            sequences += self._add_new(sql, some, now) or [self.add(sql, e, now) for e in some]
+            sequences += self.add_new(sql, some, now) or [self.add(sql, e, now) for e in some]
         return sequences
 
-    def _add_new(self, sql: sqlite3.Cursor, events: list[Packed], now: float) -> Sequence[int]:
-        """Their sequences, stored by one statement; none if some of them are there already."""
+    def add_new(self, sql: sqlite3.Cursor, events: list[Packed], now: float) -> Sequence[int]:
+        """Their sequences, all stored by one statement. None is if there is a quota to look after,
+        if they are too many for a statement, or some are there already.
+        """
+        if self._is_limited or len(events) > _AT_ONCE:
+            return ()
         last, size, values = self.last, self._bytes_so_far, []
         new = {}
         for topic, source, id, body in events:
@@ -108,12 +112,11 @@ class Tail:
             new[source, id] = last
         if len(new) < len(events) or not new.keys().isdisjoint(self._newest.keys()):
             return ()
-        if sql.execute(_adding(len(events)), values).rowcount < len(events):
-            sql.execute("delete from events where sequence > ?", (self.last,))
+        if not sql.execute(_adding(len(events)), values).rowcount:
             return ()
         self.last, self._bytes_so_far = last, size
         self._newest |= new
-        if self.is_full:
+        if self.is_full and sql.connection.in_transaction:
             self._enter_newest(sql)
         return range(last - len(events) + 1, last + 1)
 
@@ -154,20 +157,17 @@ class Tail:
 
 
 def _parts(events: list[Packed]) -> Iterator[list[Packed]]:
-    """Their numbers are powers of two, so that there are only a few statements to prepare."""
-    start = 0
-    while left := len(events) - start:
-        length = min(_AT_ONCE, 1 << left.bit_length() - 1)
-        yield events[start : start + length]
-        start += length
+    for start in range(0, len(events), _AT_ONCE):
+        yield events[start : start + _AT_ONCE]
 
 
 @cache
 def _adding(number: int) -> str:
-    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * number)
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * number)  # of which the identities are looked up
+    identities = ", ".join(f"(?{7 * row + 3}, ?{7 * row + 4})" for row in range(number))
     return f"""
-        insert into events
-        with new(sequence, topic, source, id, stored, size, body) as (values {rows})
-        select * from new
-        where not exists (select 1 from identities where source = new.source and id = new.id)
+        insert into events select * from (values {rows}) where not exists (
+            with new(source, id) as (values {identities})
+            select 1 from new cross join identities using (source, id)
+        )
     """

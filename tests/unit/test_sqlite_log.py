@@ -301,21 +301,38 @@ def test_events_appended_at_once_keep_their_order(path: Path) -> None:
 
 
 @pytest.mark.parametrize("stored", [1, 300])  # the newest, and one of long ago
+@pytest.mark.parametrize("twice", [False, True])  # one of those that come now
 def test_of_events_appended_at_once_those_that_are_there_are_not_stored_again(
-    path: Path, stored: int
+    path: Path, stored: int, twice: bool
 ) -> None:
     events = [ek.Event("a", number) for number in range(stored)]
     new = [ek.Event("a", number) for number in range(4)]
     with ek.open_log(path) as log:
         log.append_all(events)
         with at_once(log, path) as append:
-            order = (new[0], events[0], new[1], new[2], new[3], new[3], new[1])
+            order = [*new[:2], new[1] if twice else events[0], *new[2:]]
             futures = [append(one) for one in order]
         last = stored + 1
-        assert [future.result() - last for future in futures] == [1, 1 - last, 2, 3, 4, 4, 2]
+        assert [future.result() - last for future in futures] == [
+            1,
+            2,
+            2 if twice else 1 - last,
+            3,
+            4,
+        ]
         assert [entry.data for entry in log.read(after=last)] == [0, 1, 2, 3]
         assert log.append_all(new) == list(range(last + 1, last + 5))
         assert log.usage().bytes == sum(len(pack(entry.event).body) for entry in log.read())
+
+
+def test_events_appended_at_once_do_not_get_beyond_the_quota(path: Path) -> None:
+    with ek.open_log(path) as log:
+        log.set_quota(events=3)
+        with at_once(log, path) as append:
+            futures = [append(ek.Event("a", number)) for number in range(4)]
+        refused = [type(future.exception()) for future in futures]
+        assert refused == [type(None), type(None), ek.QuotaExceeded, ek.QuotaExceeded]
+        assert log.usage().events == 3
 
 
 def test_of_what_is_done_at_once_only_what_is_refused_is_not_done(path: Path) -> None:

@@ -176,7 +176,7 @@ class Writer:
     def _run_single(self, sql: sqlite3.Cursor, group: list[_Job]) -> bool:
         """Whether a single statement did it all. If not, nothing is done yet."""
         if len(group) > 1:
-            only_add = all([job.event is not None for job in group])
+            only_add = all(job.event is not None for job in group)
             return only_add and self._add_together(self._add_new, sql, group)
         if group[0].is_single:
             group[0].run(sql)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,9 @@ _ADD = """
     insert into events select ?1, ?2, ?3, ?4, ?5, ?6, ?7
     where not exists (select 1 from identities where source = ?3 and id = ?4)
 """
-_AT_ONCE = 64  # events in one statement, with seven values each: SQLite before 3.32 takes 999
+# Events in one statement. Each has seven values, of which older SQLite takes 999; and each number
+# of them is another statement, of which Python keeps 128 prepared.
+_AT_ONCE = 64
 
 
 class Tail:
@@ -93,7 +95,8 @@ class Tail:
         """
         self._check_room_for(sql, events)
         sequences: list[int] = []
-        for some in _parts(events):
+        for start in range(0, len(events), _AT_ONCE):
+            some = events[start : start + _AT_ONCE]
             sequences += self.add_new(sql, some, now) or [self.add(sql, e, now) for e in some]
         return sequences
 
@@ -154,11 +157,6 @@ class Tail:
         ):
             if most is not None and has + more > most:
                 raise no_room(what, has, more, most)
-
-
-def _parts(events: list[Packed]) -> Iterator[list[Packed]]:
-    for start in range(0, len(events), _AT_ONCE):
-        yield events[start : start + _AT_ONCE]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -112,7 +113,6 @@ class EventBus:
         What handlers raise stays with the bus. Raises InvalidTopic; BusClosed; and QueueFull
         when an executor with overflow="raise" refused the event, after everybody else got it.
         """
-        refused = None
         try:
             route = self._routes[event.topic]
         except (KeyError, TypeError):  # not seen yet, or no topic at all
@@ -121,9 +121,9 @@ class EventBus:
             try:
                 deliver(event)
             except Exception as error:
-                refused = self._raised(deliver, event, error) or refused
-        if refused is not None:
-            raise refused
+                if self._raised(deliver, event, error):
+                    self._deliver_behind(deliver, route, event)
+                    raise
 
     # Subscribing
 
@@ -353,13 +353,22 @@ class EventBus:
                 raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
             targets = self._targets(topic)
             if self._recorder is None:
-                route: Route = tuple([target.deliver for target in targets])
+                route: Route = tuple(_each_once([target.deliver for target in targets]))
             else:
                 route = (self._recording(targets, self._recorder),) if targets else ()
             if len(self._routes) >= _CACHED_TOPICS:
                 self._routes = {}
             self._routes[topic] = route
             return route
+
+    def _deliver_behind(self, refusing: Callable[[Event], Any], route: Route, event: Event) -> None:
+        """One of a route has refused an event: those behind it get it all the same."""
+        place = [one is refusing for one in route].index(True)
+        for deliver in route[place + 1 :]:
+            try:
+                deliver(event)
+            except Exception as error:
+                self._raised(deliver, event, error)
 
     def _targets(self, topic: str) -> list[Subscription | Group]:
         found = self._tree.match(topic)
@@ -549,6 +558,20 @@ class EventBus:
             yield future
         finally:
             del self._awaited[event.id]
+
+
+def _each_once(route: list[Callable[[Event], Any]]) -> list[Callable[[Event], Any]]:
+    """No two entries are one object, as a handler is that was subscribed twice: so there is no
+    doubt which of them it was that raised.
+    """
+    if len(route) < 2:
+        return route
+    seen: set[int] = set()
+    once = []
+    for deliver in route:
+        once.append(functools.partial(deliver) if id(deliver) in seen else deliver)
+        seen.add(id(deliver))
+    return once
 
 
 def _owner(deliver: Callable[[Event], Any]) -> Subscription | None:

@@ -275,3 +275,29 @@ def test_retry_in_many_threads_at_once_retries_each_event_by_itself(bus: ek.Even
     bus.drain(LONG)
     assert list(tried.values()) == [2] * 50
     bus.assert_clean()
+
+
+def test_when_one_refuses_an_event_whoever_is_behind_gets_it_once_then_it_is_raised(
+    bus: ek.EventBus,
+) -> None:
+    got: list[str] = []
+
+    def refuse_the_second_time(event: ek.Event) -> None:
+        got.append("first")
+        if got.count("first") == 2:
+            raise ek.QueueFull(event, "it is full and refused")
+
+    def refuse(event: ek.Event) -> None:
+        got.append("another")
+        raise ek.QueueFull(event, "this one refused")
+
+    bus.subscribe("a", refuse_the_second_time)
+    bus.subscribe("a", lambda event: got.append("between"))
+    bus.subscribe("a", refuse_the_second_time)
+    bus.subscribe("a", refuse)
+    bus.subscribe("a", lambda event: got.append("last"))
+    with pytest.raises(ek.QueueFull, match="it is full and refused"):
+        bus.fire("a")
+
+    assert got == ["first", "between", "first", "another", "last"]
+    bus.assert_clean()

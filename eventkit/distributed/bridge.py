@@ -132,7 +132,7 @@ class Bridge:
         self._next_number = itertools.count(1).__next__
         self._room = threading.Condition()
         self._refusals: list[PermissionDenied] = []
-        self._is_woken = self._is_confirming = self._is_handing_over = self._closing = False
+        self._is_woken = self._is_confirming = self._closing = False
         self._broken = 0  # how often the connection has been
         self._is_turned_away = False
         self._problem: Exception | None = None  # the last that nats-py told of
@@ -339,13 +339,6 @@ class Bridge:
             return
         if not self._arrivals.put(topic, body):
             self._drop(topic)
-        elif not self._is_handing_over:
-            self._is_handing_over = True
-            self._loop.call_soon(self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._is_handing_over = False
-        self._arrivals.hand_over()
 
     def _deliver(self, topic: str, body: bytes) -> None:
         try:

@@ -71,12 +71,12 @@ class Question:
         self.answer: Future[Any] = Future()
         self.problem: Exception | None = None  # why there is none
 
-    def hear(self, message: Msg) -> None:
+    def hear(self, headers: Headers, body: bytes) -> None:
         """A message has come for it, on the loop."""
-        if message.headers and message.headers.get("Status") == "503":
+        if headers.get("Status") == "503":
             self.fail(_Unanswered("no server is there that keeps this log"))
             return
-        found = json.loads(message.data)
+        found = json.loads(body)
         if "error" not in found:
             self._end(found)
         elif found["error"].get("err_code") in _NOT_NOW:
@@ -115,11 +115,10 @@ class PageQuestion(Question):
         self._rows: list[Row] = []
         self._more = 0
 
-    def hear(self, message: Msg) -> None:
-        headers = message.headers or {}
+    def hear(self, headers: Headers, body: bytes) -> None:
         if "Nats-Sequence" in headers:
             stored = seconds_of(headers["Nats-Time-Stamp"])
-            self._rows.append((int(headers["Nats-Sequence"]), message.data, stored))
+            self._rows.append((int(headers["Nats-Sequence"]), body, stored))
             self._more = int(headers["Nats-Num-Pending"])
         elif headers.get("Status") in ("204", "404"):
             self._end((self._rows, self._more))
@@ -147,7 +146,7 @@ class Connection:
         self._numbers = itertools.count(1)
         self._inbox = ""
         self._sending: set[asyncio.Task[None]] = set()
-        self._nats = Client()
+        self._nats = _Client(self._answered)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         self._thread.start()
@@ -288,8 +287,15 @@ class Connection:
             self._problem = problem  # type: ignore[assignment]
 
     async def _hear(self, message: Msg) -> None:
-        if question := self._asked.get(message.subject.rpartition(".")[2]):
-            question.hear(message)
+        self._answered(message.subject, message.headers or {}, message.data)
+
+    def _answered(self, subject: str, headers: Headers, body: bytes) -> bool:
+        """Whether somebody has asked for it."""
+        question = self._asked.get(subject.rpartition(".")[2])
+        if question is None or not subject.startswith(self._inbox):
+            return False
+        question.hear(headers, body)
+        return True
 
     async def _connect(self, options: dict[str, Any]) -> None:
         deadline = self._loop.time() + self.timeout
@@ -364,6 +370,20 @@ class Connection:
         await asyncio.gather(*others, return_exceptions=True)
         for question in list(self._asked.values()):
             question.fail(_Unanswered("the log was closed"))
+
+
+class _Client(Client):
+    """nats-py would wake a task for each message. A plain answer reaches who asked as it comes."""
+
+    def __init__(self, answered: Callable[[str, Headers, bytes], bool]) -> None:
+        super().__init__()
+        self._answered = answered
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        if headers or not self._answered(subject.decode(), {}, bytes(data)):
+            await super()._process_msg(sid, subject, reply, data, headers)
 
 
 def _first_problem(asked: list[Question]) -> Exception | None:

@@ -54,12 +54,21 @@ def _await_pipelined(rounds: int, number: int) -> list[Row]:
             bus.publish(last)
             await done
 
-    with asyncio.Runner() as runner, ek.EventBus() as bus:
+    async def through_a_bare_deque() -> None:
+        for event in events:
+            bare.publish(event)
+        while waiting:
+            await handle(waiting.popleft())
+
+    waiting: deque[ek.Event] = deque()
+    with asyncio.Runner() as runner, ek.EventBus() as bus, ek.EventBus() as bare:
         here = ek.EventLoop(runner.get_loop())
         bus.subscribe("bench.work", handle, executor=here)
+        bare.subscribe("bench.work", waiting.append)
         candidates: dict[str, Timed | str] = {
             "bare await": seconds_each(runner, lambda: awaited(handle, events), number),
             "eventkit": seconds_each(runner, through_a_bus, number),
+            "bare deque, then await": seconds_each(runner, through_a_bare_deque, number),
             "a task each": seconds_each(runner, a_task_each, number),
         }
         receiver = Receiver()

@@ -45,10 +45,12 @@ class LimitedServer(HTTPServer):
         self._busy.discard(server_conn.stream)
 
     def _make_room(self) -> bool:
-        while self._idle:
-            stream = next(iter(self._idle))
-            del self._idle[stream]
-            if not stream.closed():
-                stream.close()
-                return True
-        return len(self._connections) < self.max_connections
+        """Whether there was somebody idle. Who has just hung up is counted for a moment longer, and
+        makes room as well.
+        """
+        if not self._idle:
+            return False
+        stream = next(iter(self._idle))
+        del self._idle[stream]
+        stream.close()
+        return True

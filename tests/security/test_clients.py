@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import statistics
@@ -12,8 +13,10 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from tornado.iostream import IOStream
 
 import eventkit as ek
+from eventkit.https.server import LimitedServer
 from tests.secured import LONG, PLAIN, House, served
 
 
@@ -134,6 +137,24 @@ def test_when_all_places_are_taken_the_longest_idle_gives_way(tmp_path: Path) ->
             one.setblocking(False)
             with pytest.raises(BlockingIOError):
                 one.recv(1)
+
+
+def test_who_has_just_hung_up_leaves_a_place_though_it_is_not_noticed_yet() -> None:
+    async def main() -> None:
+        server = LimitedServer(lambda request: None, max_connections=2)
+        streams = []
+        for number in range(4):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                streams.append(IOStream(ours))
+                server.handle_stream(streams[-1], ("127.0.0.1", number))
+            if number == 1:
+                streams[0].close()
+                streams[1].close()
+        assert [stream.closed() for stream in streams] == [True, True, False, False]
+        await server.close_all_connections()
+
+    asyncio.run(main())
 
 
 def test_who_is_being_served_does_not_give_way(tmp_path: Path) -> None:

@@ -241,18 +241,6 @@ def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:
     assert sorted(int(line) for text in outputs for line in text.split()) == list(range(1, 81))
 
 
-def test_whoever_has_the_lock_learns_whether_it_was_somebody_elses(path: Path) -> None:
-    one, two = FileLock(f"{path}-lock"), FileLock(f"{path}-lock")
-
-    asked = [lock.changed_hands() for lock in (one, one, two, one, one, two, two)]
-    three = FileLock(f"{path}-lock")
-    asked += [lock.changed_hands() for lock in (three, two)]
-
-    assert asked == [True, False, True, True, False, True, False, True, True]
-    for lock in (one, two, three):
-        lock.close()
-
-
 def test_what_another_opening_has_done_is_known_to_the_next_append(path: Path) -> None:
     with ek.open_log(path) as one, ek.open_log(path) as two:
         event = ek.Event("a")

@@ -8,8 +8,7 @@ write or checkpoint at the same moment, one can start the write-ahead log afresh
 still believes in the old one, and the file is damaged. Most Pythons bring such an SQLite. So no
 two connections ever do: every transaction that writes, the checkpoint that may follow it, and
 opening and closing, happen under one lock of the operating system, on a file beside the log
-(`counter.db-lock`, which also tells whoever gets it whether somebody else may have written
-meanwhile). Other connections are opened read-only, and those never checkpoint. That was
+(`counter.db-lock`). Other connections are opened read-only, and those never checkpoint. That was
 chosen before the rollback journal, which has no such fault but needs more than one fsync a commit
 and keeps readers and writers waiting for each other, and before a package that brings a newer
 SQLite, which nobody else who opens the file would have. It holds for whoever uses this module, not

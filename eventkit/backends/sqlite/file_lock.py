@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
 import time
 
-_MARK = 16  # bytes, at the file's beginning: who had it last
 _FIRST_PAUSE = 0.0001
 _LONGEST_PAUSE = 0.005
 
@@ -22,14 +20,6 @@ class FileLock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            os.write(self._file, bytes(_MARK))
-            self._last = mmap.mmap(self._file, _MARK)
-            os.lseek(self._file, _MARK, os.SEEK_SET)  # Windows locks the byte that is next
-        except BaseException:
-            os.close(self._file)
-            raise
-        self._mine = os.urandom(_MARK)
 
     def acquire(self, timeout: float) -> bool:
         """Whether the lock could be had within `timeout` seconds."""
@@ -44,22 +34,12 @@ class FileLock:
             pause = min(2 * pause, _LONGEST_PAUSE)
         return True
 
-    def changed_hands(self) -> bool:
-        """Whether somebody else may have had the lock since this was last asked. For who has it:
-        everybody asks whenever they have it, before they do what others must learn of.
-        """
-        if self._last[:] == self._mine:
-            return False
-        self._last[:] = self._mine
-        return True
-
     def release(self) -> None:
         """Let the next one have it."""
         _let_go(self._file)
 
     def close(self) -> None:
         """Give up the file, and with it the lock."""
-        self._last.close()
         os.close(self._file)
 
 

@@ -47,7 +47,8 @@ class Store:
         self._refusal = ""  # why nothing is done any more
         self._closing = threading.Lock()
         self._news = News()
-        self._is_settled = False  # whether what we began got to its end: `tail` is true then
+        self._version = -1  # SQLite's number for what others have written, at the last beginning
+        self._settled: int | None = None  # the same, if all went well since: `tail` is still true
         self._writer = Writer(
             self._connection, self._lock, self._begin, self._add_new, self.add_all, self._committed
         )
@@ -125,16 +126,17 @@ class Store:
 
     def _begin(self, sql: sqlite3.Cursor) -> bool:
         """Whether an event can be added by one statement."""
-        was_settled, self._is_settled = self._is_settled, False
-        if self._lock.changed_hands() or not was_settled:  # others may have written
+        (version,) = sql.execute("pragma data_version").fetchone()
+        if version != self._settled:  # another process has written, or ours did not get to its end
             self.tail = Tail.of(sql)
+        self._version, self._settled = version, None
         return not self.tail.is_full
 
     def _add_new(self, sql: sqlite3.Cursor, events: list[Packed]) -> Sequence[int]:
         return self.tail.add_new(sql, events, self.clock())
 
     def _committed(self) -> None:
-        self._is_settled = True
+        self._settled = self._version
         self._news.ring()
 
     @contextmanager

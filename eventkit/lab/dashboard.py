@@ -57,11 +57,11 @@ class Dashboard(Panel):
             "restart": self._restart,
         }
         self.bus.subscribe(ASK, self._handle, executor=Threads(1, name="dashboard"))
-        buttons = [
+        self._buttons = [
             button(label, lambda what=what: self._clicked(what), tooltip)
             for what, label, tooltip in _BUTTONS
         ]
-        super().__init__("Dashboard: your system", row(*buttons), self._status, self._table)
+        super().__init__("Dashboard: your system", row(*self._buttons), self._status, self._table)
 
     def do(self, what: str) -> None:
         """Have something happen: one, rush, again, stick, release, forge or restart. Raises
@@ -79,6 +79,9 @@ class Dashboard(Panel):
             self._system.close()
             self._system = None
         self._folder.cleanup()
+        self._status.text = "Ended. Run the cell again for a new one."
+        for one in self._buttons:
+            one.disabled = True
 
     def text(self) -> str:
         return f"[{self.title}]\n{self._status.text}\n{self._facts()!r}"

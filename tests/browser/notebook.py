@@ -32,6 +32,12 @@ CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
 RUN_ALL = "jupyterapp.commands.execute('notebook:run-all-cells')"
 CLEAR_ALL = "jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+# What a button's callback raises is in no cell's output: JupyterLab puts it into its log.
+KEEP_ERRORS = f"""() => {{ {KERNEL}
+  window.raisedByCallbacks = [];
+  kernel.iopubMessage.connect((_, {{ header, parent_header, content }}) => {{
+    if (header.msg_type === "error" && parent_header.msg_type !== "execute_request")
+      raisedByCallbacks.push(`${{content.ename}}: ${{content.evalue}}`) }}) }}"""
 IS_ACTIVE = f"(number) => {{ {CURRENT} return notebook.content.activeCellIndex === number }}"
 IDLE = f"""() => {{ {KERNEL}
   return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
@@ -58,6 +64,7 @@ class Notebook:
         self.page.goto(server.address(path))
         self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget")
         self.wait_idle()
+        self.page.evaluate(KEEP_ERRORS)
 
     def wait_idle(self) -> None:
         """Wait until the kernel has handled all that was sent to it before, clicks included."""
@@ -112,7 +119,7 @@ class Notebook:
         assert self.errors() == []
 
     def errors(self) -> list[str]:
-        """The error outputs of all cells in which none is expected."""
+        """The error outputs of all cells in which none is expected, and what callbacks raised."""
         found: list[str] = self.page.evaluate(
             f"""() => {{ {CURRENT}
             return notebook.content.widgets.map((cell) => cell.model)
@@ -120,7 +127,8 @@ class Notebook:
               .filter((model) => !model.getMetadata("tags")?.includes("raises-exception"))
               .flatMap((model) => model.outputs.toJSON())
               .filter((output) => output.output_type === "error")
-              .map((output) => `${{output.ename}}: ${{output.evalue}}`) }}"""
+              .map((output) => `${{output.ename}}: ${{output.evalue}}`)
+              .concat(raisedByCallbacks) }}"""
         )
         return found
 

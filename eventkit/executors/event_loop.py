@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections import deque
 from typing import Any
@@ -62,7 +63,8 @@ class _Lanes:
         self._queue = queue
         self._limit = limit
         self._name = name
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next_number = itertools.count(1).__next__
         self._resting: deque[asyncio.Future[None]] = deque()
         self._lane_due = False
         queue.bell = self._ring
@@ -105,13 +107,24 @@ class _Lanes:
     def _call_a_lane(self) -> None:
         if self._lane_due or not self._queue.waiting:
             return
-        if self._resting:
-            self._resting.popleft().set_result(None)
+        while self._resting and not self._lane_due:
+            future = self._resting.popleft()
+            if not future.done():  # else its lane was cancelled
+                future.set_result(None)
+                self._lane_due = True
+        if not self._lane_due and len(self._tasks) < self._limit:
+            name = f"{self._name}-{self._next_number()}"
+            task = asyncio.get_running_loop().create_task(self._lane(name), name=name)
+            task.add_done_callback(self._lane_ended)
+            self._tasks.add(task)
             self._lane_due = True
-        elif len(self._tasks) < self._limit:
-            name = f"{self._name}-{len(self._tasks) + 1}"
-            self._tasks.append(asyncio.get_running_loop().create_task(self._lane(name), name=name))
-            self._lane_due = True
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        """It was cancelled, by us or by somebody else who has the loop: others do its work."""
+        self._tasks.discard(task)
+        self._current.pop(task.get_name(), None)
+        self._lane_due = False
+        self._woken()
 
     async def _lane(self, name: str) -> None:
         while True:

@@ -266,3 +266,26 @@ def test_a_coroutine_under_way_at_close_is_cancelled_and_a_dead_letter() -> None
     thread.join(LONG)
     assert not thread.is_alive()
     assert [type(letter.error) for letter in bus.dead_letters] == [asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("waiting", [0, 3], ids=["at rest", "with work"])
+def test_lanes_that_somebody_cancelled_are_replaced_and_lose_nothing(waiting: int) -> None:
+    handled: list[int] = []
+
+    async def main() -> None:
+        async with ek.EventBus() as bus:
+            here = ek.EventLoop(asyncio.get_running_loop())
+            bus.subscribe("a", lambda event: handled.append(event.data), executor=here)
+            bus.fire("a", 0)
+            await bus.drain_async(LONG)
+            for number in range(waiting):  # the lane is called, and cancelled before it begins
+                bus.fire("a", 1 + number)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await bus.drain_async(LONG)
+            bus.fire("a", -1)
+            await bus.drain_async(LONG)
+            bus.assert_clean()
+
+    asyncio.run(main())
+    assert handled == [*range(1 + waiting), -1]

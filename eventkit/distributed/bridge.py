@@ -36,8 +36,9 @@ from .arrivals import Arrivals
 from .connecting import options_for
 
 try:
-    from nats.aio.client import Client
     from nats.errors import Error as NatsError, SlowConsumerError, UnexpectedEOF
+
+    from .client import DirectClient
 except ImportError as missing:
     raise ImportError(
         "Bridge needs nats-py, which is not installed here. "
@@ -138,7 +139,7 @@ class Bridge:
         self._problem: Exception | None = None  # the last that nats-py told of
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._nats = _Client(self._receive)
+        self._nats = DirectClient(self._receive)
         self._arrivals = Arrivals(capacity, self._deliver)
         self._loop = _Loop()
         self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
@@ -332,13 +333,13 @@ class Bridge:
 
     # In: on the loop, then on the thread of the arrivals
 
-    def _receive(self, number: int, subject: str, body: bytes) -> None:
-        """What the server sends for one of the subscriptions, which it numbers from 1."""
+    def _receive(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
+        """What the server sends for one of the subscriptions."""
         topic = subject[len(self.prefix) + 1 :]
-        if number > 1 and _first(self._incoming, topic) != number - 1:
-            return
-        if not self._arrivals.put(topic, body):
+        is_its_own = number == 1 or _first(self._incoming, topic) == number - 1
+        if is_its_own and not self._arrivals.put(topic, body):
             self._drop(topic)
+        return True
 
     def _deliver(self, topic: str, body: bytes) -> None:
         try:
@@ -541,21 +542,6 @@ class Bridge:
         except BaseException:
             future.cancel()
             raise
-
-
-class _Client(Client):
-    """nats-py gives each subscription a task of its own, so that messages for two patterns overtake
-    each other. Here all are received as they come.
-    """
-
-    def __init__(self, receive: Callable[[int, str, bytes], None]) -> None:
-        super().__init__()
-        self._receive = receive
-
-    async def _process_msg(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
-    ) -> None:
-        self._receive(sid, subject.decode(), bytes(data))
 
 
 class _Loop(asyncio.SelectorEventLoop):

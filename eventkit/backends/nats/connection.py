@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, wait
+from concurrent.futures import CancelledError, Future, InvalidStateError, wait
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -25,9 +25,10 @@ from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionD
 from ..paging import Row
 
 try:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.errors import Error as NatsError
+
+    from ...distributed.client import DirectClient
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
@@ -146,7 +147,7 @@ class Connection:
         self._numbers = itertools.count(1)
         self._inbox = ""
         self._sending: set[asyncio.Task[None]] = set()
-        self._nats = _Client(self._answered)
+        self._nats = DirectClient(self._take)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         self._thread.start()
@@ -193,8 +194,14 @@ class Connection:
         async def receive(_: Msg) -> None:
             ring()
 
-        listening = self._nats.subscribe(subject, cb=receive)
-        asyncio.run_coroutine_threadsafe(listening, self._loop).result(self.timeout)
+        with self._beginning:
+            self.check_open()
+            subscribing = self._nats.subscribe(subject, cb=receive)
+            listening = asyncio.run_coroutine_threadsafe(subscribing, self._loop)
+        try:
+            listening.result(self.timeout)
+        except (NatsError, CancelledError, TimeoutError) as problem:
+            raise self._unanswered(changes=False) from problem
 
     def check_open(self) -> None:
         if self._refusal:
@@ -286,16 +293,20 @@ class Connection:
         if not sending.cancelled() and (problem := sending.exception()):
             self._problem = problem  # type: ignore[assignment]
 
-    async def _hear(self, message: Msg) -> None:
-        self._answered(message.subject, message.headers or {}, message.data)
+    def _take(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
+        """An answer as it comes; but headers are nats-py's to read."""
+        return not headers and self._answer(subject, {}, body)
 
-    def _answered(self, subject: str, headers: Headers, body: bytes) -> bool:
-        """Whether somebody has asked for it."""
-        question = self._asked.get(subject.rpartition(".")[2])
-        if question is None or not subject.startswith(self._inbox):
-            return False
-        question.hear(headers, body)
-        return True
+    async def _hear(self, message: Msg) -> None:
+        self._answer(message.subject, message.headers or {}, message.data)
+
+    def _answer(self, subject: str, headers: Headers, body: bytes) -> bool:
+        """Whether it was an answer, and to a question that is open."""
+        inbox, _, number = subject.rpartition(".")
+        question = self._asked.get(number) if inbox == self._inbox else None
+        if question is not None:
+            question.hear(headers, body)
+        return question is not None
 
     async def _connect(self, options: dict[str, Any]) -> None:
         deadline = self._loop.time() + self.timeout
@@ -370,20 +381,6 @@ class Connection:
         await asyncio.gather(*others, return_exceptions=True)
         for question in list(self._asked.values()):
             question.fail(_Unanswered("the log was closed"))
-
-
-class _Client(Client):
-    """nats-py would wake a task for each message. A plain answer reaches who asked as it comes."""
-
-    def __init__(self, answered: Callable[[str, Headers, bytes], bool]) -> None:
-        super().__init__()
-        self._answered = answered
-
-    async def _process_msg(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
-    ) -> None:
-        if headers or not self._answered(subject.decode(), {}, bytes(data)):
-            await super()._process_msg(sid, subject, reply, data, headers)
 
 
 def _first_problem(asked: list[Question]) -> Exception | None:

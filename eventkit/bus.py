@@ -398,7 +398,8 @@ class EventBus:
                 try:
                     deliver(event, fired)
                 except Exception as error:
-                    refused = self._raised(target.deliver, event, error) or refused
+                    refusal = self._raised(target.deliver, event, error)
+                    refused = refused or refusal
             if refused is not None:
                 raise refused
 

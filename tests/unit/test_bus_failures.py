@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -277,8 +278,9 @@ def test_retry_in_many_threads_at_once_retries_each_event_by_itself(bus: ek.Even
     bus.assert_clean()
 
 
+@pytest.mark.parametrize("recording", [False, True], ids=["", "recorded"])
 def test_when_one_refuses_an_event_whoever_is_behind_gets_it_once_then_it_is_raised(
-    bus: ek.EventBus,
+    bus: ek.EventBus, recording: bool
 ) -> None:
     got: list[str] = []
 
@@ -296,7 +298,10 @@ def test_when_one_refuses_an_event_whoever_is_behind_gets_it_once_then_it_is_rai
     bus.subscribe("a", refuse_the_second_time)
     bus.subscribe("a", refuse)
     bus.subscribe("a", lambda event: got.append("last"))
-    with pytest.raises(ek.QueueFull, match="it is full and refused"):
+    with (
+        bus.record() if recording else nullcontext(),
+        pytest.raises(ek.QueueFull, match="it is full and refused"),
+    ):
         bus.fire("a")
 
     assert got == ["first", "between", "first", "another", "last"]

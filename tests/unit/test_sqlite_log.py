@@ -408,3 +408,14 @@ def test_a_log_nobody_has_any_more_is_closed(path: Path) -> None:
     del consumer
 
     assert threading.active_count() == before
+
+
+def test_what_another_program_has_written_is_known_to_the_next_append(path: Path) -> None:
+    with ek.open_log(path) as log, closing(sqlite3.connect(path)) as database:
+        assert log.append(ek.Event("a")) == 1
+        with database:
+            database.execute(
+                "insert into events select 2, topic, 'by hand', id, stored, bytes_so_far, body "
+                "from events"
+            )
+        assert log.append(ek.Event("a")) == 3

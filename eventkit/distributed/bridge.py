@@ -1,9 +1,9 @@
 """Bridge: what is fired on one bus arrives on others, on other machines too, by way of NATS.
 
-    firer ──▶ bus ──▶ waiting ──▶ the bridge's loop ──▶ server ──▶ loop ──▶ arrivals ──▶ bus
+    firer ──▶ bus ──▶ waiting ──▶ the bridge's loop ──▶ server ──▶ loop ──▶ arrived ──▶ bus
 
-A bridge has two threads. One runs the loop that talks to the server and never waits for anybody
-else; the other fires what has arrived, and may be held up by slow handlers. Between them and the
+A bridge has two threads. One runs the loop that talks to the server and fires what has arrived;
+when slow handlers hold it up, the other runs the loop, which nobody else may. Between them and the
 firers stand two bounded queues, and each says aloud when it is full.
 
 NATS itself promises "at most once": what was on its way when a connection broke is gone. So an
@@ -32,13 +32,13 @@ from ..event import CloudEvent, Event, InvalidEvent, decode, encode
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
-from .arrivals import Arrivals
 from .connecting import options_for
+from .leader_follower import LeaderFollower
 
 try:
     from nats.errors import Error as NatsError, SlowConsumerError, UnexpectedEOF
 
-    from .client import DirectClient
+    from .client import MUCH, DirectClient, Message
 except ImportError as missing:
     raise ImportError(
         "Bridge needs nats-py, which is not installed here. "
@@ -139,13 +139,13 @@ class Bridge:
         self._problem: Exception | None = None  # the last that nats-py told of
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._pumping: asyncio.TimerHandle | None = None
         self._nats = DirectClient(self._receive)
-        self._arrivals = Arrivals(capacity, self._deliver)
         self._loop = _Loop()
-        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
-        self._thread.start()
+        self._answered = asyncio.Event()
+        self._threads = LeaderFollower(self._loop, capacity, self._deliver, self._begin)
         try:
-            self._on_loop(self._connect(options), timeout + 1)
+            self._threads.run(self._connect(options), timeout + 1)
         except BaseException:
             self._end(timeout)
             raise
@@ -170,12 +170,12 @@ class Bridge:
         Raises PermissionDenied if it refused something since the last flush. OutcomeUnknown, if
         it has not confirmed everything within `timeout` seconds: whether that arrives is open.
         """
-        if threading.current_thread() is self._thread:
+        if self._threads.is_on_loop:
             raise RuntimeError("flush() on the bridge's own loop would wait for itself.")
         if self._closing:
             raise BusClosed(f"{self!r} is closed.")
         try:
-            self._on_loop(self._confirm_all(), timeout)
+            self._threads.run(self._confirm_all(), timeout)
         except FutureTimeout:
             raise OutcomeUnknown(
                 f"{self.waiting} events were not confirmed by {self!r} within {timeout} s. They "
@@ -198,7 +198,7 @@ class Bridge:
             self.flush(timeout)
         self._closing = True
         with suppress(FutureTimeout):
-            self._on_loop(self._disconnect(), timeout)
+            self._threads.run(self._disconnect(), timeout)
         self._end(timeout)
         self._lose(OutcomeUnknown(f"{self!r} was closed while this event was on its way."))
         while self._waiting:
@@ -246,7 +246,7 @@ class Bridge:
         self._waiting.append((event, subject, body))
         if not self._is_woken:
             self._is_woken = True
-            self._loop.call_soon_threadsafe(self._pump.set)
+            self._threads.wake(self._pump)
 
     def _wait_for_room(self, event: Event) -> None:
         with self._room:
@@ -262,26 +262,43 @@ class Bridge:
 
     # Out: on the loop
 
-    async def _pump_out(self) -> None:
-        """Send what waits, for ever."""
-        while True:
-            await self._pump.wait()
-            self._pump.clear()
-            while self._waiting and self._nats.is_connected:
-                await self._send_waiting()
-                await asyncio.sleep(0)  # lets go of the interpreter, so that a burst goes on
-            self._is_woken = False  # who fires from now on rings again
-            await self._send_waiting()
-            if self._unconfirmed and not (self._timer or self._is_confirming):
-                is_half_full = 2 * len(self._unconfirmed) > self.capacity
-                delay = 0 if is_half_full else _CONFIRM
-                self._timer = self._loop.call_later(delay, self._start_confirming)
+    def _pump(self) -> None:
+        """Send what waits, piece by piece, until nothing is left that can be sent."""
+        if self._can_send():
+            if not self._nats.is_behind:
+                self._send_piece()
+            # between two pieces others have their turn, those who fire among them
+            self._pump_again(_BUFFER if self._nats.is_behind else 0)
+            return
+        self._is_woken = False  # who fires from now on rings again
+        if self._can_send():
+            self._pump_again()
+        elif self._unconfirmed and not (self._timer or self._is_confirming):
+            is_half_full = 2 * len(self._unconfirmed) > self.capacity
+            delay = 0 if is_half_full else _CONFIRM
+            self._timer = self._loop.call_later(delay, self._start_confirming)
 
-    async def _send_waiting(self) -> None:
-        while self._waiting and self._nats.is_connected:
+    def _begin(self) -> None:
+        """Whoever fired on the thread that now runs the loop has not rung."""
+        if self._waiting:
+            self._pump()
+
+    def _can_send(self) -> bool:
+        return bool(self._waiting) and self._nats.is_connected
+
+    def _pump_again(self, delay: float = 0) -> None:
+        if self._pumping:
+            self._pumping.cancel()
+        self._pumping = self._loop.call_later(delay, self._pump)
+
+    def _send_piece(self) -> None:
+        messages, size = [], 0
+        while self._waiting and size < MUCH:
             event, subject, body = self._waiting.popleft()
             self._unconfirmed.append((self._next_number(), event))
-            await self._nats.publish(subject, body)
+            messages.append(Message(subject, body))
+            size += len(body)
+        self._nats.send(messages)
 
     def _start_confirming(self) -> None:
         if self._timer:
@@ -301,7 +318,7 @@ class Bridge:
                 self._count_sent(asked)
         self._is_confirming = False
         self._answered.set()
-        self._pump.set()
+        self._pump()
 
     async def _ask(self) -> None:
         """Wait for an answer. What is in nats-py's buffer goes out first: the question would be
@@ -319,7 +336,7 @@ class Bridge:
         self._ring()
 
     async def _confirm_all(self) -> None:
-        await self._send_waiting()
+        self._pump()
         while self._waiting or self._unconfirmed:
             self._answered.clear()
             if self._unconfirmed:
@@ -337,7 +354,7 @@ class Bridge:
         """What the server sends for one of the subscriptions."""
         topic = subject[len(self.prefix) + 1 :]
         is_its_own = number == 1 or _first(self._incoming, topic) == number - 1
-        if is_its_own and not self._arrivals.put(topic, body):
+        if is_its_own and not self._threads.put(topic, body):
             self._drop(topic)
         return True
 
@@ -365,7 +382,6 @@ class Bridge:
     # The connection
 
     async def _connect(self, options: dict[str, Any]) -> None:
-        self._pump, self._answered = asyncio.Event(), asyncio.Event()
         try:
             async with asyncio.timeout(self._timeout):
                 while not self.is_connected:
@@ -384,7 +400,7 @@ class Bridge:
             ) from problem
         if self._refusals:
             raise self._refusals[0]
-        self._start(self._pump_out())
+        self._pump()
 
     async def _try_to_connect(self, options: dict[str, Any]) -> None:
         """Try each server in turn. Once there, the connection is mended for as long as it takes."""
@@ -497,7 +513,7 @@ class Bridge:
 
     async def _on_reconnected(self) -> None:
         self._is_turned_away = False
-        self._pump.set()
+        self._pump()
 
     async def _disconnect(self) -> None:
         if self.is_connected:
@@ -519,29 +535,11 @@ class Bridge:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(_CONFIRM))  # what was closed takes its leave
-        self._loop.close()
-
     def _end(self, timeout: float) -> None:
         self._closing = True
         with suppress(FutureTimeout):
-            self._on_loop(self._nats.close(), timeout)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout)
-        self._arrivals.close(timeout)
-
-    def _on_loop(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(timeout)
-        except BaseException:
-            future.cancel()
-            raise
+            self._threads.run(self._nats.close(), timeout)
+        self._threads.close(timeout)
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -1,25 +1,57 @@
-"""DirectClient: nats-py's client, whose messages can be taken as they come."""
+"""DirectClient: nats-py's client, that sends and hands over at once.
+
+nats-py has a task that sends what is published, and one for each subscription. To wake a task costs
+a turn of the loop, and messages for two subscriptions overtake each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from nats.aio.client import Client
+from nats.protocol.command import hpub_cmd, pub_cmd
 
 Take = Callable[[int, str, bytes, bytes], bool]
 """Given a subscription's number, counted from 1, a subject, a body and the headers as they are on
 the wire: whether it has taken the message."""
+MUCH = 2**20  # bytes
+
+
+class Message(NamedTuple):
+    """What is sent. A header's value is one line."""
+
+    subject: str
+    body: bytes
+    reply: str = ""
+    headers: Mapping[str, str] | None = None
+
+    def encode(self) -> bytes:
+        if not self.headers:
+            return pub_cmd(self.subject, self.reply, self.body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        return hpub_cmd(self.subject, self.reply, f"NATS/1.0\r\n{lines}\r\n".encode(), self.body)
 
 
 class DirectClient(Client):
-    """nats-py gives each subscription a task of its own. To wake it costs a turn of the loop, and
-    messages for two subscriptions overtake each other. So each is offered to `take` first, which
-    is called on the loop, in the order in which they come.
+    """What arrives is offered to `take` first, which is called on the loop, in the order it came.
+
+    nats-py's own `publish` must not be used beside `send`, which would overtake it.
     """
 
     def __init__(self, take: Take) -> None:
         super().__init__()
         self._take = take
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Send them now, on the loop, in one piece. There must be a connection."""
+        self._transport.write(b"".join(message.encode() for message in messages))  # type: ignore[union-attr]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether much of what was sent has not left yet."""
+        writer = getattr(self._transport, "_io_writer", None)
+        return writer is not None and writer.transport.get_write_buffer_size() > MUCH
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes

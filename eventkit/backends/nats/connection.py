@@ -14,6 +14,7 @@ import re
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, InvalidStateError, wait
 from contextlib import suppress
@@ -28,7 +29,7 @@ try:
     from nats.aio.msg import Msg
     from nats.errors import Error as NatsError
 
-    from ...distributed.client import DirectClient
+    from ...distributed.client import DirectClient, Message
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
@@ -146,7 +147,8 @@ class Connection:
         self._asked: dict[str, Question] = {}  # by the last word of the subject of their answers
         self._numbers = itertools.count(1)
         self._inbox = ""
-        self._sending: set[asyncio.Task[None]] = set()
+        self._outgoing: deque[tuple[Question, str]] = deque()
+        self._is_woken = False
         self._nats = DirectClient(self._take)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
@@ -237,7 +239,10 @@ class Connection:
             self.check_open()
             self._asked[number] = question
             question.answer.add_done_callback(lambda _: self._asked.pop(number, None))
-            self._loop.call_soon_threadsafe(self._send, question, number)
+            self._outgoing.append((question, number))
+            if not self._is_woken:
+                self._is_woken = True
+                self._loop.call_soon_threadsafe(self._send)
         return question
 
     def _until_answered(self, *questions: Question, changes: bool) -> list[Any]:
@@ -276,22 +281,19 @@ class Connection:
 
     # The connection: on the loop
 
-    def _send(self, question: Question, number: str) -> None:
-        if not self._nats.is_connected:  # nats-py would keep it for later
-            question.fail(_Unanswered("there is no connection"))
-            return
-        sending = self._loop.create_task(
-            self._nats.publish(
-                question.subject, question.body, f"{self._inbox}.{number}", question.headers
-            )
-        )
-        self._sending.add(sending)
-        sending.add_done_callback(self._sent)
-
-    def _sent(self, sending: asyncio.Task[None]) -> None:
-        self._sending.discard(sending)
-        if not sending.cancelled() and (problem := sending.exception()):
-            self._problem = problem  # type: ignore[assignment]
+    def _send(self) -> None:
+        self._is_woken = False  # whoever begins from now on rings again
+        messages = []
+        while self._outgoing:
+            question, number = self._outgoing.popleft()
+            if self._nats.is_connected:
+                reply = f"{self._inbox}.{number}"
+                message = Message(question.subject, question.body, reply, question.headers)
+                messages.append(message)
+            else:
+                question.fail(_Unanswered("there is no connection"))
+        if messages:
+            self._nats.send(messages)
 
     def _take(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
         """An answer as it comes; but headers are nats-py's to read."""

@@ -1,0 +1,180 @@
+"""LeaderFollower: the leader delivers what arrives, and the loop does not stand still for long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+pytest.importorskip("nats")
+
+from eventkit.distributed.leader_follower import LeaderFollower
+
+LONG = 20.0
+Deliver = Callable[[str], None]
+
+
+class Pair:
+    """Two threads and what they have delivered."""
+
+    def __init__(self, capacity: int = 1_000) -> None:
+        self.loop = asyncio.SelectorEventLoop()
+        self.deliver: Deliver = lambda topic: None
+        self.delivered: list[str] = []
+        self.begun = 0
+        self._came = threading.Condition()
+        self.threads = LeaderFollower(self.loop, capacity, self._deliver, self._begin)
+
+    def arrive(self, *topics: str) -> None:
+        def put() -> None:
+            for topic in topics:
+                assert self.threads.put(topic, b"")
+
+        self.threads.wake(put)
+
+    def wait_for(self, number: int) -> list[str]:
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.delivered) >= number, LONG), self.delivered
+            return list(self.delivered)
+
+    def _begin(self) -> None:
+        self.begun += 1
+
+    def _deliver(self, topic: str, body: bytes) -> None:
+        self.deliver(topic)
+        with self._came:
+            self.delivered.append(topic)
+            self._came.notify_all()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    pair = Pair()
+    yield pair
+    pair.threads.close(LONG)
+    assert pair.loop.is_closed()
+
+
+def slow(pair: Pair) -> tuple[threading.Event, threading.Event]:
+    """A delivery is within as soon as the first event is set, and ends when the second is."""
+    within, gate = threading.Event(), threading.Event()
+
+    def deliver(topic: str) -> None:
+        within.set()
+        assert gate.wait(LONG)
+
+    pair.deliver = deliver
+    return within, gate
+
+
+async def _nothing() -> str:
+    return "done"
+
+
+def test_what_arrives_is_delivered_in_order_whoever_leads(pair: Pair) -> None:
+    pair.deliver = lambda topic: time.sleep(0.012 if topic.endswith("00") else 0)
+    names = [str(number) for number in range(1_000)]
+    for first in range(0, 1_000, 10):
+        pair.arrive(*names[first : first + 10])
+
+    assert pair.wait_for(1_000) == names
+
+
+def test_the_loop_goes_on_while_a_handler_is_slow(pair: Pair) -> None:
+    within, gate = slow(pair)
+    pair.arrive("slow", "next")
+    assert within.wait(LONG)
+
+    called = threading.Event()
+    pair.threads.wake(called.set)
+    assert called.wait(LONG)
+    assert pair.threads.run(_nothing(), LONG) == "done"
+    assert pair.delivered == []
+    gate.set()
+    assert pair.wait_for(2) == ["slow", "next"]
+
+
+def test_the_loop_goes_on_though_nobody_calls_for_it(pair: Pair) -> None:
+    ticks = threading.Semaphore(0)
+
+    def tick() -> None:
+        ticks.release()
+        pair.loop.call_later(0.001, tick)
+
+    pair.threads.wake(tick)
+    time.sleep(0.05)  # long enough for the follower to look at the clock no more
+    within, gate = slow(pair)
+    pair.arrive("slow")
+    assert within.wait(LONG)
+
+    while ticks.acquire(blocking=False):
+        pass
+    for _ in range(10):
+        assert ticks.acquire(timeout=LONG)
+    gate.set()
+
+
+def test_one_who_delivers_may_use_the_loop_and_wait_for_it(pair: Pair) -> None:
+    answers = []
+    pair.deliver = lambda topic: answers.append(pair.threads.run(_nothing(), LONG))
+    pair.arrive("a", "b")
+
+    pair.wait_for(2)
+    assert answers == ["done", "done"]
+
+
+def test_one_who_delivers_wakes_nobody_but_the_next_leader_is_told(pair: Pair) -> None:
+    """Unless the follower has taken the loop in the meantime: then it is called."""
+    called = threading.Event()
+    pair.threads.run(_nothing(), LONG)
+    begun = pair.begun
+    pair.deliver = lambda topic: pair.threads.wake(called.set)
+    pair.arrive("a")
+    pair.wait_for(1)
+    pair.threads.run(_nothing(), LONG)
+
+    assert called.is_set() or pair.begun > begun
+
+
+def test_what_finds_no_room_is_refused() -> None:
+    pair = Pair(capacity=2)
+    within, gate = slow(pair)
+    pair.arrive("a")
+    assert within.wait(LONG)
+    found: list[bool] = []
+    pair.threads.wake(lambda: found.extend(pair.threads.put(name, b"") for name in "bcd"))
+    pair.threads.run(_nothing(), LONG)
+    gate.set()
+
+    assert found == [True, True, False]
+    assert pair.wait_for(3) == ["a", "b", "c"]
+    pair.threads.close(LONG)
+
+
+def test_one_who_delivers_may_close_it() -> None:
+    pair = Pair()
+    pair.deliver = lambda topic: pair.threads.close(LONG)
+    pair.arrive("a", "b")
+
+    assert pair.wait_for(2) == ["a", "b"]
+    pair.threads.close(LONG)
+    assert pair.loop.is_closed()
+
+
+def test_a_handler_that_would_end_the_thread_does_not(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave(topic: str) -> None:
+        if topic == "exit":
+            raise SystemExit("enough")
+
+    pair.deliver = leave
+    pair.arrive("exit", "next")
+    assert pair.wait_for(1) == ["next"]
+    pair.arrive("exit", "last")
+    assert pair.wait_for(2) == ["next", "last"]
+    assert pair.threads.run(_nothing(), LONG) == "done"
+    assert caplog.text.count("SystemExit: enough") == 2

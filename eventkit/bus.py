@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -346,20 +346,22 @@ class EventBus:
     # Routes
 
     def _find_route(self, topic: str) -> Route:
-        """The slow way, taken once for each topic and change of subscriptions."""
-        with self._lock:
-            check_topic(topic)
-            if self._closed:
-                raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
-            targets = self._targets(topic)
-            if self._recorder is None:
-                route: Route = tuple(_each_once([target.deliver for target in targets]))
-            else:
-                route = (self._recording(targets, self._recorder),) if targets else ()
-            if len(self._routes) >= _CACHED_TOPICS:
-                self._routes = {}
-            self._routes[topic] = route
-            return route
+        """The slow way, taken once for each topic and change of subscriptions. A change replaces
+        the routes when it is made: one found before that is stored where nobody looks any more.
+        """
+        routes, recorder = self._routes, self._recorder
+        check_topic(topic)
+        if self._closed:
+            raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
+        targets = self._targets(topic)
+        if recorder is None:
+            route: Route = tuple(_each_once([target.deliver for target in targets]))
+        else:
+            route = (self._recording(targets, recorder),) if targets else ()
+        if len(routes) >= _CACHED_TOPICS:
+            routes.clear()
+        routes[topic] = route
+        return route
 
     def _deliver_behind(self, refusing: Callable[[Event], Any], route: Route, event: Event) -> None:
         """One of a route has refused an event: those behind it get it all the same."""
@@ -370,11 +372,11 @@ class EventBus:
             except Exception as error:
                 self._raised(deliver, event, error)
 
-    def _targets(self, topic: str) -> list[Subscription | Group]:
+    def _targets(self, topic: str) -> Sequence[Subscription | Group]:
         found = self._tree.match(topic)
         if len(found) < 2:
-            return [*found]
-        found.sort(key=lambda s: (-s.priority, self._order[s]))
+            return found
+        found.sort(key=lambda s: (-s.priority, self._order.get(s, 0)))
         shared: dict[object, list[Subscription]] = {}
         for subscription in found:
             shared.setdefault(subscription.group or subscription, []).append(subscription)
@@ -386,7 +388,7 @@ class EventBus:
         ]
 
     def _recording(
-        self, targets: list[Subscription | Group], timeline: Timeline
+        self, targets: Sequence[Subscription | Group], timeline: Timeline
     ) -> Callable[[Event], None]:
         """One entry that stands for a whole route, so that all its journeys share one `fired`."""
         recorded = [(target.recorded(timeline), target) for target in targets]
@@ -547,9 +549,8 @@ class EventBus:
     def _request(self, event: Event) -> Iterator[Future[Event]]:
         from concurrent.futures import Future
 
-        with self._lock:
-            check_topic(event.topic)
-            answering = any(one.emits for one in self._tree.match(event.topic))
+        check_topic(event.topic)
+        answering = any(one.emits for one in self._tree.match(event.topic))
         if not answering and not self._closed:
             raise NoReply(f"no processor answers {event.topic!r}: subscribe one with emits=.")
         future: Future[Event] = Future()

@@ -69,19 +69,21 @@ class TopicTree(Generic[T]):
             del parent.children[word]
 
     def match(self, topic: str) -> list[T]:
-        """The values of all patterns that the topic fits, in no particular order."""
+        """The values of all patterns that the topic fits, in no particular order. Another thread
+        may add and remove meanwhile: its patterns are then matched or not.
+        """
         found: list[T] = []
         level = [self._root]
         for word in topic.split("."):
             below = []
             for node in level:
                 children = node.children
-                if ">" in children:
-                    found += children[">"].values
-                if "*" in children:
-                    below.append(children["*"])
-                if word in children:
-                    below.append(children[word])
+                if rest := children.get(">"):
+                    found += rest.values
+                if any_word := children.get("*"):
+                    below.append(any_word)
+                if child := children.get(word):
+                    below.append(child)
             level = below
         for node in level:
             found += node.values

@@ -1,6 +1,7 @@
 """EventBus: who gets an event, and in which order."""
 
 import functools
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -190,6 +191,61 @@ def test_a_cancelled_subscription_leaves_the_bus_no_memory_of_it(bus: ek.EventBu
         bus.subscribe("a.*.b", lambda event: None).cancel()
     assert not bus._tree._root.children
     assert not bus._order
+
+
+def test_while_others_subscribe_and_cancel_nobody_misses_an_event(bus: ek.EventBus) -> None:
+    """Routes are looked for without a lock."""
+    got: list[ek.Event] = []
+    bus.subscribe("a.>", got.append)
+    over, fired = threading.Event(), 0
+
+    def fire_on() -> None:
+        nonlocal fired
+        while not over.is_set():
+            for number in range(20):
+                bus.fire(f"a.{number}.x", key="other")
+                fired += 1
+
+    def come_and_go(number: int) -> int:
+        mine: list[ek.Event] = []
+        for _ in range(100):
+            with bus.subscribe(f"a.{number}.*", mine.append):
+                event = bus.fire(f"a.{number}.x")
+                assert event in mine
+        return 100
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            firing = pool.submit(fire_on)
+            try:
+                fired_here = sum(pool.map(come_and_go, range(20)))
+            finally:
+                over.set()
+            firing.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(got) == len({event.id for event in got}) == fired + fired_here
+    assert not bus.dead_letters
+
+
+def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
+    bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[ek.Event] = []
+    find = bus._targets
+
+    def subscribe_in_between(topic: str) -> object:
+        found = find(topic)
+        monkeypatch.undo()
+        bus.subscribe("a", got.append)
+        return found
+
+    monkeypatch.setattr(bus, "_targets", subscribe_in_between)
+    bus.fire("a")
+    event = bus.fire("a")
+    assert got == [event]
 
 
 # once

@@ -59,16 +59,20 @@ def _one_by_one(folder: Path, rounds: int, number: int) -> list[Row]:
 
 
 def _waiting_together(folder: Path, rounds: int, number: int) -> list[Row]:
-    """As many threads as there may be, each storing one event after another."""
-    number = max(number, 2 * WAITERS)
+    """As many threads, each storing one event after another."""
+    each = max(number // WAITERS, 1) * 2
     with _candidates(folder) as peers, ThreadPoolExecutor(WAITERS) as pool:
 
         def together(put: Put) -> Timed:
+            def put_all() -> None:
+                for _ in range(each):
+                    put()
+
             def run() -> float:
                 start = perf_counter()
-                for future in [pool.submit(put) for _ in range(number)]:
+                for future in [pool.submit(put_all) for _ in range(WAITERS)]:
                     future.result()
-                return (perf_counter() - start) / number
+                return (perf_counter() - start) / (each * WAITERS)
 
             return run
 

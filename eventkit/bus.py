@@ -349,7 +349,7 @@ class EventBus:
         """The slow way, taken once for each topic and change of subscriptions. A change replaces
         the routes when it is made: one found before that is stored where nobody looks any more.
         """
-        routes, recorder = self._routes, self._recorder
+        routes, recorder = self._routes, self._recorder  # in this order, before all else
         check_topic(topic)
         if self._closed:
             raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")

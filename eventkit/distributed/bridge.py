@@ -24,33 +24,33 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..bus import EventBus
 from ..event import CloudEvent, Event, InvalidEvent, decode, encode
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
+from ..subscription import Subscription
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
 from .connecting import options_for
 from .leader_follower import LeaderFollower
 
 try:
-    from nats.errors import Error as NatsError, SlowConsumerError, UnexpectedEOF
+    from nats.errors import Error as NatsError, UnexpectedEOF
 
-    from .client import MUCH, DirectClient, Message
+    from .client import MUCH, DirectClient, message
 except ImportError as missing:
     raise ImportError(
         "Bridge needs nats-py, which is not installed here. "
         "Run: pip install 'eventkit-notebooks[nats]'"
     ) from missing
 
-T = TypeVar("T")
-
 _CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
 _RECONNECT = 0.1
 _GREETING = 0.5
 _BUFFER = 0.001
+_BEHIND = 0.005
 _LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
 _find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
 _log = logging.getLogger("eventkit")
@@ -128,13 +128,16 @@ class Bridge:
         self.sent = self.received = self.dropped = self.refused = 0
         self._urls = url.split(",")
         self._timeout = timeout
-        self._waiting: deque[tuple[Event, str, bytes]] = deque()
+        self._waiting: deque[tuple[Event, bytes]] = deque()
         self._unconfirmed: deque[tuple[int, Event]] = deque()
         self._next_number = itertools.count(1).__next__
         self._room = threading.Condition()
+        self._ending = threading.Lock()
         self._refusals: list[PermissionDenied] = []
+        self._subscriptions: list[Subscription] = []
         self._is_woken = self._is_confirming = self._closing = False
         self._broken = 0  # how often the connection has been
+        self._lost = 0  # how many events it took with it
         self._is_turned_away = False
         self._problem: Exception | None = None  # the last that nats-py told of
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,16 +146,14 @@ class Bridge:
         self._nats = DirectClient(self._receive)
         self._loop = _Loop()
         self._answered = asyncio.Event()
-        self._threads = LeaderFollower(self._loop, capacity, self._deliver, self._begin)
+        self._threads = LeaderFollower(self._loop, capacity, self._deliver)
         try:
             self._threads.run(self._connect(options), timeout + 1)
+            for place, pattern in enumerate(self._outgoing):
+                self._subscriptions.append(bus.subscribe(pattern, self._sender(place)))
         except BaseException:
             self._end(timeout)
             raise
-        self._subscriptions = [
-            bus.subscribe(pattern, self._sender(place))
-            for place, pattern in enumerate(self._outgoing)
-        ]
 
     @property
     def is_connected(self) -> bool:
@@ -168,12 +169,14 @@ class Bridge:
         """Wait until the server has all that was fired before.
 
         Raises PermissionDenied if it refused something since the last flush. OutcomeUnknown, if
-        it has not confirmed everything within `timeout` seconds: whether that arrives is open.
+        it has not confirmed everything within `timeout` seconds, or the connection broke meanwhile
+        and took events with it: whether they arrive is open.
         """
         if self._threads.is_on_loop:
             raise RuntimeError("flush() on the bridge's own loop would wait for itself.")
         if self._closing:
             raise BusClosed(f"{self!r} is closed.")
+        lost = self._lost
         try:
             self._threads.run(self._confirm_all(), timeout)
         except FutureTimeout:
@@ -184,14 +187,25 @@ class Bridge:
         if self._refusals:
             refusal, self._refusals = self._refusals[0], []
             raise refusal
+        if self._lost > lost:
+            raise OutcomeUnknown(
+                f"{self._lost - lost} events were on their way when the connection of {self!r} "
+                "ended. They are among the dead letters, and may have arrived."
+            )
 
     def close(self, timeout: float = 5.0) -> None:
         """Send what waits, deliver what has arrived, and disconnect. Can be called twice.
 
         What cannot be sent within `timeout` seconds becomes dead letters.
         """
-        if self._closing:
-            return
+        if self._closing or not self._ending.acquire(blocking=False):
+            return  # it is closed, or somebody else is about to
+        try:
+            self._close(timeout)
+        finally:
+            self._ending.release()
+
+    def _close(self, timeout: float) -> None:
         for subscription in self._subscriptions:
             subscription.cancel()
         with suppress(LogError):
@@ -243,7 +257,7 @@ class Bridge:
             )
         if len(self._waiting) + len(self._unconfirmed) >= self.capacity:
             self._wait_for_room(event)
-        self._waiting.append((event, subject, body))
+        self._waiting.append((event, message(subject, body)))
         if not self._is_woken:
             self._is_woken = True
             self._threads.wake(self._pump)
@@ -264,11 +278,12 @@ class Bridge:
 
     def _pump(self) -> None:
         """Send what waits, piece by piece, until nothing is left that can be sent."""
+        if self._can_send() and self._nats.is_behind:
+            self._pump_again(_BEHIND)
+            return
         if self._can_send():
-            if not self._nats.is_behind:
-                self._send_piece()
-            # between two pieces others have their turn, those who fire among them
-            self._pump_again(_BUFFER if self._nats.is_behind else 0)
+            self._send_piece()
+            self._pump_again()  # others have their turn in between, those who fire among them
             return
         self._is_woken = False  # who fires from now on rings again
         if self._can_send():
@@ -277,11 +292,6 @@ class Bridge:
             is_half_full = 2 * len(self._unconfirmed) > self.capacity
             delay = 0 if is_half_full else _CONFIRM
             self._timer = self._loop.call_later(delay, self._start_confirming)
-
-    def _begin(self) -> None:
-        """Whoever fired on the thread that now runs the loop has not rung."""
-        if self._waiting:
-            self._pump()
 
     def _can_send(self) -> bool:
         return bool(self._waiting) and self._nats.is_connected
@@ -294,11 +304,11 @@ class Bridge:
     def _send_piece(self) -> None:
         messages, size = [], 0
         while self._waiting and size < MUCH:
-            event, subject, body = self._waiting.popleft()
+            event, sent = self._waiting.popleft()
             self._unconfirmed.append((self._next_number(), event))
-            messages.append(Message(subject, body))
-            size += len(body)
-        self._nats.send(messages)
+            messages.append(sent)
+            size += len(sent)
+        self._nats.send(b"".join(messages))
 
     def _start_confirming(self) -> None:
         if self._timer:
@@ -312,17 +322,18 @@ class Bridge:
         """Ask the server: when it answers, it has what was sent before the question."""
         asked, broken = self._next_number(), self._broken
         with suppress(NatsError, OSError):  # asked again, unless the connection is broken
-            await self._ask()
+            await self._nats.flush(self._timeout)  # type: ignore[arg-type]
             # without a connection, nats-py returns from `flush` at once, as if all were well
             if self.is_connected and broken == self._broken:
                 self._count_sent(asked)
-        self._is_confirming = False
-        self._answered.set()
-        self._pump()
+        if broken == self._broken:
+            self._is_confirming = False
+            self._answered.set()
+            self._pump()
 
     async def _ask(self) -> None:
-        """Wait for an answer. What is in nats-py's buffer goes out first: the question would be
-        written before it otherwise, and the answer would tell nothing of it.
+        """Wait for an answer. The subscriptions in nats-py's buffer go out first: the question
+        would be written before them otherwise, and the answer would tell nothing of them.
         """
         await asyncio.sleep(0)
         while self._nats.pending_data_size and self.is_connected:
@@ -348,7 +359,7 @@ class Bridge:
         with self._room:
             self._room.notify_all()
 
-    # In: on the loop, then on the thread of the arrivals
+    # In: on the loop, then on the thread that delivers
 
     def _receive(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
         """What the server sends for one of the subscriptions."""
@@ -459,9 +470,7 @@ class Bridge:
         self._problem = problem
         if not self.is_connected:
             self._close_failed_attempt()
-        if isinstance(problem, SlowConsumerError):
-            self._drop(problem.subject)
-        elif found := _find_refusal(str(problem)):
+        if found := _find_refusal(str(problem)):
             self._on_refusal(found[1].lower(), found[2].removeprefix(f"{self.prefix}.".lower()))
         elif self.is_connected and not isinstance(problem, UnexpectedEOF | OSError):
             _log.warning("%r: %s", self, problem)
@@ -505,6 +514,7 @@ class Bridge:
 
     async def _on_disconnected(self) -> None:
         self._broken += 1
+        self._is_confirming = False  # no answer will come any more
         if not self._closing:
             _log.warning("%r: the connection is broken; events wait until it is there again.", self)
         self._lose(OutcomeUnknown("the connection broke while this event was on its way."))
@@ -525,6 +535,7 @@ class Bridge:
 
     def _lose(self, error: Exception) -> None:
         while self._unconfirmed:
+            self._lost += 1
             self._give_up(self._unconfirmed.popleft()[1], error)
 
     def _give_up(self, event: Event, error: Exception) -> None:

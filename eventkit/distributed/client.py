@@ -6,8 +6,7 @@ a turn of the loop, and messages for two subscriptions overtake each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from nats.aio.client import Client
 from nats.protocol.command import hpub_cmd, pub_cmd
@@ -18,19 +17,14 @@ the wire: whether it has taken the message."""
 MUCH = 2**20  # bytes
 
 
-class Message(NamedTuple):
-    """What is sent. A header's value is one line."""
-
-    subject: str
-    body: bytes
-    reply: str = ""
-    headers: Mapping[str, str] | None = None
-
-    def encode(self) -> bytes:
-        if not self.headers:
-            return pub_cmd(self.subject, self.reply, self.body)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        return hpub_cmd(self.subject, self.reply, f"NATS/1.0\r\n{lines}\r\n".encode(), self.body)
+def message(
+    subject: str, body: bytes, reply: str = "", headers: Mapping[str, str] | None = None
+) -> bytes:
+    """What a message is on the wire. A header's value is one line."""
+    if not headers:
+        return bytes(pub_cmd(subject, reply, body))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return bytes(hpub_cmd(subject, reply, f"NATS/1.0\r\n{lines}\r\n".encode(), body))
 
 
 class DirectClient(Client):
@@ -43,15 +37,22 @@ class DirectClient(Client):
         super().__init__()
         self._take = take
 
-    def send(self, messages: Iterable[Message]) -> None:
-        """Send them now, on the loop, in one piece. There must be a connection."""
-        self._transport.write(b"".join(message.encode() for message in messages))  # type: ignore[union-attr]
+    def send(self, messages: bytes) -> None:
+        """Send one or more, now, on the loop. There must be a connection."""
+        self._transport.write(messages)  # type: ignore[union-attr]
 
     @property
     def is_behind(self) -> bool:
         """Whether much of what was sent has not left yet."""
         writer = getattr(self._transport, "_io_writer", None)
         return writer is not None and writer.transport.get_write_buffer_size() > MUCH
+
+    async def _process_op_err(self, e: Exception) -> None:
+        """The connection is given up. nats-py would wait until its last byte has left."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None and self.is_connected:
+            writer.transport.abort()
+        await super()._process_op_err(e)
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+Call = Literal["lead", "watch"]
 
 _PATIENCE = 0.005  # seconds that the loop may stand still; as long as an interpreter's turn
 _log = logging.getLogger("eventkit")
@@ -25,28 +28,23 @@ _log = logging.getLogger("eventkit")
 class LeaderFollower:
     """Runs `loop` and delivers messages, each a topic and a body, in the order they came.
 
-    At most `capacity` wait. `begin` is called by each new leader before it runs the loop.
+    At most `capacity` wait.
     """
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        capacity: int,
-        deliver: Callable[[str, bytes], None],
-        begin: Callable[[], object],
+        self, loop: asyncio.AbstractEventLoop, capacity: int, deliver: Callable[[str, bytes], None]
     ) -> None:
         self._loop = loop
         self._capacity = capacity
         self._deliver = deliver
-        self._begin = begin
         self._messages: deque[tuple[str, bytes]] = deque()
         self._leading = threading.Lock()  # of the one that runs the loop
         self._delivering = threading.Lock()  # of the one that delivers: two would overtake
-        self._deliverer = 0
+        self._deliverer = 0  # which thread does: its id, 0 for none
         self._turns = 0  # how often somebody has begun to deliver
-        self._is_watched = True  # whether the follower looks at the clock
-        self._bell = threading.Semaphore(0)
-        self._is_wanted = self._is_closed = False
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()  # to the follower
+        self._is_watched = True  # whether it looks at the clock
+        self._is_closed = False
         self._threads = [
             threading.Thread(target=self._run, name=f"bridge {number}", daemon=True)
             for number in (1, 2)
@@ -56,7 +54,7 @@ class LeaderFollower:
 
     def put(self, topic: str, body: bytes) -> bool:
         """On the loop: have it delivered. Whether there was room for it."""
-        if len(self._messages) >= self._capacity:
+        if self._is_closed or len(self._messages) >= self._capacity:
             return False
         self._messages.append((topic, body))
         if not self._delivering.locked():
@@ -64,14 +62,18 @@ class LeaderFollower:
         return True
 
     def wake(self, callback: Callable[[], object]) -> None:
-        """Have the loop call back soon; from any thread. Whoever delivers leads next anyway, and
-        begins with `begin`: there is nobody to be woken.
+        """Have it called back soon, as if by the loop; from any thread. Whoever delivers does so
+        itself while the loop stands still, and at once.
         """
-        if self._leading.locked():
+        if self._deliverer == threading.get_ident() and self._leading.acquire(blocking=False):
+            try:
+                callback()
+            finally:
+                self._leading.release()
+        else:
             self._loop.call_soon_threadsafe(callback)
-        elif self._deliverer != threading.get_ident():
-            self._loop.call_soon_threadsafe(callback)
-            self._call_follower()
+            if not self._leading.locked():
+                self._calls.put("lead")
 
     @property
     def is_on_loop(self) -> bool:
@@ -81,7 +83,7 @@ class LeaderFollower:
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """What the work on the loop returns. Raises TimeoutError after `timeout` seconds."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._call_follower()
+        self._calls.put("lead")
         try:
             return future.result(timeout)
         except BaseException:
@@ -92,36 +94,35 @@ class LeaderFollower:
         """Deliver what is there, for up to `timeout` seconds, and close the loop. Can be called
         twice.
         """
-        if not self._is_closed:
-            self._is_closed = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._call_follower()
+        with suppress(RuntimeError):  # it is closed
+            self._loop.call_soon_threadsafe(self._stop)
+        self._calls.put("lead")
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(timeout)
 
+    def _stop(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.stop()
+
     def _run(self) -> None:
-        try:
-            while not self._is_closed:
-                if self._leading.acquire(blocking=False):
-                    self._lead()
-                    self._deliver_all()
-                else:
-                    self._follow()
-        finally:
-            self._call_follower()
+        # at most one of the two follows: one goes there only while the other leads
+        while not self._is_closed:
+            if self._leading.acquire(blocking=False):
+                self._lead()
+                self._deliver_all()
+            else:
+                self._follow()
+        self._calls.put("lead")  # which the other does not: it ends as well
         with self._leading:
             self._close_loop()
 
-    def _call_follower(self) -> None:
-        """It is to lead, unless somebody does."""
-        self._is_wanted = True
-        self._bell.release()
-
     def _lead(self) -> None:
         try:
-            self._begin()
             self._loop.run_forever()
+        except BaseException:  # such as sys.exit(), which is not to end this thread
+            _log.exception("a bridge's loop was left like this:")
         finally:
             self._leading.release()
 
@@ -132,7 +133,7 @@ class LeaderFollower:
                 self._deliverer = threading.get_ident()
                 self._turns += 1
                 if not self._is_watched:
-                    self._bell.release()
+                    self._calls.put("watch")
                 while self._messages:
                     self._deliver_one(*self._messages.popleft())
             finally:
@@ -146,20 +147,23 @@ class LeaderFollower:
             _log.exception("what came over a bridge on %r was left by a handler like this:", topic)
 
     def _follow(self) -> None:
-        """Wait until the leader has been delivering for long, or until the bell rings."""
+        """Wait until the leader has been delivering for long, or until one is called to lead."""
         while True:
             turns = self._turns
-            is_called = self._bell.acquire(timeout=_PATIENCE if self._is_watched else None)
-            if self._is_wanted:
-                self._is_wanted = False
+            try:
+                call = self._calls.get(timeout=_PATIENCE if self._is_watched else None)
+            except queue.Empty:
+                call = None
+            if call == "lead":
                 return
-            if is_called:
+            if call == "watch":
                 self._is_watched = True
             elif turns == self._turns:
                 if self._delivering.locked():
                     return
+                # say so first, then look again: who begins in between sees the one, or is seen
                 self._is_watched = False
-                self._is_watched = turns != self._turns  # somebody may just have begun
+                self._is_watched = turns != self._turns
 
     def _close_loop(self) -> None:
         if not self._loop.is_closed():

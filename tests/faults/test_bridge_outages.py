@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import eventkit as ek
+from eventkit import lab
 
 LONG = 30.0
 
@@ -125,6 +126,68 @@ def test_a_frozen_server_is_a_time_out_and_what_was_sent_arrives_all_the_same(
         server.thaw()
         out.flush(LONG)
         assert counter.wait_until(1) == [1]
+
+
+def test_a_peer_that_reads_no_more_is_given_up_whatever_waits_for_it(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    lost: list[ek.Event] = []
+    counter, many = Counter(receiver), 900  # more than all buffers on the way take
+    sender.subscribe("error.a", lost.append)
+    with (
+        lab.Cable(server.address) as line,
+        ek.Bridge(receiver, server.url, [], ["a"]),
+        ek.Bridge(
+            sender, f"{server.url.replace(server.address, line.address)},{server.url}", ["a"],
+            capacity=2 * many, ping_interval=1, dont_randomize=True,
+        ) as out,
+    ):  # fmt: skip
+        line.freeze()
+        for number in range(many):
+            sender.fire("a", (number, "x" * 10_000))
+        wait_until(lambda: out.sent)  # by the other way
+        out.flush(LONG)
+        counter.wait_until(out.sent)
+
+    assert out.sent + len(lost) == many
+
+
+def test_after_an_outage_in_the_middle_of_a_question_the_next_is_answered_at_once(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    with (
+        lab.Cable(server.address) as line,
+        ek.Bridge(
+            sender, server.url.replace(server.address, line.address), ["a"], timeout=10 * LONG
+        ) as out,
+    ):
+        line.freeze_answers()
+        sender.fire("a", 1)
+        with pytest.raises(ek.OutcomeUnknown, match="1 events were not confirmed"):
+            out.flush(0.2)
+        line.cut()
+        wait_until(lambda: sender.dead_letters)
+        line.mend()
+        sender.fire("a", 2)
+        out.flush(LONG)
+        assert out.sent == 1
+
+
+def test_a_flush_says_so_when_the_connection_breaks_under_it(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    with (
+        lab.Cable(server.address) as line,
+        ek.Bridge(sender, server.url.replace(server.address, line.address), ["a"]) as out,
+    ):
+        line.freeze()
+        sender.fire("a", 1)
+        cutting = threading.Timer(0.2, line.cut)
+        cutting.start()
+        with pytest.raises(ek.OutcomeUnknown, match="1 events were on their way"):
+            out.flush(LONG)
+        cutting.join()
+    assert [letter.event.data for letter in sender.dead_letters] == [1]
 
 
 def test_a_bridge_goes_on_with_another_node_of_a_cluster(

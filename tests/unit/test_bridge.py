@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,25 @@ def test_a_closed_bridge_carries_nothing_and_can_be_closed_again(side: Make) -> 
     assert here.wait_for(2) == [1, 2]
     with pytest.raises(ek.BusClosed):
         here.bridge.flush()
+
+
+def test_several_threads_may_close_a_bridge(server: ek.NatsServer) -> None:
+    for _ in range(10):
+        with ek.EventBus() as bus, ThreadPoolExecutor(4) as threads:
+            bridge = ek.Bridge(bus, server.url, [">"], [">"])
+            bus.fire("a", 1)
+            for closing in [threads.submit(bridge.close) for _ in range(4)]:
+                closing.result()
+            assert bridge.sent == 1
+
+
+def test_a_bridge_that_cannot_be_made_leaves_nothing_behind(server: ek.NatsServer) -> None:
+    bus = ek.EventBus()
+    bus.close()
+    before = threading.active_count()
+    with pytest.raises(ek.BusClosed):
+        ek.Bridge(bus, server.url, ["a"])
+    assert threading.active_count() == before
 
 
 def test_no_password_is_shown(side: Make, server: ek.NatsServer) -> None:

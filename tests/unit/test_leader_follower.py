@@ -24,9 +24,8 @@ class Pair:
         self.loop = asyncio.SelectorEventLoop()
         self.deliver: Deliver = lambda topic: None
         self.delivered: list[str] = []
-        self.begun = 0
         self._came = threading.Condition()
-        self.threads = LeaderFollower(self.loop, capacity, self._deliver, self._begin)
+        self.threads = LeaderFollower(self.loop, capacity, self._deliver)
 
     def arrive(self, *topics: str) -> None:
         def put() -> None:
@@ -39,9 +38,6 @@ class Pair:
         with self._came:
             assert self._came.wait_for(lambda: len(self.delivered) >= number, LONG), self.delivered
             return list(self.delivered)
-
-    def _begin(self) -> None:
-        self.begun += 1
 
     def _deliver(self, topic: str, body: bytes) -> None:
         self.deliver(topic)
@@ -126,17 +122,18 @@ def test_one_who_delivers_may_use_the_loop_and_wait_for_it(pair: Pair) -> None:
     assert answers == ["done", "done"]
 
 
-def test_one_who_delivers_wakes_nobody_but_the_next_leader_is_told(pair: Pair) -> None:
-    """Unless the follower has taken the loop in the meantime: then it is called."""
+def test_one_who_delivers_is_served_at_once_while_the_loop_stands_still(pair: Pair) -> None:
+    """Or soon, if the follower has taken the loop in the meantime."""
     called = threading.Event()
-    pair.threads.run(_nothing(), LONG)
-    begun = pair.begun
-    pair.deliver = lambda topic: pair.threads.wake(called.set)
+
+    def deliver(topic: str) -> None:
+        pair.threads.wake(called.set)
+        assert called.wait(LONG)
+
+    pair.deliver = deliver
     pair.arrive("a")
     pair.wait_for(1)
-    pair.threads.run(_nothing(), LONG)
-
-    assert called.is_set() or pair.begun > begun
+    assert called.is_set()
 
 
 def test_what_finds_no_room_is_refused() -> None:
@@ -178,3 +175,36 @@ def test_a_handler_that_would_end_the_thread_does_not(
     assert pair.wait_for(2) == ["next", "last"]
     assert pair.threads.run(_nothing(), LONG) == "done"
     assert caplog.text.count("SystemExit: enough") == 2
+
+
+def test_a_callback_that_would_end_the_loop_does_not(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave() -> None:
+        raise SystemExit("enough")
+
+    for _ in range(3):
+        pair.threads.wake(leave)
+        assert pair.threads.run(_nothing(), LONG) == "done"
+    pair.arrive("a")
+    assert pair.wait_for(1) == ["a"]
+    assert caplog.text.count("SystemExit: enough") == 3
+    assert sum(thread.name.startswith("bridge") for thread in threading.enumerate()) == 2
+
+
+def test_what_arrives_while_it_ends_is_refused() -> None:
+    pair = Pair()
+    taken: list[bool] = []
+
+    async def put_at_last() -> None:
+        try:
+            await asyncio.sleep(LONG)
+        finally:
+            taken.append(pair.threads.put("late", b""))
+
+    pair.threads.wake(lambda: tasks.append(pair.loop.create_task(put_at_last())))
+    tasks: list[asyncio.Task[None]] = []
+    pair.threads.run(_nothing(), LONG)
+    pair.threads.close(LONG)
+
+    assert taken == [False] and pair.loop.is_closed() and pair.delivered == []

@@ -29,7 +29,7 @@ try:
     from nats.aio.msg import Msg
     from nats.errors import Error as NatsError
 
-    from ...distributed.client import DirectClient, Message
+    from ...distributed.client import DirectClient, message
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
@@ -147,7 +147,7 @@ class Connection:
         self._asked: dict[str, Question] = {}  # by the last word of the subject of their answers
         self._numbers = itertools.count(1)
         self._inbox = ""
-        self._outgoing: deque[tuple[Question, str]] = deque()
+        self._outgoing: deque[tuple[Question, bytes]] = deque()
         self._is_woken = False
         self._nats = DirectClient(self._take)
         self._loop = asyncio.new_event_loop()
@@ -235,11 +235,12 @@ class Connection:
                 "event."
             )
         number = str(next(self._numbers))
+        sent = message(question.subject, question.body, f"{self._inbox}.{number}", question.headers)
         with self._beginning:
             self.check_open()
             self._asked[number] = question
             question.answer.add_done_callback(lambda _: self._asked.pop(number, None))
-            self._outgoing.append((question, number))
+            self._outgoing.append((question, sent))
             if not self._is_woken:
                 self._is_woken = True
                 self._loop.call_soon_threadsafe(self._send)
@@ -285,15 +286,13 @@ class Connection:
         self._is_woken = False  # whoever begins from now on rings again
         messages = []
         while self._outgoing:
-            question, number = self._outgoing.popleft()
+            question, sent = self._outgoing.popleft()
             if self._nats.is_connected:
-                reply = f"{self._inbox}.{number}"
-                message = Message(question.subject, question.body, reply, question.headers)
-                messages.append(message)
+                messages.append(sent)
             else:
                 question.fail(_Unanswered("there is no connection"))
         if messages:
-            self._nats.send(messages)
+            self._nats.send(b"".join(messages))
 
     def _take(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
         """An answer as it comes; but headers are nats-py's to read."""

@@ -2,9 +2,9 @@
 
     firer ──▶ bus ──▶ waiting ──▶ the bridge's loop ──▶ server ──▶ loop ──▶ arrived ──▶ bus
 
-A bridge has two threads. One runs the loop that talks to the server and fires what has arrived;
-when slow handlers hold it up, the other runs the loop, which nobody else may. Between them and the
-firers stand two bounded queues, and each says aloud when it is full.
+A bridge has two threads that take turns: one runs the loop, which talks to the server, and fires
+what has arrived; when slow handlers hold it up, the other runs the loop meanwhile. What waits to be
+sent and what waits for handlers stand in two bounded queues, and each says aloud when it is full.
 
 NATS itself promises "at most once": what was on its way when a connection broke is gone. So an
 event counts as sent only when the server has answered a question asked after it; what was not

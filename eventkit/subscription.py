@@ -366,8 +366,10 @@ def check_handler(handler: Handler, executor: Executor) -> bool:
         inspect.signature(handler).bind(None)
     except TypeError as problem:
         raise TypeError(f"handler {name} must take one argument, the event: {problem}.") from None
-    except ValueError:
-        pass  # a built-in without a signature: it may well take one
+    except (ValueError, SystemError):
+        # a built-in without a signature, or one that two threads asked for at once, which some
+        # Pythons bear badly (github.com/python/cpython/issues/106905): it may well take one
+        pass
     waits_by = _waits_by(handler)
     if waits_by and waits_by != executor.waits_by:
         kind, other = _KINDS[waits_by]

@@ -133,7 +133,7 @@ def test_an_event_made_of_one_that_came_in_is_sent(side: Make) -> None:
     there.bus.subscribe("click", lambda event: event.data + 1, emits="count")
     here.bus.fire("click", 1)
 
-    assert here.wait_for(2) == [1, 2]
+    assert set(here.wait_for(2)) == {1, 2}  # the answer may be noted before `fire` goes on
 
 
 def test_events_of_one_thread_arrive_in_order(side: Make) -> None:

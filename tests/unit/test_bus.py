@@ -230,6 +230,18 @@ def test_while_others_subscribe_and_cancel_nobody_misses_an_event(bus: ek.EventB
     assert not bus.dead_letters
 
 
+def test_a_handler_whose_signature_python_cannot_tell_is_taken(
+    bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    got: list[ek.Event] = []
+    monkeypatch.setattr("inspect.signature", fail)
+    bus.subscribe("a", got.append)
+    assert got == [bus.fire("a")]
+
+
 def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
     bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,8 +202,8 @@ def test_what_arrives_while_it_ends_is_refused() -> None:
         finally:
             taken.append(pair.threads.put("late", b""))
 
-    pair.threads.wake(lambda: tasks.append(pair.loop.create_task(put_at_last())))
     tasks: list[asyncio.Task[None]] = []
+    pair.threads.wake(lambda: tasks.append(pair.loop.create_task(put_at_last())))
     pair.threads.run(_nothing(), LONG)
     pair.threads.close(LONG)
 

@@ -278,12 +278,12 @@ class Bridge:
 
     def _pump(self) -> None:
         """Send what waits, piece by piece, until nothing is left that can be sent."""
-        if self._can_send() and self._nats.is_behind:
-            self._pump_again(_BEHIND)
-            return
         if self._can_send():
-            self._send_piece()
-            self._pump_again()  # others have their turn in between, those who fire among them
+            is_behind = self._nats.is_behind
+            if not is_behind:
+                self._send_piece()
+            # others have their turn before the next piece, those who fire among them
+            self._pump_again(_BEHIND if is_behind else 0)
             return
         self._is_woken = False  # who fires from now on rings again
         if self._can_send():

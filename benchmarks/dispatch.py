@@ -16,6 +16,14 @@ from .comparing import Row, Timed, compare, statement
 
 _GOALS = {0: 2.8, 1: 1.9, 10: 1.2, 100: None}
 _BARE = "for f in handlers: f(event)"
+_BARE_JOURNEY = """
+for f in handlers:
+    now = clock()
+    journey = Journey(event, "handler", now, now, now)
+    add(journey)
+    f(event)
+    journey.finished = clock()
+"""
 _PATTERNS = 1_000
 
 
@@ -56,11 +64,20 @@ def _fire_and_record(rounds: int, number: int) -> list[Row]:
     event = ek.Event("bench.topic")
     with _bus(1) as bus, bus.record():
         record = statement("bus.publish(event)", number, bus=bus, event=event)
+        bare_journey = statement(
+            _BARE_JOURNEY,
+            number,
+            handlers=peers.handlers(1),
+            event=event,
+            clock=perf_counter_ns,
+            Journey=ek.Journey,
+            add=ek.Timeline().add,
+        )
         return [
             *compare("fire", {"bare loop": bare, "eventkit": fire}, rounds=rounds, goal=4.8),
             *compare(
                 "publish, all recorded",
-                {"bare loop": bare, "eventkit": record},
+                {"bare loop": bare, "eventkit": record, "bare loop, a journey each": bare_journey},
                 rounds=rounds,
                 goal=6.0,
             ),

@@ -88,12 +88,15 @@ def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
     with loop_in_a_thread() as loop, ek.EventBus() as bus, ExitStack() as stack:
         bus.subscribe("bench.work", handle, executor=ek.EventLoop())
         box = _Mailbox(loop, handle)
+        bare = stack.enter_context(ek.EventBus())
+        bare.subscribe("bench.work", box.put)
         candidates: dict[str, Timed | str] = {
             "call_soon_threadsafe each": _seconds_to_hand_over(
                 lambda event: loop.call_soon_threadsafe(handle, event), events, wait
             ),
             "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
             "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
+            "the same behind a bus": _seconds_to_hand_over(bare.publish, events, wait),
         }
         for name, put in queues_into(loop, handle, stack).items():
             candidates[name] = (

@@ -103,7 +103,16 @@ class EventBus:
     def fire(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
         """Make an event, due now, and publish it. Returns the event."""
         event = Event(topic, data, key=key)
-        self.publish(event)
+        # `publish`, written out: to call it would take a tenth of the whole
+        try:
+            route = self._routes[topic]
+        except (KeyError, TypeError):
+            route = self._find_route(topic)
+        for deliver in route:
+            try:
+                deliver(event)
+            except Exception as error:
+                self._raised_in(route, deliver, event, error)
         return event
 
     def publish(self, event: Event) -> None:
@@ -121,9 +130,7 @@ class EventBus:
             try:
                 deliver(event)
             except Exception as error:
-                if self._raised(deliver, event, error):
-                    self._deliver_behind(deliver, route, event)
-                    raise
+                self._raised_in(route, deliver, event, error)
 
     # Subscribing
 
@@ -354,23 +361,16 @@ class EventBus:
         if self._closed:
             raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
         targets = self._targets(topic)
-        if recorder is None:
-            route: Route = tuple(_each_once([target.deliver for target in targets]))
+        if recorder is not None:
+            route = self._recording(targets, recorder)
+        elif len(targets) == 1:
+            route = targets[0].route
         else:
-            route = (self._recording(targets, recorder),) if targets else ()
+            route = tuple(_each_once([target.deliver for target in targets]))
         if len(routes) >= _CACHED_TOPICS:
             routes.clear()
         routes[topic] = route
         return route
-
-    def _deliver_behind(self, refusing: Callable[[Event], Any], route: Route, event: Event) -> None:
-        """One of a route has refused an event: those behind it get it all the same."""
-        place = [one is refusing for one in route].index(True)
-        for deliver in route[place + 1 :]:
-            try:
-                deliver(event)
-            except Exception as error:
-                self._raised(deliver, event, error)
 
     def _targets(self, topic: str) -> Sequence[Subscription | Group]:
         found = self._tree.match(topic)
@@ -387,11 +387,11 @@ class EventBus:
             for members in shared.values()
         ]
 
-    def _recording(
-        self, targets: Sequence[Subscription | Group], timeline: Timeline
-    ) -> Callable[[Event], None]:
-        """One entry that stands for a whole route, so that all its journeys share one `fired`."""
+    def _recording(self, targets: Sequence[Subscription | Group], timeline: Timeline) -> Route:
+        """Of several, one entry stands for all, so that their journeys share one `fired`."""
         recorded = [(target.recorded(timeline), target) for target in targets]
+        if len(recorded) < 2:
+            return tuple(deliver for deliver, _ in recorded)
 
         def deliver_recorded(event: Event) -> None:
             fired = perf_counter_ns()
@@ -405,7 +405,7 @@ class EventBus:
             if refused is not None:
                 raise refused
 
-        return deliver_recorded
+        return (deliver_recorded,)
 
     def _forget(self, subscription: Subscription) -> None:
         with self._lock:
@@ -445,6 +445,23 @@ class EventBus:
         else:
             self._report(name_of(deliver), event, error)
         return None
+
+    def _raised_in(
+        self, route: Route, deliver: Callable[[Event], Any], event: Event, error: Exception
+    ) -> None:
+        """As `_raised`, for one of a route. If it was a refusal, those behind it get the event all
+        the same; then it is raised on.
+        """
+        refusal = self._raised(deliver, event, error)
+        if refusal is None:
+            return
+        place = [one is deliver for one in route].index(True)
+        for behind in route[place + 1 :]:
+            try:
+                behind(event)
+            except Exception as failure:
+                self._raised(behind, event, failure)
+        raise refusal
 
     def _failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         """Failed for certain, retries and all: who requested it must hear of it, too."""
@@ -578,7 +595,8 @@ def _each_once(route: list[Callable[[Event], Any]]) -> list[Callable[[Event], An
 
 def _owner(deliver: Callable[[Event], Any]) -> Subscription | None:
     """The subscription behind an entry of a route; None for a bare handler."""
-    behind = getattr(deliver, "__self__", None)
+    method = getattr(deliver, "func", deliver)  # a partial's
+    behind = getattr(method, "__self__", None)
     return behind if isinstance(behind, Subscription) else None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .event import Event
 from .executors import Executor, WaitsBy, name_of
-from .executors.inline import Inline
+from .executors.inline import Inline, this_thread
 from .queues import QueueFull, Work
 from .timeline import Journey, Outcome, Timeline
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .flow import Flow, LeftOut, Stage
 
 Handler = Callable[[Event], Any]
+Recorded = Callable[..., None]  # called with an event, and perhaps with when it was fired
 _KINDS = {"await": ("coroutine", "EventLoop()"), "yield": ("generator", "Selector()")}
 
 
@@ -38,6 +39,7 @@ class Subscription:
 
     `deliver` is what the bus calls for each event. For a plain inline listener that is the
     handler itself, with nothing in between. With a flow it is the way into the flow's stage.
+    `route` is that alone, for all topics that nobody else wants.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Subscription:
         self.run = self._choose_run()
         self.stage = self._make_stage(flow)
         self.deliver = self._choose_deliver()
+        self.route = (self.deliver,)
 
     def cancel(self) -> None:
         """Get no further events. What was fired before is still handled: inside a handler, this
@@ -84,9 +87,9 @@ class Subscription:
     def __repr__(self) -> str:
         return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
 
-    def recorded(self, timeline: Timeline) -> Callable[[Event, int], None]:
+    def recorded(self, timeline: Timeline) -> Recorded:
         """What the bus calls instead of `deliver` while somebody records: it is given an event and
-        when that was fired, and stamps every stage into a journey.
+        when that was fired, if others were called before, and stamps every stage into a journey.
         """
         if self.stage is not None:
             return functools.partial(self._enter_flow_recorded, timeline)
@@ -94,16 +97,21 @@ class Subscription:
             return self._recorded_inline(timeline)
         return functools.partial(self._submit_recorded, timeline)
 
-    def _recorded_inline(self, timeline: Timeline) -> Callable[[Event, int], None]:
-        """Most of what a lesson records: made of as few steps as there can be."""
-        name, emits, add, worker = self.name, self.emits, timeline.add, self.executor.worker
-        call = self._deliver_inline if self._unused is not None else self.deliver
+    def _recorded_inline(self, timeline: Timeline) -> Recorded:
+        """Most of what a lesson records: made of as few steps as there can be. A method, which
+        tells the bus whose failure it is.
+        """
+        name, emits, add, thread = self.name, self.emits, timeline.add, this_thread
+        is_once = self._unused is not None
+        call = self._deliver_inline if is_once else self.deliver
 
-        def deliver(event: Event, fired: int) -> None:
-            if self._unused is not None and not self._claim():
+        def deliver(self: Subscription, event: Event, fired: int | None = None) -> None:
+            if is_once and not self._claim():
                 return
             now = perf_counter_ns()
-            journey = Journey(event, name, fired, now, now, None, worker(), None, None, emits)
+            journey = Journey(
+                event, name, fired or now, now, now, None, thread.name, None, None, emits
+            )
             add(journey)
             outcome: Outcome = "failed"
             try:
@@ -113,12 +121,13 @@ class Subscription:
                 journey.finished = perf_counter_ns()
                 journey.outcome = outcome
 
-        return deliver
+        return types.MethodType(deliver, self)
 
-    def _submit_recorded(self, timeline: Timeline, event: Event, fired: int) -> None:
+    def _submit_recorded(self, timeline: Timeline, event: Event, fired: int | None = None) -> None:
         if self._unused is not None and not self._claim():
             return
-        journey = Journey(event, self.name, fired, perf_counter_ns(), emits=self.emits)
+        now = perf_counter_ns()
+        journey = Journey(event, self.name, fired or now, now, emits=self.emits)
         timeline.add(journey)
         try:
             self.executor.submit(_RecordedWork(self, journey), event)
@@ -197,8 +206,10 @@ class Subscription:
             self._bus._refuse_unanswerable(self, event)
         self.stage.put(event, work or self)
 
-    def _enter_flow_recorded(self, timeline: Timeline, event: Event, fired: int) -> None:
-        journey = Journey(event, self.name, fired, emits=self.emits)
+    def _enter_flow_recorded(
+        self, timeline: Timeline, event: Event, fired: int | None = None
+    ) -> None:
+        journey = Journey(event, self.name, fired or perf_counter_ns(), emits=self.emits)
         timeline.add(journey)
         try:
             self._enter_flow(event, _RecordedWork(self, journey))
@@ -241,6 +252,7 @@ class Group:
     def __init__(self, members: Sequence[Subscription], turns: Iterator[int]):
         self._members = members
         self._turn = turns.__next__
+        self.route = (self.deliver,)
 
     def deliver(self, event: Event) -> None:
         member = self._members[self._place(event)]
@@ -249,11 +261,11 @@ class Group:
         except Exception as error:
             member.raised(event, error)
 
-    def recorded(self, timeline: Timeline) -> Callable[[Event, int], None]:
+    def recorded(self, timeline: Timeline) -> Recorded:
         """As a subscription's: each event is recorded as its member's."""
         ways = [member.recorded(timeline) for member in self._members]
 
-        def deliver(event: Event, fired: int) -> None:
+        def deliver(event: Event, fired: int | None = None) -> None:
             place = self._place(event)
             try:
                 ways[place](event, fired)

@@ -50,7 +50,7 @@ class TopicTree(Generic[T]):
     def add(self, pattern: str, value: T) -> None:
         node = self._root
         for word in pattern.split("."):
-            node = node.children.setdefault(word, _Node())
+            node = node.child(word)
         node.values.append(value)
 
     def remove(self, pattern: str, value: T) -> None:
@@ -66,36 +66,59 @@ class TopicTree(Generic[T]):
             child = parent.children[word]
             if child.values or child.children:
                 break
-            del parent.children[word]
+            parent.cut(word)
 
     def match(self, topic: str) -> list[T]:
         """The values of all patterns that the topic fits, in no particular order. Another thread
         may add and remove meanwhile: its patterns are then matched or not.
         """
         found: list[T] = []
-        level = [self._root]
-        for word in topic.split("."):
-            below = []
-            for node in level:
-                children = node.children
-                if rest := children.get(">"):
+        words = topic.split(".")
+        end = len(words)
+        branches = [(self._root, 0)]
+        for node, place in branches:  # more are added where a word leads two ways
+            while place < end:
+                if rest := node.rest:
                     found += rest.values
-                if any_word := children.get("*"):
-                    below.append(any_word)
-                if child := children.get(word):
-                    below.append(child)
-            level = below
-        for node in level:
-            found += node.values
+                way = node.children.get(words[place])
+                place += 1
+                if any_word := node.any_word:
+                    if way:
+                        branches.append((way, place))
+                    way = any_word
+                if not way:
+                    break
+                node = way
+            else:
+                found += node.values
         return found
 
 
 class _Node(Generic[T]):
-    __slots__ = ("children", "values")
+    """Where a word has led to. The two wildcards have places of their own, since each walk asks."""
+
+    __slots__ = ("any_word", "children", "rest", "values")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
+        self.any_word: _Node[T] | None = None
+        self.rest: _Node[T] | None = None
         self.values: list[T] = []
+
+    def child(self, word: str) -> _Node[T]:
+        node = self.children.setdefault(word, _Node())
+        if word == "*":
+            self.any_word = node
+        if word == ">":
+            self.rest = node
+        return node
+
+    def cut(self, word: str) -> None:
+        if word == "*":
+            self.any_word = None
+        if word == ">":
+            self.rest = None
+        del self.children[word]
 
 
 def _check(name: object, kind: str, *, wildcards: bool) -> None:

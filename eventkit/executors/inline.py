@@ -10,14 +10,14 @@ from ..queues import Job, Work
 from . import WaitsBy
 
 
-class _Here(threading.local):
+class _ThisThread(threading.local):
     """What each thread is called: looked up once, since a recorded bus asks for every event."""
 
     def __init__(self) -> None:
         self.name = threading.current_thread().name
 
 
-_here = _Here()
+this_thread = _ThisThread()
 
 
 class Inline:
@@ -37,7 +37,7 @@ class Inline:
         time.sleep(seconds)
 
     def worker(self) -> str:
-        return _here.name
+        return this_thread.name
 
     def is_own_thread(self) -> bool:
         return False

@@ -108,6 +108,31 @@ def test_a_failing_subscriber_stops_nobody_else_while_recording(bus: ek.EventBus
     assert [letter.handler for letter in bus.dead_letters] == ["fails"]
 
 
+def test_whose_failure_it_was_is_known_while_recording(bus: ek.EventBus, executor: Any) -> None:
+    bus.subscribe("a", fails, executor=executor, emits="b")
+    with bus.record(), pytest.raises(RuntimeError, match="broken"):
+        bus.request("a", timeout=LONG)
+    assert [letter.handler for letter in bus.dead_letters] == ["fails"]
+
+
+def test_whom_a_closed_executor_belongs_to_is_known_while_recording(bus: ek.EventBus) -> None:
+    executor = ek.Threads(1)
+    bus.subscribe("a", fails, executor=executor)
+    executor.close(0)
+    with bus.record():
+        bus.fire("a")
+    assert [letter.handler for letter in bus.dead_letters] == ["fails"]
+
+
+def test_a_member_of_a_group_that_fails_is_named_while_recording(bus: ek.EventBus) -> None:
+    for _ in range(2):
+        bus.subscribe("a", fails, group="g")
+    with bus.record() as timeline:
+        bus.fire("a")
+    assert [letter.handler for letter in bus.dead_letters] == ["fails"]
+    assert [journey.outcome for journey in timeline] == ["failed"]
+
+
 @pytest.mark.parametrize("overflow", ["drop_newest", "drop_oldest", "raise"])
 def test_an_event_without_room_is_recorded_as_dropped(
     bus: ek.EventBus, gate: Gate, overflow: Any

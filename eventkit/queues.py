@@ -122,18 +122,24 @@ class JobQueue:
 
     def jobs(self) -> Iterator[Job]:
         """A worker's turn: the jobs that are there, one after another. Asking for the next says
-        that the last is finished. It ends when there is none at this moment.
+        that the last is finished. It ends when there is none at this moment, or when it is closed
+        because the worker was cut off: what waited behind its job is then there for others.
         """
         with self._lock:
             self._at_work += 1
             self.turns += 1
         pop = self._pop_shared if self._is_shared else self._ready.popleft
         is_bounded = self.capacity is not None
-        with suppress(IndexError):
+        key = None  # of the job under way
+        try:
             while True:
-                job = pop()
+                try:
+                    job = pop()
+                except IndexError:
+                    return
                 key = job[1].key
                 if key is not None and not self._is_shared and self._must_park(job):
+                    key = None
                     continue
                 if is_bounded:
                     self._free_place()
@@ -141,7 +147,9 @@ class JobQueue:
                 if key is not None:
                     del job
                     yield from self._parked_behind(key)
-        self._end_turn()
+                    key = None
+        finally:
+            self._end_turn(key)
 
     def sleep(self) -> bool:
         """Sleep until there may be a job; False once the queue is closed."""
@@ -318,8 +326,13 @@ class JobQueue:
 
     # Waking and resting
 
-    def _end_turn(self) -> None:
+    def _end_turn(self, key: Hashable) -> None:
+        """`key` is that of a job which was cut off."""
         with self._lock:
+            if key is not None:
+                behind = self._parked.pop(key, deque())
+                self._behind -= len(behind)
+                self._ready.extendleft(reversed(behind))
             self._at_work -= 1
             if not self._at_work:
                 self._idle.notify_all()

@@ -289,3 +289,38 @@ def test_lanes_that_somebody_cancelled_are_replaced_and_lose_nothing(waiting: in
 
     asyncio.run(main())
     assert handled == [*range(1 + waiting), -1]
+
+
+@pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])
+@pytest.mark.parametrize("capacity", [None, 10], ids=["no bound", "bounded"])
+def test_a_handler_that_somebody_cancelled_holds_up_nobody(
+    key: str | None, capacity: int | None
+) -> None:
+    finished: list[int] = []
+
+    async def main() -> None:
+        async with ek.EventBus() as bus:
+            under_way: asyncio.Future[asyncio.Task[Any]] = here.create_future()
+
+            async def handle(event: ek.Event) -> None:
+                if event.data == 0:
+                    task = asyncio.current_task()
+                    assert task is not None
+                    under_way.set_result(task)
+                    await asyncio.sleep(LONG)
+                finished.append(event.data)
+
+            bus.subscribe("a", handle, executor=ek.EventLoop(here, capacity=capacity))
+            for number in range(4):
+                bus.fire("a", number, key=key)
+            cancelled = await under_way
+            cancelled.cancel()
+            await bus.drain_async(LONG)
+            bus.fire("a", 4, key=key)
+            await bus.drain_async(LONG)
+            assert [letter.event.data for letter in bus.dead_letters] == [0]
+
+    with asyncio.Runner() as runner:
+        here = runner.get_loop()
+        runner.run(main())
+    assert finished == [1, 2, 3, 4]

@@ -7,6 +7,7 @@ event was lost, doubled or out of order.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import signal
 import tempfile
@@ -133,6 +134,46 @@ def _overflow_turn(random: Random) -> Turn:
     assert len(set(handled)) == len(handled), "an event was handled twice"
     assert len(handled) + lost == 1_500, f"{len(handled)} handled, {lost} given up, of 1,500"
     return Turn(1_500, lost)
+
+
+@contextmanager
+def cancelled() -> Iterator[Part]:
+    """Coroutine functions on an event loop, whose tasks somebody cancels while they wait."""
+    yield _cancelled_turn
+
+
+def _cancelled_turn(random: Random) -> Turn:
+    every, keys = random.randint(2, 50), 5
+    begun: dict[str | None, list[int]] = defaultdict(list)
+    ended: list[int] = []
+    executor = ek.EventLoop(
+        concurrency=random.choice([1, 3, 100]), capacity=random.choice([None, 10, 1_000])
+    )
+
+    async def handle(event: ek.Event) -> None:
+        begun[event.key].append(event.data)
+        if event.data % every == 0:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        await asyncio.sleep(0)
+        ended.append(event.data)
+
+    def fire(place: int) -> None:
+        for number in range(500):
+            bus.fire("soak", number, key=f"{place}-{number % keys}")
+
+    with ek.EventBus() as bus:
+        bus.subscribe("soak", handle, executor=executor)
+        _at_once(fire, 3)
+        bus.drain(LONG)
+        errors = Counter(type(letter.error) for letter in bus.dead_letters)
+    expected = {f"{p}-{k}": list(range(k, 500, keys)) for p in range(3) for k in range(keys)}
+    assert begun == expected, "lost, doubled or out of order"
+    gone = 3 * len(range(0, 500, every))
+    assert errors == {asyncio.CancelledError: gone}, f"{errors}, and not {gone}"
+    assert len(ended) == 1_500 - gone, f"{len(ended)} ended, {gone} were cancelled"
+    return Turn(1_500, gone)
 
 
 @contextmanager
@@ -286,4 +327,4 @@ def _until(is_so: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-ALL = (buses, overflow, flows, logs, https, bridges)
+ALL = (buses, overflow, cancelled, flows, logs, https, bridges)

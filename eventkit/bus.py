@@ -112,7 +112,8 @@ class EventBus:
             try:
                 deliver(event)
             except Exception as error:
-                self._raised_in(route, deliver, event, error)
+                if self._refused_in(route, deliver, event, error):
+                    raise
         return event
 
     def publish(self, event: Event) -> None:
@@ -130,7 +131,8 @@ class EventBus:
             try:
                 deliver(event)
             except Exception as error:
-                self._raised_in(route, deliver, event, error)
+                if self._refused_in(route, deliver, event, error):
+                    raise
 
     # Subscribing
 
@@ -395,15 +397,17 @@ class EventBus:
 
         def deliver_recorded(event: Event) -> None:
             fired = perf_counter_ns()
-            refused = None
+            raised: list[QueueFull | None] = []
             for deliver, target in recorded:
                 try:
                     deliver(event, fired)
                 except Exception as error:
-                    refusal = self._raised(target.deliver, event, error)
-                    refused = refused or refusal
-            if refused is not None:
-                raise refused
+                    raised.append(self._raised(target.deliver, event, error))
+            if any(raised):
+                try:
+                    raise next(filter(None, raised))
+                finally:
+                    raised.clear()  # or the error and this very frame would keep each other
 
         return (deliver_recorded,)
 
@@ -446,22 +450,21 @@ class EventBus:
             self._report(name_of(deliver), event, error)
         return None
 
-    def _raised_in(
+    def _refused_in(
         self, route: Route, deliver: Callable[[Event], Any], event: Event, error: Exception
-    ) -> None:
-        """As `_raised`, for one of a route. If it was a refusal, those behind it get the event all
-        the same; then it is raised on.
+    ) -> bool:
+        """As `_raised`, for one of a route: whether it refused the event. Those behind it have got
+        it all the same, then.
         """
-        refusal = self._raised(deliver, event, error)
-        if refusal is None:
-            return
+        if not self._raised(deliver, event, error):
+            return False
         place = [one is deliver for one in route].index(True)
         for behind in route[place + 1 :]:
             try:
                 behind(event)
             except Exception as failure:
                 self._raised(behind, event, failure)
-        raise refusal
+        return True
 
     def _failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         """Failed for certain, retries and all: who requested it must hear of it, too."""

@@ -88,8 +88,8 @@ class Subscription:
         return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
 
     def recorded(self, timeline: Timeline) -> Recorded:
-        """What the bus calls instead of `deliver` while somebody records: it is given an event and
-        when that was fired, if others were called before, and stamps every stage into a journey.
+        """What the bus calls instead of `deliver` while somebody records: it is given an event and,
+        if several get that, when it was fired, and stamps every stage into a journey.
         """
         if self.stage is not None:
             return functools.partial(self._enter_flow_recorded, timeline)
@@ -145,10 +145,11 @@ class Subscription:
         """
         self._bus._given_up(self, event, error)
 
-    def raised(self, event: Event, error: Exception) -> None:
-        """`deliver` raised when a group had chosen this subscription. A refusal is raised on."""
-        if self._bus._raised(self.deliver, event, error):
-            raise error
+    def refused(self, event: Event, error: Exception) -> bool:
+        """Whether what `deliver` raised, when a group had chosen this subscription, is a refusal,
+        which is to be raised on. If not, it has been dealt with.
+        """
+        return self._bus._raised(self.deliver, event, error) is not None
 
     def _choose_call(self, retry: Retry | None) -> Handler:
         call = self.handler
@@ -252,14 +253,19 @@ class Group:
     def __init__(self, members: Sequence[Subscription], turns: Iterator[int]):
         self._members = members
         self._turn = turns.__next__
-        self.route = (self.deliver,)
+
+    @property
+    def route(self) -> tuple[Handler]:
+        """Made anew, or else a group that is needed no more would keep itself alive."""
+        return (self.deliver,)
 
     def deliver(self, event: Event) -> None:
         member = self._members[self._place(event)]
         try:
             member.deliver(event)
         except Exception as error:
-            member.raised(event, error)
+            if member.refused(event, error):
+                raise
 
     def recorded(self, timeline: Timeline) -> Recorded:
         """As a subscription's: each event is recorded as its member's."""
@@ -270,8 +276,10 @@ class Group:
             try:
                 ways[place](event, fired)
             except Exception as error:
-                self._members[place].raised(event, error)
+                if self._members[place].refused(event, error):
+                    raise
 
+        deliver.__qualname__ = name_of(self.deliver)
         return deliver
 
     def _place(self, event: Event) -> int:

@@ -21,11 +21,12 @@ class Journey(msgspec.Struct, gc=False):  # as many as there are events: spare t
     """One event on its way to one subscriber. All times in nanoseconds of `perf_counter_ns`.
 
     `event.time` is when the event was due, `fired` when the bus got it, `queued` when it was
-    handed to its executor, `started` and `finished` when its handler was. Inline, the first three
-    of these are one moment, unless others were called before. A stamp is None until
-    it is reached: a journey without `finished` is under way, unless `outcome` says otherwise;
-    `left` is then when it was merged, dropped or abandoned. `worker` is the lane that ran it, and
-    `emits` the topic on which its subscriber's results are fired.
+    handed to its executor, `started` and `finished` when its handler was. `fired` is the same for
+    all who get an event, and where one alone gets it, inline and without a flow, `queued` and
+    `started` are that moment, too. A stamp is None until it is reached: a journey without
+    `finished` is under way, unless `outcome` says otherwise; `left` is then when it was merged,
+    dropped or abandoned. `worker` is the lane that ran it, and `emits` the topic on which its
+    subscriber's results are fired.
     """
 
     event: Event

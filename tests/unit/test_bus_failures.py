@@ -1,7 +1,10 @@
 """EventBus: a handler that raises stops nobody else and is never silent."""
 
+import gc
 import logging
 import threading
+import weakref
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -306,3 +309,71 @@ def test_when_one_refuses_an_event_whoever_is_behind_gets_it_once_then_it_is_rai
 
     assert got == ["first", "between", "first", "another", "last"]
     bus.assert_clean()
+
+
+@pytest.mark.parametrize("recording", [False, True], ids=["", "recorded"])
+def test_a_failure_behind_a_refusal_is_no_secret(bus: ek.EventBus, recording: bool) -> None:
+    def refuse(event: ek.Event) -> None:
+        raise ek.QueueFull(event, "it is full and refused")
+
+    bus.subscribe("a", refuse)
+    bus.subscribe("a", fails)
+    with bus.record() if recording else nullcontext(), pytest.raises(ek.QueueFull):
+        bus.fire("a")
+    assert [letter.handler for letter in bus.dead_letters] == ["fails"]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What refers to itself stays."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class Thing:
+    """Something that an event carries."""
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("subscribers", [1, 2])
+@pytest.mark.parametrize("recording", [False, True], ids=["", "recorded"])
+@pytest.mark.parametrize("group", [None, "g"], ids=["", "in a group"])
+@pytest.mark.parametrize("by", ["fire", "publish"])
+def test_nobody_keeps_what_was_refused(
+    bus: ek.EventBus, subscribers: int, recording: bool, group: str | None, by: str
+) -> None:
+    def refuse(event: ek.Event) -> None:
+        raise ek.QueueFull(event, "it is full and refused")
+
+    for _ in range(subscribers):
+        bus.subscribe("a", refuse)
+        bus.subscribe("a", refuse, group=group)
+    thing = Thing()
+    data = weakref.ref(thing)
+    # the record itself keeps the last journey
+    with bus.record(capacity=1) if recording else nullcontext():
+        try:
+            if by == "fire":
+                bus.fire("a", thing)
+            else:
+                bus.publish(ek.Event("a", thing))
+        except ek.QueueFull:
+            pass
+        else:
+            pytest.fail("it was not refused")
+        del thing
+    assert data() is None
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_group_is_forgotten_with_the_route_that_it_was_made_for(bus: ek.EventBus) -> None:
+    for _ in range(2):
+        bus.subscribe("a", print, group="g")
+    bus.fire("a")
+    (deliver,) = bus._routes["a"]
+    group = weakref.ref(deliver.__self__)  # type: ignore[attr-defined]
+    assert group() is not None
+    del deliver
+    bus.subscribe("b", print)
+    assert group() is None

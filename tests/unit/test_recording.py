@@ -1,5 +1,6 @@
 """bus.record(): the stages of each journey, and nothing at all when nobody records."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,28 @@ def test_all_subscribers_of_one_event_share_one_fired_stamp(bus: ek.EventBus) ->
     assert len(timeline) == 2
 
 
+def test_members_of_a_group_and_flows_share_that_stamp_too(bus: ek.EventBus) -> None:
+    bus.subscribe("a", lambda event: None)
+    for _ in range(2):
+        bus.subscribe("a", lambda event: None, group="g")
+    bus.subscribe("a", lambda event: None, flow=ek.Debounce(0.001))
+    with bus.record() as timeline:
+        bus.fire("a")
+        bus.drain(LONG)
+    assert len(timeline) == 3
+    assert len({journey.fired for journey in timeline}) == 1
+
+
+def test_an_inline_handler_is_recorded_on_the_thread_that_fires(bus: ek.EventBus) -> None:
+    bus.subscribe("a", lambda event: None)
+    with bus.record() as timeline:
+        bus.fire("a")
+        other = threading.Thread(target=bus.fire, args=("a",), name="other")
+        other.start()
+        other.join(LONG)
+    assert [j.worker for j in timeline] == [threading.current_thread().name, "other"]
+
+
 def test_a_failing_subscriber_stops_nobody_else_while_recording(bus: ek.EventBus) -> None:
     got: list[ek.Event] = []
     bus.subscribe("a", fails)
@@ -189,10 +212,17 @@ def test_an_event_for_an_executor_that_was_closed_is_recorded_as_abandoned(
 
 
 def test_once_has_one_journey_of_one_event(bus: ek.EventBus) -> None:
-    bus.subscribe("a", lambda event: bus.fire("a"), once=True)
+    got: list[ek.Event] = []
+
+    def handle(event: ek.Event) -> None:
+        got.append(event)
+        bus.fire("a")
+
+    bus.subscribe("a", handle, once=True)
     with bus.record() as timeline:
         bus.fire("a")
     assert [journey.outcome for journey in timeline] == ["ok"]
+    assert len(got) == 1
 
 
 def test_of_a_group_only_the_chosen_member_has_a_journey(bus: ek.EventBus) -> None:
@@ -225,6 +255,13 @@ def test_when_nobody_records_the_route_is_the_bare_handler(bus: ek.EventBus) -> 
         assert bus._routes["a"] != (handler,)
     bus.fire("a")
     assert bus._routes["a"] == (handler,)
+
+
+def test_topics_that_one_subscriber_alone_wants_share_its_route(bus: ek.EventBus) -> None:
+    bus.subscribe("a.*", print)
+    bus.fire("a.b")
+    bus.fire("a.c")
+    assert bus._routes["a.b"] is bus._routes["a.c"]
 
 
 def test_recording_stops_even_if_the_block_raises(bus: ek.EventBus) -> None:

@@ -34,6 +34,11 @@ class Row(NamedTuple):
         return self.candidate.startswith(("eventkit", "import eventkit"))
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it is no peer but what is left when nothing is promised; its name says so."""
+        return "bare" in self.candidate.replace(",", " ").split()
+
+    @property
     def ratios(self) -> list[float]:
         return [mine / bare for mine, bare in zip(self.each, self.limit, strict=True)]
 

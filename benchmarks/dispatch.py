@@ -60,8 +60,8 @@ def _fire_and_record(rounds: int, number: int) -> list[Row]:
         candidates: dict[str, Timed | str] = {
             "bare loop": bare,
             "eventkit": statement("bus.publish(event)", number, bus=bus, event=event),
-            "bare loop, a journey each": statement(_BARE, number, handlers=[keep], event=event),
-            "the same behind a bus": statement(
+            "bare journeys": statement(_BARE, number, handlers=[keep], event=event),
+            "bare journeys behind a bus": statement(
                 "bus.publish(event)", number, bus=unrecorded, event=event
             ),
         }
@@ -72,7 +72,7 @@ def _fire_and_record(rounds: int, number: int) -> list[Row]:
 
 
 def _keeping_journeys(handle: Callable[[object], None]) -> Callable[[ek.Event], None]:
-    """The least that records: when it began and ended, and not on which thread or how."""
+    """No more than a journey with when it began and ended, and not on which thread or how."""
     add = ek.Timeline().add
 
     def keep(event: ek.Event) -> None:

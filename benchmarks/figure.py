@@ -72,7 +72,7 @@ def lines(rows: list[Row]) -> Iterator[Line]:
     for measure, (limit, *rest) in by_measure.items():
         judged = [row for row in rest if row.goal is not None]
         ours = judged or [row for row in rest if row.is_ours and not row.missing][:1]
-        others = [row for row in rest if not row.is_ours and not row.missing]
+        others = [row for row in rest if not (row.is_ours or row.is_bare or row.missing)]
         if judged or (ours and others):
             yield Line(measure, limit.candidate.removeprefix("eventkit, "), ours, others)
 

@@ -96,7 +96,7 @@ def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
             ),
             "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
             "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
-            "the same behind a bus": _seconds_to_hand_over(bare.publish, events, wait),
+            "bare deque behind a bus": _seconds_to_hand_over(bare.publish, events, wait),
         }
         for name, put in queues_into(loop, handle, stack).items():
             candidates[name] = (

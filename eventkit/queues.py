@@ -149,7 +149,9 @@ class JobQueue:
                     yield from self._parked_behind(key)
                     key = None
         finally:
-            self._end_turn(key)
+            if key is not None:
+                self._hand_back(key)
+            self._end_turn()
 
     def sleep(self) -> bool:
         """Sleep until there may be a job; False once the queue is closed."""
@@ -324,15 +326,17 @@ class JobQueue:
                 self._free_place()
             yield job
 
+    def _hand_back(self, key: str) -> None:
+        """The job with this key was cut off: what waited behind it is the next to be had."""
+        with self._lock:
+            behind = self._parked.pop(key, deque())
+            self._behind -= len(behind)
+            self._ready.extendleft(reversed(behind))
+
     # Waking and resting
 
-    def _end_turn(self, key: Hashable) -> None:
-        """`key` is that of a job which was cut off."""
+    def _end_turn(self) -> None:
         with self._lock:
-            if key is not None:
-                behind = self._parked.pop(key, deque())
-                self._behind -= len(behind)
-                self._ready.extendleft(reversed(behind))
             self._at_work -= 1
             if not self._at_work:
                 self._idle.notify_all()

@@ -8,7 +8,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .event import Event
 from .executors import Executor, WaitsBy, name_of
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from .flow import Flow, LeftOut, Stage
 
 Handler = Callable[[Event], Any]
-Recorded = Callable[..., None]  # called with an event, and perhaps with when it was fired
 _KINDS = {"await": ("coroutine", "EventLoop()"), "yield": ("generator", "Selector()")}
+
+
+class Recorded(Protocol):
+    """What is called with an event and, if several get that, with when it was fired."""
+
+    def __call__(self, event: Event, /, fired: int | None = None) -> None: ...
 
 
 class Retry(NamedTuple):
@@ -88,8 +93,8 @@ class Subscription:
         return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
 
     def recorded(self, timeline: Timeline) -> Recorded:
-        """What the bus calls instead of `deliver` while somebody records: it is given an event and,
-        if several get that, when it was fired, and stamps every stage into a journey.
+        """What the bus calls instead of `deliver` while somebody records: it stamps every stage
+        into a journey.
         """
         if self.stage is not None:
             return functools.partial(self._enter_flow_recorded, timeline)
@@ -105,8 +110,8 @@ class Subscription:
         is_once = self._unused is not None
         call = self._deliver_inline if is_once else self.deliver
 
-        def deliver(self: Subscription, event: Event, fired: int | None = None) -> None:
-            if is_once and not self._claim():
+        def deliver(owner: Subscription, event: Event, fired: int | None = None) -> None:
+            if is_once and not owner._claim():
                 return
             now = perf_counter_ns()
             journey = Journey(

@@ -91,6 +91,7 @@ def test_a_missing_peer_is_a_row_and_no_failure() -> None:
 ROWS = [
     Row("fire", "bare loop", [1.0, 1.0], [1.0, 1.0]),
     Row("fire", "eventkit", [4.0, 4.2], [1.0, 1.0], goal=4.8),
+    Row("fire", "bare deque, one wake-up", [3.0, 3.0], [1.0, 1.0]),
     Row("fire", "peer", [5_000.0, 5_000.0], [1.0, 1.0]),
     Row("flood", "0.3 s allowed", [0.3], [0.3]),
     Row("flood", "eventkit: Painter", goal=1.0, missing="another number stood there"),
@@ -100,7 +101,9 @@ ROWS = [
 
 
 def test_the_figure_shows_each_measure_that_has_a_goal_or_a_peer_and_says_it_in_words() -> None:
-    assert [line.measure for line in lines(ROWS)] == ["fire", "flood"]
+    fire, flood = lines(ROWS)
+    assert (fire.measure, flood.measure) == ("fire", "flood")
+    assert [row.candidate for row in fire.others] == ["peer"]  # what promises nothing is none
 
     picture = draw([("In one thread", ROWS)])
 

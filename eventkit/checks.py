@@ -1,0 +1,49 @@
+"""Checks of numbers that callers pass in: counts, and times in seconds.
+
+Each returns the value or raises ValueError that names the argument, what is allowed and what was
+given. A bool is not a number here, and NaN, infinity and times that no lock can wait for are
+refused.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+
+
+def whole_number(name: str, value: object, meaning: str, *, least: int = 1) -> int:
+    """Return `value` if it is an int of at least `least`.
+
+    `meaning` completes the sentence "`name` is …" in the error.
+    """
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name} is {meaning}, {least} or more; got {value!r}.")
+    return value
+
+
+def seconds(name: str, value: object, *, above_zero: bool = False) -> float:
+    """Return `value` if it is a time in seconds that a thread can wait for.
+
+    It must be 0 or more (more than 0 with `above_zero`) and at most `threading.TIMEOUT_MAX`.
+    """
+    least = "more than 0" if above_zero else "0 or more"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
+    if value < 0 or (above_zero and value == 0):
+        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
+    if value > threading.TIMEOUT_MAX:
+        raise ValueError(
+            f"{name} is a number of seconds, at most {threading.TIMEOUT_MAX:.0f}, the longest "
+            f"that a thread can wait here; got {value!r}."
+        )
+    return value
+
+
+def optional_seconds(name: str, value: object) -> float | None:
+    """Return `value` if it is None, for no limit, or a time as for `seconds`."""
+    if value is None:
+        return None
+    try:
+        return seconds(name, value)
+    except ValueError as problem:
+        raise ValueError(f"{problem} None means no limit.") from None

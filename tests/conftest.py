@@ -1,0 +1,17 @@
+"""What every test here gets: an end. A test that hangs fails after five minutes.
+
+The limit is set here and not in pyproject.toml, whose settings also reach those who run our
+notebooks under nbval without pytest-timeout.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+TIMEOUT = 300  # seconds
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT))

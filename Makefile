@@ -10,8 +10,11 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
+WORKERS ?= logical  # how many tests run at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
+PARALLEL := -n $(WORKERS)
+NOT_BROWSER := tests --ignore=tests/browser
 
 # Tests see a Jupyter without anybody's personal settings or start-up files.
 ISOLATED := IPYTHONDIR="$(CURDIR)/$(VENV)/ipython" JUPYTER_CONFIG_DIR="$(CURDIR)/$(VENV)/jupyter"
@@ -19,7 +22,7 @@ PYTEST := $(ISOLATED) $(PY) -m pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab demo handout test lint unit nbval browser chromium notebooks notebooks-ten bench soak clean
+.PHONY: help lab demo handout test test-long lint unit nbval browser unit-long browser-long chromium notebooks notebooks-ten bench soak clean
 
 help:  ## List what there is to type
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,7 +46,9 @@ handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs in
 
 # --- for developers -------------------------------------------------------------------------------
 
-test: lint unit nbval browser  ## Run every check: lint, tests, notebooks, browser (half an hour)
+test: lint unit nbval browser  ## Run what a change must pass: lint, tests, notebooks, browser (6 minutes)
+
+test-long: unit-long browser-long  ## Run what takes longer: more examples, long faults, every theme
 
 lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
 	@echo "==> ruff and mypy"
@@ -51,17 +56,29 @@ lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-unit: $(VENV)/.has-test  ## Run unit, property and contract tests, and the rules for notebooks
-	@echo "==> unit, property and contract tests, rules for notebooks"
-	@$(PYTEST) tests --ignore=tests/browser
+# What compares times runs by itself, after the rest.
+unit: $(VENV)/.has-test
+	@echo "==> unit, property, contract and security tests, rules for notebooks"
+	@$(PYTEST) $(PARALLEL) --dist worksteal -m "not long and not measures" $(NOT_BROWSER)
+	@$(PYTEST) -m "measures and not long" $(NOT_BROWSER)
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
-	@$(PYTEST) $(NBVAL) notebooks
+	@$(PYTEST) $(PARALLEL) --dist loadfile $(NBVAL) notebooks
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
-	@$(PYTEST) tests/browser
+	@$(PYTEST) $(PARALLEL) --dist loadgroup -m "not long" tests/browser
+
+unit-long: $(VENV)/.has-test
+	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
+	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist worksteal \
+	  -m "(long or thorough) and not measures" $(NOT_BROWSER)
+	@EVENTKIT_TIER=long $(PYTEST) -m "(long or thorough) and measures" $(NOT_BROWSER)
+
+browser-long: $(VENV)/.has-test chromium
+	@echo "==> the lessons in every theme and width"
+	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadgroup -m "long or thorough" tests/browser
 
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py

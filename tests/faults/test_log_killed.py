@@ -5,7 +5,6 @@ ROUNDS in the environment says how often (`EVENTKIT_KILLS=200 pytest tests/fault
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -17,10 +16,11 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
+from tests.tiers import rounds
 
 from .programs import line_of, program
 
-ROUNDS = int(os.environ.get("EVENTKIT_KILLS", "8"))
+ROUNDS = rounds("EVENTKIT_KILLS", quick=3, long=30)
 THREADS = 8
 LONG = 60.0
 LEASE = 1.0
@@ -51,6 +51,7 @@ def check_round(entries: list[ek.Entry], acknowledged: dict[str, int], after: in
         assert mine == list(range(len(mine))), "a thread's events are whole and in order"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30 + 5 * ROUNDS)
 def test_a_process_killed_while_eight_threads_append_loses_and_doubles_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -71,6 +72,7 @@ def test_a_process_killed_while_eight_threads_append_loses_and_doubles_nothing(
         print(f"\nkilled {ROUNDS} times; {total:,} acknowledged, {after:,} stored")
 
 
+@pytest.mark.long
 def test_what_a_killed_worker_had_claimed_is_delivered_again_and_nothing_is_lost(
     tmp_path: Path,
 ) -> None:
@@ -94,6 +96,7 @@ def test_what_a_killed_worker_had_claimed_is_delivered_again_and_nothing_is_lost
         assert log.consumer("workers").progress() == (0, 0, 0)
 
 
+@pytest.mark.long
 def test_a_message_that_kills_its_workers_becomes_a_dead_letter(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with ek.open_log(path) as log:

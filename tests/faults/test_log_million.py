@@ -30,6 +30,7 @@ def resident() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_million_events_are_read_in_order_and_in_flat_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -18,13 +18,14 @@ import pytest
 
 import eventkit as ek
 
-ROUNDS = int(os.environ.get("EVENTKIT_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("EVENTKIT_ROUNDS", "2"))
 LONG = 60.0
-RECOVERY = LONG if ROUNDS == 1 else 10.0  # seconds; nothing is asked of a busy machine
+RECOVERY = LONG if ROUNDS < 5 else 10.0  # seconds; nothing is asked of a busy machine
 WRITERS = 4
 STREAM = "eventlog_events"
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL"),
     pytest.mark.timeout(120 + 60 * ROUNDS),
 ]

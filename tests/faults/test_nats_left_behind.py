@@ -85,6 +85,7 @@ def test_none_is_left_when_the_watchdog_is_killed_too() -> None:
     it.assert_gone()
 
 
+@pytest.mark.long
 def test_none_is_left_when_a_test_run_is_aborted(tmp_path: Path) -> None:
     test = tmp_path / "test_it.py"
     test.write_text(
@@ -122,6 +123,7 @@ def run(client: Any, code: str) -> str:
     return "".join(text)
 
 
+@pytest.mark.long
 def test_a_server_survives_the_interrupt_of_its_kernel(kernel: tuple[Any, Any]) -> None:
     manager, client = kernel
     it = started(run(client, START))
@@ -137,6 +139,7 @@ def test_a_server_survives_the_interrupt_of_its_kernel(kernel: tuple[Any, Any]) 
     it.assert_gone()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("now", [False, True], ids=["restart", "restart at once"])
 def test_none_is_left_when_its_kernel_is_restarted(kernel: tuple[Any, Any], now: bool) -> None:
     manager, client = kernel
@@ -145,6 +148,7 @@ def test_none_is_left_when_its_kernel_is_restarted(kernel: tuple[Any, Any], now:
     it.assert_gone()
 
 
+@pytest.mark.long
 def test_none_is_left_when_its_kernel_is_killed(kernel: tuple[Any, Any]) -> None:
     _, client = kernel
     it = started(run(client, START))

@@ -6,7 +6,6 @@ form.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sys
@@ -18,16 +17,18 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
+from tests.tiers import rounds
 
 from .programs import line_of, program
 
-ROUNDS = int(os.environ.get("EVENTKIT_ROUNDS", "1"))
-EVENTS = int(os.environ.get("EVENTKIT_EVENTS", "3000"))
+ROUNDS = rounds("EVENTKIT_ROUNDS", quick=1, long=3)
+EVENTS = rounds("EVENTKIT_EVENTS", quick=1_000, long=20_000)
 LEASE = 3.0
 WORKERS = 3
 AT_ONCE = 500
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL"),
     pytest.mark.timeout(ROUNDS * (120 + EVENTS // 50)),
 ]

@@ -48,6 +48,7 @@ def first_number(notebook: Any) -> tuple[int, dict[str, Any], str]:
     raise AssertionError("no compared output shows a number")
 
 
+@pytest.mark.long
 @each_lesson
 def test_one_changed_number_makes_nbval_fail(lesson: Path, tmp_path: Path) -> None:
     notebook = rules.read(lesson)

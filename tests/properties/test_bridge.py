@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import eventkit as ek
 from eventkit.topics import matches
+from tests.tiers import rounds
 
 LONG = 30.0
 WORDS = ["a", "b", "c"]
@@ -68,7 +69,9 @@ class Side:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=rounds("EVENTKIT_BRIDGED", quick=20, long=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     patterns=st.lists(st.tuples(PATTERNS, PATTERNS), min_size=2, max_size=3),

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from eventkit.interleavings import Lock, Program, explore, run
+from tests.tiers import rounds
 
-EXAMPLES = 100  # each explores hundreds of orders
+EXAMPLES = rounds("EVENTKIT_EXPLORED", quick=20, long=100)  # each explores hundreds of orders
 NAMES = "ABC"
 LINES = {"read": "own = shared['x']", "write": "shared['x'] = own + 1", "add": "shared['y'] += 1"}
 

@@ -1,6 +1,6 @@
 """Whatever is sent, it is an event that is one or it is refused; nothing crashes, hangs or leaks.
 
-As many examples each as EVENTKIT_FUZZ says, 300 if it says nothing.
+Each test gets 100 examples, 2,000 in the long tier, or as many as EVENTKIT_FUZZ says.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 import random
 import socket
 import tracemalloc
@@ -31,9 +30,10 @@ from eventkit.https.incoming import (
 )
 from eventkit.topics import check_topic
 from tests.secured import CLOUD, LONG, House, served
+from tests.tiers import rounds
 
-COUNT = int(os.environ.get("EVENTKIT_FUZZ", "300"))
-pytestmark = pytest.mark.timeout(300 + COUNT // 50)
+COUNT = rounds("EVENTKIT_FUZZ", quick=100, long=2_000)
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300 + COUNT // 50)]
 fuzz = settings(
     max_examples=COUNT,
     deadline=None,

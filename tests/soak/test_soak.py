@@ -24,6 +24,7 @@ def losing() -> Iterator[Part]:
     yield turn
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_few_rounds_of_everything_lose_double_and_leave_nothing() -> None:
     soak = Soak(0.0, seed=1, say=len)

@@ -14,6 +14,7 @@ from benchmarks.figure import draw, lines
 from benchmarks.report import amount, summary, table, write_into_readme
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", [part for part in PARTS if part not in ("click", "live")])
 def test_a_quick_run_yields_rows_with_a_ratio_for_eventkit(part: str) -> None:
     rows = measure(part, quick=True)

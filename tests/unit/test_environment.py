@@ -77,6 +77,7 @@ def test_python_is_named_exactly_for_binder_and_is_one_that_the_project_allows()
     assert int(named[1]) >= int(allowed[1])
 
 
+@pytest.mark.long
 def test_the_pip_section_installs_the_project_and_no_more(tmp_path: Path) -> None:
     venv.create(tmp_path, with_pip=False)
     python = str(tmp_path / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))

@@ -72,6 +72,7 @@ def test_a_good_system_of_another_kind_meets_every_criterion(source: str) -> Non
     assert [one.finding for one in grader.grade(source)] == [None] * len(CRITERIA)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", build_one_that_holds.exercise.wrong, ids=lambda w: w.belief)
 def test_a_bad_system_is_refused_by_the_criterion_that_is_meant(wrong: Any) -> None:
     found = grader.first_finding(wrong.attempt)
@@ -80,6 +81,7 @@ def test_a_bad_system_is_refused_by_the_criterion_that_is_meant(wrong: Any) -> N
     assert wrong.says in " ".join(found.finding)
 
 
+@pytest.mark.long
 def test_a_nap_after_each_ticket_does_not_keep_up_with_the_load() -> None:
     ticket = 'work(event.data["visitor"])\n'
     napping = GOOD.replace(ticket, ticket + "        threading.Event().wait(0.5)\n")
@@ -205,11 +207,13 @@ def counts_of(source: str, visitors: int) -> list[Any]:
     return sorted((one["count"], one["visitor"]) for one in counted.data)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", mutants.INTEGRATION, ids=lambda one: one.does)
 def test_a_mutant_for_the_integration_test_does_not_meet_the_other_criteria(mutant: Mutant) -> None:
     assert finding(mutant.source(), REFUSED_BY[mutant.does], patience=2.0) is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", mutants.STRESS, ids=lambda one: one.does)
 def test_a_mutant_for_the_stress_test_is_right_with_few_and_wrong_with_many(mutant: Mutant) -> None:
     few, many = counts_of(mutant.source(), 20), counts_of(mutant.source(), 150)

@@ -21,6 +21,7 @@ def resident() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+@pytest.mark.measures
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_million_events_are_handled_once_each_in_order_and_in_flat_memory(
     capsys: pytest.CaptureFixture[str],

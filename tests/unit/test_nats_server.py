@@ -133,6 +133,7 @@ def test_without_the_extra_a_server_starts_and_a_bridge_says_what_to_install() -
     assert "pip install 'eventkit-notebooks[nats]'" in done.stdout
 
 
+@pytest.mark.long
 def test_of_three_nodes_each_can_be_lost_and_come_back() -> None:
     with ek.NatsCluster(3) as cluster:
         assert len(cluster.running()) == 3 and cluster.url.count("nats://") == 3

@@ -14,6 +14,7 @@ TOLERANCE = 0.03
 ATTEMPTS = 6
 RANKS = (50, 95)
 LONG = 60
+LONG_TIER = pytest.mark.long
 
 
 class Run(NamedTuple):
@@ -58,8 +59,12 @@ def run(rho: float, servers: int) -> Run:
     )
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("servers", [1, 2])
-@pytest.mark.parametrize("rho", [0.5, 0.7, 0.9])
+@pytest.mark.parametrize(
+    "rho",
+    [pytest.param(0.5, marks=pytest.mark.long), pytest.param(0.7, marks=pytest.mark.long), 0.9],
+)
 def test_response_times_are_those_that_theory_has_for_the_measured_services(
     rho: float, servers: int
 ) -> None:
@@ -91,6 +96,7 @@ def nothing_is_faster_than_theory(measured: Run, servers: int) -> None:
     assert all(finished - arrived >= theory - 1e-6 for finished, arrived, theory in times)
 
 
+@pytest.mark.measures
 def test_a_wrong_theory_is_found_out() -> None:
     measured = run(0.9, 1)
     assert max(measured.errors(measured.arrivals, measured.services, 2)) > 5 * TOLERANCE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import pytest
 
 from tests.notebooks import record, rules
 from tests.notebooks.test_rules import code, markdown
@@ -19,6 +20,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.long
 def test_two_recordings_of_a_notebook_are_the_same_and_keep_the_rules(tmp_path: Path) -> None:
     path = tmp_path / "lesson.ipynb"
     fresh = nbformat.v4.new_notebook(cells=CELLS)  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from eventkit.lab.check import Exercise, NotAttempted
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = [module.name for module in pkgutil.iter_modules(exercises.__path__)]
+IN_PROCESSES = "build_one_that_holds"  # graded in processes of its own, which takes seconds
 
 
 def load(name: str) -> Exercise:
@@ -30,14 +31,18 @@ def load(name: str) -> Exercise:
     return exercise
 
 
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.long] if name == IN_PROCESSES else []
+
+
 WRONG = [
-    pytest.param(name, place, id=f"{name}: {wrong.belief}")
+    pytest.param(name, place, id=f"{name}: {wrong.belief}", marks=marks(name))
     for name in NAMES
     for place, wrong in enumerate(load(name).wrong)
 ]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[pytest.param(name, marks=marks(name)) for name in NAMES])
 def exercise(request: pytest.FixtureRequest) -> Exercise:
     return load(request.param)
 

@@ -826,6 +826,7 @@ def test_threads_share_a_token_bucket_and_none_is_taken_twice(clock: Clock) -> N
 # A million events
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_million_events_through_coalesce_take_no_memory(
     capsys: pytest.CaptureFixture[str],

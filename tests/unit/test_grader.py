@@ -65,8 +65,10 @@ def command(*arguments: object) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "source",
-    [QUEUE_WORKER + CLOSE_AND_LOOK, EVENT_LOOP + WAIT_AND_LOOK],
-    ids=["queue worker", "event loop"],
+    [
+        pytest.param(QUEUE_WORKER + CLOSE_AND_LOOK, id="queue worker"),
+        pytest.param(EVENT_LOOP + WAIT_AND_LOOK, id="event loop", marks=pytest.mark.long),
+    ],
 )
 def test_a_good_system_of_another_kind_meets_every_criterion(source: str) -> None:
     assert [one.finding for one in grader.grade(source)] == [None] * len(CRITERIA)

@@ -84,7 +84,7 @@ def to_cloud(event: Event, source: str) -> CloudEvent:
         source=source,
         type=event.topic,
         time=_wall_clock(event.time),
-        subject=event.key or msgspec.UNSET,
+        subject=msgspec.UNSET if event.key in (None, "") else event.key,
         cause=msgspec.UNSET if event.cause is None else str(event.cause),
         data=msgspec.UNSET if is_bytes else event.data,
         data_base64=event.data if is_bytes else msgspec.UNSET,

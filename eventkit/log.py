@@ -33,8 +33,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from .event import CloudEvent, Event, encode
+from .event import CloudEvent, Event, to_cloud
 from .topics import check_pattern, check_topic
+from .wire import DEPTH, check_cloud_event, check_json
 
 if TYPE_CHECKING:
     from .bus import EventBus
@@ -481,26 +482,42 @@ class Packed(NamedTuple):
 
 
 def pack(event: Event | CloudEvent) -> Packed:
-    """Raises InvalidTopic, TypeError or ValueError if the event cannot be stored."""
+    """Return the event as it is stored, from which `unpack` returns an equal one.
+
+    Raises InvalidTopic, TypeError or ValueError, with the reason, if there is no such form.
+    """
+    wire = _as_cloud(event)
+    check_topic(wire.type)
+    check_cloud_event(wire)
+    body = msgspec.json.encode(wire)
+    try:
+        unpack(body)
+    except LogUnusable as problem:  # such as an integer of 4,300 digits
+        raise ValueError(f"this event cannot be read back from JSON: {problem}") from problem
+    return Packed(wire.type, wire.source, wire.id, body)
+
+
+def _as_cloud(event: Event | CloudEvent) -> CloudEvent:
     if isinstance(event, Replayed):
         event = event.original
     if isinstance(event, CloudEvent):
-        if not (event.source and event.id):
-            raise ValueError("a CloudEvent is known by its source and id: neither may be empty.")
-        check_topic(event.type)
-        return Packed(event.type, event.source, event.id, msgspec.json.encode(event))
+        return event
     if not isinstance(event, Event):
         raise TypeError(f"a log takes an Event or a CloudEvent; got {event!r}.")
-    check_topic(event.topic)
-    source = _source.name
-    return Packed(event.topic, source, str(event.id), encode(event, source))
+    if event.key == "":  # CloudEvents have no empty subject
+        raise ValueError("an event's key is None or a string that is not empty.")
+    try:
+        return to_cloud(event, _source.name)
+    except (OverflowError, OSError) as problem:
+        raise ValueError(f"an event's time cannot be {event.time!r}: {problem}.") from problem
 
 
 def unpack(body: bytes) -> CloudEvent:
     """The event that `pack` made `body` of. Raises LogUnusable if it has been damaged since."""
     try:
+        check_json(body, DEPTH + 1)
         return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeError) as problem:
+    except ValueError as problem:  # JSON and UTF-8 errors among them
         raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
 
 

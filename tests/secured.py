@@ -6,9 +6,8 @@ import http.client
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,62 +148,3 @@ def served(folder: Path, **options: Any) -> Iterator[House]:
     with house.bus, house.trigger:
         yield house
     house.end_nats()
-
-
-class Listening:
-    """A stream of events, read in a thread; `frames` are what has come, without remarks."""
-
-    def __init__(self, house: House, pattern: str, token: str | None = None) -> None:
-        self._connection = house.connect()
-        bearer = {"Authorization": f"Bearer {token or house.token}"}
-        self._connection.request("GET", f"/events?topic={pattern}", headers=bearer)
-        self.answer = self._connection.getresponse()
-        self.frames: list[dict[str, Any]] = []
-        self.remarks: list[str] = []
-        self._came = threading.Condition()
-        self.is_over = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        try:
-            while line := self.answer.readline().decode():
-                with self._came:
-                    if line.startswith("data: "):
-                        self.frames.append(json.loads(line[6:]))
-                    elif line.startswith(": "):
-                        self.remarks.append(line[2:-1])
-                    self._came.notify_all()
-        except (OSError, ValueError, http.client.HTTPException):
-            pass
-        with self._came:
-            self.is_over = True
-            self._came.notify_all()
-
-    def wait_for(self, count: int) -> list[Any]:
-        """The data of the first so many events."""
-        with self._came:
-            assert self._came.wait_for(lambda: len(self.frames) >= count, LONG)
-        return [frame.get("data") for frame in self.frames]
-
-    def wait_welcome(self) -> None:
-        with self._came:
-            assert self._came.wait_for(lambda: "welcome" in self.remarks, LONG)
-
-    def wait_over(self) -> None:
-        with self._came:
-            assert self._came.wait_for(lambda: self.is_over, LONG)
-
-    def close(self) -> None:
-        if self._connection.sock is not None:
-            with suppress(OSError):  # the server has hung up already
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(LONG)
-        self.answer.close()
-        self._connection.close()
-
-    def __enter__(self) -> Listening:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -1,4 +1,4 @@
-"""HttpsTrigger: where events come in from the outside world, and go out to it. TLS only.
+"""HttpsTrigger: takes events in from other programs, over TLS only.
 
     tokens = ek.security.Tokens()
     with ek.HttpsTrigger(bus, ca.server_context(ca.server()), tokens=tokens) as trigger:
@@ -6,8 +6,6 @@
 
     POST /topics/{topic}     JSON becomes an event on the topic
     POST /events             a CloudEvent, in structured or binary mode
-    GET /events?topic=a.>    what happens from now on, as server-sent events
-    GET /openapi.json        this in a machine's words
 
 Who asks is told by a bearer token or a client's certificate, and may do what the bus's policy
 allows. Whatever is refused is recorded as an event on `audit.refused` or `audit.denied`.
@@ -20,9 +18,9 @@ import math
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -34,15 +32,13 @@ except ImportError as missing:
     ) from missing
 
 from ..flow import TokenBucket
-from .handlers import Description, Events, Nothing, PostPlain, Refusal, within
-from .incoming import Received, Refused, Schemas
-from .openapi import describe
+from .handlers import Nothing, PostCloud, PostPlain, Refusal, within
+from .incoming import Received
 from .server import LimitedServer
 
 if TYPE_CHECKING:
     from ..bus import EventBus
     from ..security.tokens import Tokens
-    from .streams import Stream
 
 __all__ = ["HttpsTrigger", "Received", "Refusal"]
 
@@ -55,19 +51,15 @@ class HttpsTrigger:
 
     `context` is the server's, such as CertificateAuthority.server_context makes; it decides
     whether clients may or must show certificates. `tokens` are the other way to be known. `port` 0
-    takes a free one; `url` says which. `schemas` says by pattern what data must look like, in
-    types that msgspec knows.
+    takes a free one; `url` says which.
 
     Limits: `max_bytes` of a body (its headers have 16 KiB); `timeout` seconds for a request to
-    come in, for its inline handlers to run, and for a stream's client to read; `rate` requests a
-    second for each principal, `burst` at once; `max_connections` in all, of which idle ones give
-    way; `max_streams` for each principal.
+    come in and for its inline handlers to run; `rate` requests a second for each principal, `burst`
+    at once; `max_connections` in all, of which idle ones give way.
 
     Inline handlers run on a few threads of the trigger's and hold up the request that they answer
     to. Raises ValueError for a bus without a policy, and OSError from `start`.
     """
-
-    heartbeat = 15.0
 
     def __init__(
         self,
@@ -77,13 +69,11 @@ class HttpsTrigger:
         tokens: Tokens | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        schemas: Mapping[str, Any] | None = None,
         max_bytes: int = 65_536,
         timeout: float = 10.0,
         rate: float = 100.0,
         burst: int = 200,
         max_connections: int = 1_000,
-        max_streams: int = 8,
     ) -> None:
         if bus.policy is None:
             raise ValueError(
@@ -99,18 +89,14 @@ class HttpsTrigger:
         self.tokens = tokens
         self.host = host
         self.port = port
-        self.schemas = Schemas(schemas or {})
         self.max_bytes = max_bytes
         self.timeout = timeout
-        self.max_streams = max_streams
-        self.description = describe(max_bytes)
         self._context = context
         self._max_connections = max_connections
         TokenBucket(rate, burst)  # refuses a bad quota now rather than at the first request
         self._quota = rate, burst
         self._retry_after = max(1, math.ceil(1 / rate))
         self._buckets: dict[str, TokenBucket] = {}
-        self._streams: dict[Events, Stream] = {}
         self._thread: threading.Thread | None = None
         self.server: LimitedServer
 
@@ -179,25 +165,6 @@ class HttpsTrigger:
             bucket = self._buckets[principal] = TokenBucket(*self._quota)
         return 0 if bucket.try_take() else self._retry_after
 
-    @contextmanager
-    def place_for(self, handler: Events, stream: Stream) -> Iterator[None]:
-        """Room for one more stream of a principal. Raises Refused."""
-        assert handler.identity is not None
-        name = handler.identity.principal
-        others = [one for one in self._streams if one.identity and one.identity.principal == name]
-        if len(others) >= self.max_streams:
-            raise Refused(429, f"{self.max_streams} streams are open.", {"Retry-After": "10"})
-        self._streams[handler] = stream
-        try:
-            yield
-        finally:
-            del self._streams[handler]
-
-    def ended(self, handler: Events) -> None:
-        """The client has gone; if it had a stream, that ends."""
-        if handler in self._streams:
-            self._streams[handler].end()
-
     async def _serve(self, listening: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -206,17 +173,11 @@ class HttpsTrigger:
         ready.set()
         await self._stopping.wait()
         self.server.stop()
-        for stream in self._streams.values():
-            stream.end()
         await self.server.close_all_connections()
 
     def _new_server(self, **options: Any) -> LimitedServer:
         given = {"trigger": self}
-        routes = [
-            (r"/events", Events, given),
-            (r"/topics/([^/]+)", PostPlain, given),
-            (r"/openapi\.json", Description, given),
-        ]
+        routes = [(r"/events", PostCloud, given), (r"/topics/([^/]+)", PostPlain, given)]
         application = Application(
             routes,
             default_handler_class=Nothing,

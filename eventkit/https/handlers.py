@@ -16,7 +16,6 @@ from ..queues import BusClosed, QueueFull
 from ..security.access import principal_of
 from ..security.identity import Identity
 from .incoming import (
-    JSON,
     Received,
     Refused,
     check_cloud_headers,
@@ -24,7 +23,6 @@ from .incoming import (
     read_cloud,
     read_plain,
 )
-from .streams import stream_events
 
 if TYPE_CHECKING:
     from . import HttpsTrigger
@@ -54,7 +52,7 @@ class Guarded(RequestHandler):
     why and go on with the same connection; if it is too large for that, the connection ends.
     """
 
-    ALLOWED: tuple[str, ...] = ()
+    ALLOWED = ("POST",)
     trigger: HttpsTrigger
     identity: Identity | None
     refusal: Refused | None
@@ -207,32 +205,15 @@ class Nothing(Guarded):
     """Every path that there is not."""
 
     async def _admit(self) -> None:
-        raise Refused(404, "there is nothing here; /openapi.json says what there is.")
-
-
-class Description(Guarded):
-    """What can be asked here, for everybody to read."""
-
-    ALLOWED = ("GET",)
-
-    async def _admit(self) -> None:
-        self.check_method()
-        self.check_headers()
-
-    async def serve(self, *path: str) -> None:
-        self.set_header("Content-Type", JSON)
-        self.finish(self.trigger.description)
+        raise Refused(404, "there is nothing here: POST to /events or /topics/<topic>.")
 
 
 class Posting(Guarded):
     """A body that becomes an event."""
 
-    ALLOWED: tuple[str, ...] = ("POST",)
-
     async def serve(self, *path: str) -> None:
         assert self.identity is not None
         event = self.read(self.identity.principal, bytes(self._body), *path)
-        self.trigger.schemas.check(event.topic, event.data)
         try:
             await self.trigger.do(self.identity.publish, event)
         except PermissionDenied:
@@ -260,33 +241,15 @@ class PostPlain(Posting):
         return read_plain(principal, path[0], body)
 
 
-class Events(Posting):
-    """POST /events: a CloudEvent. GET /events?topic=: the stream of those that happen."""
-
-    ALLOWED = ("GET", "POST")
+class PostCloud(Posting):
+    """POST /events: a CloudEvent, in structured or binary mode."""
 
     def check_headers(self) -> None:
         super().check_headers()
-        if self.request.method == "POST":
-            check_cloud_headers(self.request.headers)
+        check_cloud_headers(self.request.headers)
 
     def read(self, principal: str, body: bytes, *path: str) -> Received:
         return read_cloud(principal, self.request.headers, body)
-
-    async def serve(self, *path: str) -> None:
-        await (stream_events(self) if self.request.method == "GET" else super().serve(*path))
-
-    def send_at_once(self) -> None:
-        """From now on nothing waits until the client has confirmed what was sent before."""
-        self._stream.set_nodelay(True)
-
-    def hang_up(self) -> None:
-        """Close the connection at once, whatever has not been sent."""
-        self._stream.close()
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.trigger.ended(self)
 
 
 def _number(text: str) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..event import CloudEvent, Event, InvalidEvent, decode
-from ..topics import InvalidTopic, TopicTree, check_pattern, check_topic
+from ..topics import InvalidTopic, check_topic
 
 Headers = Mapping[str, str]
 
@@ -39,27 +39,6 @@ class Received(Event, frozen=True, gc=False, kw_only=True):
 
     principal: str
     original: CloudEvent | None = None
-
-
-class Schemas:
-    """What the data of events on certain topics must look like: types as msgspec knows them, by
-    pattern. Data on a topic that fits several patterns must look like all of them.
-    """
-
-    def __init__(self, types: Mapping[str, Any]) -> None:
-        self._tree: TopicTree[Any] = TopicTree()
-        for pattern, expected in types.items():
-            check_pattern(pattern)
-            msgspec.json.schema(expected)  # raises TypeError if there can be no such data
-            self._tree.add(pattern, expected)
-
-    def check(self, topic: str, data: Any) -> None:
-        """Raise Refused (422), which says where in the data what was expected."""
-        for expected in self._tree.match(topic):
-            try:
-                msgspec.convert(data, expected)
-            except msgspec.ValidationError as problem:
-                raise Refused(422, f"data on {topic!r} must be otherwise: {problem}") from None
 
 
 def check_cloud_headers(headers: Headers) -> None:

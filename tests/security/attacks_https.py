@@ -6,16 +6,13 @@ import functools
 import hmac
 import time
 
-import msgspec
-
 import eventkit as ek
 from eventkit import bus as bus_module, event as event_module
-from eventkit.https import handlers, streams
-from eventkit.https.incoming import Schemas
-from eventkit.security import Identity, Tokens, access, identity as identity_module
-from tests.secured import CLOUD, LONG, PLAIN, House, Listening
+from eventkit.https import handlers
+from eventkit.security import Tokens, access, identity as identity_module
+from tests.secured import CLOUD, PLAIN, House
 
-from .attacking import Refusal, always, attack, met, patched
+from .attacking import always, attack, met, patched
 
 DAY = 86_400
 
@@ -99,20 +96,6 @@ def a_flood(house: House) -> bool:
     return all(post(house) for _ in range(20))
 
 
-class Click(msgspec.Struct):
-    count: int
-
-
-@attack(
-    "https",
-    422,
-    patched((Schemas, "check", always(None))),
-    options={"schemas": {"button.*": Click}},
-)
-def data_of_another_shape(house: House) -> bool:
-    return post(house, data={"count": {"$gt": 0}})
-
-
 @attack("https", 403, patched((ek.AccessPolicy, "allows", always(True))))
 def publishing_what_one_may_not(house: House) -> bool:
     house.bus.subscribe("counter.set", house.got.append)
@@ -144,54 +127,3 @@ def a_forged_audit_event(house: House) -> bool:
     house.bus.subscribe("audit.denied", forged.append)
     met(house.post("audit.denied", {"principal": "bob"}))
     return bool(forged[0].data == {"principal": "bob"})
-
-
-@attack(
-    "https",
-    403,
-    patched(
-        (ek.AccessPolicy, "allows", always(True)), (ek.AccessPolicy, "allows_pattern", always(True))
-    ),
-)
-def listening_to_what_one_may_not_see(house: House) -> bool:
-    with Listening(house, "button.>") as listening:
-        met(listening.answer.status)
-        listening.wait_welcome()
-        house.bus.fire("button.secret", 1)
-        return listening.wait_for(1) == [1]
-
-
-@attack("bus", ek.PermissionDenied, patched((Identity, "may_see", always(True))))
-def listening_on_while_rights_are_taken(house: House) -> bool:
-    with Listening(house, "counter.*") as listening:
-        listening.wait_welcome()
-        house.policy.deny("ann", subscribe="counter.secret")
-        house.bus.fire("counter.secret", 1)
-        house.bus.fire("counter.changed", 2)
-        return bool(listening.wait_for(1)[0] == 1)
-
-
-async def _always_known(handler: object) -> bool:
-    return True
-
-
-@attack("https", 401, patched((streams, "_is_known", _always_known)))
-def listening_on_with_a_token_that_was_taken_back(house: House) -> bool:
-    with Listening(house, "counter.*") as listening:
-        listening.wait_welcome()
-        house.tokens.revoke("ann")
-        house.bus.fire("counter.changed", 1)
-        with listening._came:
-            listening._came.wait_for(lambda: listening.frames or listening.is_over, LONG)
-        if not listening.frames:
-            raise Refusal(401)
-        return True
-
-
-@attack("https", 429, options={"max_streams": 1}, options_without={"max_streams": 2})
-def more_streams_than_ones_share(house: House) -> bool:
-    with Listening(house, "counter.*") as first:
-        first.wait_welcome()
-        with Listening(house, "counter.*") as second:
-            met(second.answer.status)
-            return True

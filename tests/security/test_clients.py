@@ -15,7 +15,6 @@ from time import perf_counter
 import pytest
 from tornado.iostream import IOStream
 
-import eventkit as ek
 from eventkit.https.server import LimitedServer
 from tests.secured import LONG, PLAIN, House, served
 
@@ -175,25 +174,3 @@ def test_who_is_being_served_does_not_give_way(tmp_path: Path) -> None:
         let_go.set()
         thread.join(LONG)
         assert answers == [202]
-
-
-def test_a_stream_that_is_not_read_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with served(tmp_path, timeout=0.3) as house, house.open_raw() as lazy:
-        left, large = threading.Event(), "x" * 100_000
-        forget = house.bus._forget
-
-        def forget_and_tell(subscription: ek.Subscription) -> None:
-            forget(subscription)
-            left.set()
-
-        monkeypatch.setattr(house.bus, "_forget", forget_and_tell)
-        asked = b"GET /events?topic=counter.> HTTP/1.1\r\nHost: h\r\n"
-        lazy.sendall(asked + f"Authorization: Bearer {house.token}\r\n\r\n".encode())
-        got = b""
-        while b"welcome" not in got:
-            got += lazy.recv(4096)
-        while not left.is_set():
-            house.bus.fire("counter.changed", large)
-            left.wait(0.01)

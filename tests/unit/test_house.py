@@ -46,14 +46,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "security.cipher": {"event"},
     "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
     "https.incoming": {"event", "topics", "wire"},
-    "https.openapi": {"https.incoming"},
     "https.server": set(),
-    "https.streams": {"event", "topics", "queues", "log", "https.incoming"},
     "https.handlers": {
         *("queues", "log", "security.access", "security.identity"),
-        *("https.incoming", "https.streams"),
+        "https.incoming",
     },
-    "https": {"flow", "https.incoming", "https.openapi", "https.server", "https.handlers"},
+    "https": {"flow", "https.incoming", "https.server", "https.handlers"},
 }
 
 

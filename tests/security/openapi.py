@@ -1,4 +1,4 @@
-"""What an HttpsTrigger can be asked, as an OpenAPI 3.1 description."""
+"""What an HttpsTrigger accepts, as an OpenAPI 3.1 description for testers of descriptions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .incoming import BYTES, JSON, STRUCTURED
+from eventkit.https.incoming import BYTES, JSON, STRUCTURED
 
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 # Spaces one by one: which of them a regular expression's \s knows depends on the language.
@@ -34,20 +34,19 @@ _CLOUD_EVENT = {
 
 
 def describe(max_bytes: int) -> bytes:
-    """The description, in JSON. It holds nothing of this one server but its limits."""
+    """Return the description, in JSON."""
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
             "info": {
                 "title": "eventkit HttpsTrigger",
                 "version": "1",
-                "description": f"Events in and out. A body has at most {max_bytes} bytes.",
+                "description": f"Events come in. A body has at most {max_bytes} bytes.",
             },
             "security": [{"token": []}, {"certificate": []}],
             "paths": {
                 "/topics/{topic}": {"post": _post_plain()},
-                "/events": {"post": _post_event(), "get": _get_stream()},
-                "/openapi.json": {"get": _get_description()},
+                "/events": {"post": _post_event()},
             },
             "components": {
                 "securitySchemes": {
@@ -67,7 +66,7 @@ def _post_plain() -> dict[str, Any]:
         "summary": "JSON becomes the data of an event on the topic.",
         "parameters": [{"name": "topic", "in": "path", "required": True, "schema": _TOPIC}],
         "requestBody": {"required": True, "content": {JSON: {"schema": {}}}},
-        "responses": _responses(202, 400, 401, 403, 413, 415, 422, 429, 503, 504),
+        "responses": _responses(202, 400, 401, 403, 413, 415, 429, 503, 504),
     }
 
 
@@ -82,24 +81,8 @@ def _post_event() -> dict[str, Any]:
             "required": True,
             "content": {STRUCTURED: {"schema": {"$ref": "#/components/schemas/CloudEvent"}}},
         },
-        "responses": _responses(202, 400, 401, 403, 413, 415, 422, 429, 503, 504),
+        "responses": _responses(202, 400, 401, 403, 413, 415, 429, 503, 504),
     }
-
-
-def _get_stream() -> dict[str, Any]:
-    pattern = {"name": "topic", "in": "query", "required": True, "schema": {"type": "string"}}
-    stream = {"description": "CloudEvents", "content": {"text/event-stream": {}}}
-    return {
-        "operationId": "getEvents",
-        "summary": "What happens from now on, as server-sent events.",
-        "parameters": [pattern],
-        "responses": {"200": stream, **_responses(400, 401, 403, 429, 503)},
-    }
-
-
-def _get_description() -> dict[str, Any]:
-    answer = {"description": "this", "content": {JSON: {"schema": {"type": "object"}}}}
-    return {"operationId": "getDescription", "security": [], "responses": {"200": answer}}
 
 
 def _responses(*statuses: int) -> dict[str, Any]:

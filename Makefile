@@ -22,7 +22,7 @@ PYTEST := $(ISOLATED) $(PY) -m pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab demo handout test test-long lint unit nbval browser unit-long browser-long chromium notebooks notebooks-ten bench soak clean
+.PHONY: help lab known-lesson demo handout test test-long lint unit nbval browser unit-long browser-long chromium notebooks notebooks-ten bench soak clean
 
 help:  ## List what there is to type
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,13 +33,25 @@ help:  ## List what there is to type
 AS_ROOT = $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 NO_DISPLAY = $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-lab: $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02_live_counter for another)
-	@exec $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
-	  --LabApp.default_url="/lab/tree/notebooks/$(LESSON).ipynb" $(AS_ROOT) $(NO_DISPLAY) $(ARGS)
+# Lessons run as they are written: settings of the user's own IPython would change what cells print.
+AS_IS = IPYTHONDIR="$$FOLDER/$(VENV)/ipython"
+
+# LESSON may be a number, a name, or a path as the shell completes it.
+ASKED = $(basename $(notdir $(LESSON)))
+FOUND = $(firstword $(wildcard notebooks/$(ASKED).ipynb notebooks/$(ASKED)_*.ipynb notebooks/0$(ASKED)_*.ipynb))
+
+lab: known-lesson $(VENV)/.has-lab  ## Open the first lesson in JupyterLab (LESSON=02 for another)
+	@[ -z "$(NO_HOME)" ] || echo "$(NO_HOME)" >&2
+	@exec env $(AS_IS) $(PY) -m jupyterlab --ServerApp.root_dir="$$FOLDER" \
+	  --LabApp.default_url="/lab/tree/$(FOUND)" $(AS_ROOT) $(NO_DISPLAY) $(ARGS)
+
+known-lesson:
+	@[ -n "$(FOUND)" ] || { echo "There is no lesson '$(LESSON)'. Choose one of these, such as LESSON=02:"; \
+	  printf '  %s\n' $(notdir $(basename $(wildcard notebooks/*.ipynb))); exit 1; } >&2
 
 demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the wall
 	@$(PY) -m eventkit.lab.demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
-	@exec env EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
+	@exec env $(AS_IS) EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
 
 handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs into handout/
 	@$(PY) -m eventkit.lab.handout --to handout notebooks/*.ipynb
@@ -101,23 +113,43 @@ clean:  ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
-# --- the environment: each stamp is made anew only when pyproject.toml has changed ----------------
+# --- the environment: rebuilt if it was moved, copied or broken, updated if pyproject.toml changed --
+
+# The folder is written into the stamp: an environment names it in many of its files.
+export FOLDER := $(CURDIR)
+ifneq ($(shell [ -x $(PY) ] && cat $(VENV)/.made 2>/dev/null),$(FOLDER))
+.PHONY: $(VENV)/.made
+endif
+
+# Without a home that can be written, Jupyter ends with a trace: give it a folder of its own.
+ifeq ($(shell [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),)
+export HOME := $(CURDIR)/$(VENV)/home
+NO_HOME := Your home folder cannot be written, so $(VENV)/home stands for it: Jupyter's files and your progress go there.
+endif
 
 $(VENV)/.made:
-	@python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python py; do \
-	  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
-	  then python=$$p; break; fi; \
+	@if [ -e $@ ] || [ ! -x $(PY) ]; then rm -rf $(VENV); fi
+	@python=; bare=; \
+	for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python py; do \
+	  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	  if command -v uv >/dev/null 2>&1 || "$$p" -c 'import ensurepip, venv' >/dev/null 2>&1; \
+	  then python=$$p; break; else bare=$${bare:-$$p}; fi; \
 	done; \
 	if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --seed --allow-existing --python "$${python:->=3.11}" $(VENV); \
 	elif [ -n "$$python" ]; then \
 	  "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	elif [ -n "$$bare" ]; then \
+	  echo "$$bare cannot make environments: its modules venv and ensurepip are missing."; \
+	  echo "On Debian and Ubuntu: sudo apt install python3-venv"; \
+	  echo "Or use another Python: make PYTHON=/path/to/python lab"; \
+	  exit 1; \
 	else \
 	  echo "Python 3.11 or newer is needed, and none was found on the PATH."; \
 	  echo "Install it, or say where it is: make PYTHON=/path/to/python lab"; \
 	  exit 1; \
-	fi
-	@touch $@
+	fi >&2
+	@printf '%s\n' "$$FOLDER" > $@
 
 # matplotlib builds its font cache on first use and says so on stderr: not in a learner's first cell.
 # JupyterLab asks to show news when it is first opened: nobody needs to be asked.
@@ -125,9 +157,18 @@ LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 define install
 	@echo "Installing eventkit with what '$(1)' needs into $(VENV); this takes a minute, once ..."
-	@if command -v uv >/dev/null 2>&1; \
+	@{ if command -v uv >/dev/null 2>&1; \
 	then uv pip install --quiet --python $(PY) --editable ".[$(1)]"; \
-	else $(PY) -m pip install --quiet --disable-pip-version-check --editable ".[$(1)]"; fi
+	else $(PY) -m pip install --quiet --disable-pip-version-check --retries 2 --editable ".[$(1)]"; \
+	fi; } 2> $(VENV)/install.log || { cat $(VENV)/install.log; $(why_not); exit 1; } >&2
+endef
+NO_INDEX := connection|retries|resol|dns error|timed out|no route|unreachable
+define why_not
+	if grep -qiE '$(NO_INDEX)' $(VENV)/install.log; then \
+	  echo "The package index cannot be reached from here. Check the network, or the proxy or index"; \
+	  echo "that pip is set to use (pip config list), and type the same again."; \
+	else \
+	  echo "Installing failed; the lines above say why. Mend that, and type the same again."; fi
 endef
 define furnish
 	@$(PY) -c "import matplotlib.font_manager"

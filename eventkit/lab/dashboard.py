@@ -41,6 +41,7 @@ class Dashboard(Panel):
         self._build, self._target, self._seconds = build, target, seconds
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._next = 0
+        self._accepted: int | None = None  # the last visitor that came in
         self._system: Any = None
         self._printer = Printer()
         self._status = Status(text="Ready. Nobody has come yet.")
@@ -103,8 +104,9 @@ class Dashboard(Panel):
         return f"{number} came. At the doors: {_listed(came)}."
 
     def _again(self) -> str:
-        came = self._report(self._next) if self._next else "nobody has come yet"
-        return f"The last visitor was reported again: {came}."
+        if self._accepted is None:
+            return "No visitor has been accepted yet, so there is none to report again."
+        return f"The last accepted visitor was reported again: {self._report(self._accepted)}."
 
     def _stick(self) -> str:
         self._running()
@@ -129,7 +131,10 @@ class Dashboard(Panel):
 
     def _report(self, visitor: int) -> str:
         door, bus = ("north", "south")[visitor % 2], self._running().bus
-        return outcome(lambda: bus.as_(door).fire(f"door.{door}", {"visitor": visitor}))
+        came = outcome(lambda: bus.as_(door).fire(f"door.{door}", {"visitor": visitor}))
+        if came == "in":
+            self._accepted = visitor
+        return came
 
     # The system
 
@@ -181,7 +186,7 @@ _adding = threading.Lock()
 _BUTTONS = [
     ("one", "One visitor", "a visitor comes in"),
     ("rush", "Rush ×30", "thirty visitors come at once"),
-    ("again", "Again", "the last visitor is reported once more"),
+    ("again", "Again", "the last accepted visitor is reported once more"),
     ("stick", "Printers stick", "who gets to a printer stays there"),
     ("release", "Printers go on", "let go of whoever is stuck"),
     ("forge", "Forge", "somebody unknown reports a visitor"),

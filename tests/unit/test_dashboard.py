@@ -33,6 +33,20 @@ def test_who_comes_in_is_counted_once_however_often_reported(dashboard: Dashboar
     assert "was reported again: in" in dashboard.text()
 
 
+def test_again_repeats_the_last_accepted_visitor_not_a_refused_one(dashboard: Dashboard) -> None:
+    do(dashboard, "stick", "rush", "one", "release")
+    wait_until(lambda: dashboard.count == 24)
+    do(dashboard, "again")
+    do(dashboard, "one")  # the count is published in order: this one would be the 26th
+    wait_until(lambda: dashboard.count >= 25)
+    assert dashboard.count == 25
+    assert dashboard.doors["in"] == 25
+
+
+def test_again_without_an_accepted_visitor_reports_none(dashboard: Dashboard) -> None:
+    assert "No visitor has been accepted yet" in do(dashboard, "again").text()
+
+
 def test_who_finds_it_full_is_refused_while_the_printers_stick(dashboard: Dashboard) -> None:
     do(dashboard, "stick", "rush")
     assert dashboard.doors == {"in": 24, "QueueFull": 6}
@@ -51,10 +65,6 @@ def test_a_forged_message_is_denied(dashboard: Dashboard) -> None:
 def test_after_a_restart_the_count_goes_on(dashboard: Dashboard) -> None:
     do(dashboard, "one", "restart", "one")
     wait_until(lambda: dashboard.count == 2)
-
-
-def test_nobody_has_come_yet_to_be_reported_again(dashboard: Dashboard) -> None:
-    assert "nobody has come yet" in do(dashboard, "again").text()
 
 
 def test_what_cannot_happen_is_refused_and_what_can_is_listed(dashboard: Dashboard) -> None:

@@ -40,8 +40,9 @@ class SqliteConsumer(Consumer):
         if row and row[0] != self.topic:
             raise other_pattern(self.name, row[0], self.topic)
         sql.execute(
-            "insert into consumers values (?1, ?2, ?3, ?4) "
-            "on conflict do update set max_tries = ?3 where max_tries <> ?3",
+            "insert into consumers values (?, ?, ?, ?) "
+            "on conflict do update set max_tries = excluded.max_tries "
+            "where max_tries <> excluded.max_tries",
             (self.name, self.topic, self.max_tries, after),
         )
 

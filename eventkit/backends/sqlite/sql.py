@@ -26,9 +26,9 @@ def fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
 def last_on(sql: sqlite3.Cursor, topic: str) -> int:
     last = "select max(sequence) as last from"
     row = sql.execute(
-        f"select max(last) from ({last} topics where topic = ?1 union all "
-        f"{last} events where topic = ?1 and sequence > {INDEXED})",
-        (topic,),
+        f"select max(last) from ({last} topics where topic = ? union all "
+        f"{last} events where topic = ? and sequence > {INDEXED})",
+        (topic, topic),
     ).fetchone()
     return row[0] or 0
 

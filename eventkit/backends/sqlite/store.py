@@ -23,13 +23,13 @@ Clock = Callable[[], float]
 _PAGE_BYTES = 1_000_000
 _PAGE_OF_A_TOPIC = f"""
     with found as (
-        select * from (select sequence from topics where topic = ?1 and sequence > ?2
-                       order by sequence limit ?3)
+        select * from (select sequence from topics where topic = ? and sequence > ?
+                       order by sequence limit ?)
         union all
-        select * from (select sequence from events where topic = ?1 and sequence > ?2
-                       and sequence > {INDEXED} order by sequence limit ?3)
+        select * from (select sequence from events where topic = ? and sequence > ?
+                       and sequence > {INDEXED} order by sequence limit ?)
     )
-    {ROWS} where sequence in found order by sequence limit ?3
+    {ROWS} where sequence in found order by sequence limit ?
 """
 
 
@@ -83,7 +83,7 @@ class Store:
         """The next entries behind `after`, as many as are good to have in memory at once."""
         fits, values = fitting(topic)
         if fits == IS_THIS:
-            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit)
+            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit, topic, after, limit, limit)
         else:
             statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
             values = (after, *values, limit)

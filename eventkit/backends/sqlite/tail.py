@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from ...log import Packed, Usage, no_room
@@ -12,10 +13,10 @@ from .sql import put
 
 _NEWEST = 100
 _ADD = """
-    insert into events select ?1, ?2, ?3, ?4, ?5, ?6, ?7
-    where not exists (select 1 from identities where source = ?3 and id = ?4)
+    insert into events select ?, ?, ?, ?, ?, ?, ?
+    where not exists (select 1 from identities where source = ? and id = ?)
 """
-# Events in one statement. Each has seven values, of which older SQLite takes 999; and each number
+# Events in one statement. Each has nine values, of which older SQLite takes 999; and each number
 # of them is another statement, of which Python keeps 128 prepared.
 _AT_ONCE = 64
 
@@ -77,7 +78,8 @@ class Tail:
                 return first
             self._check_room(1, len(body))
         size = self._bytes_so_far + len(body)
-        added = sql.execute(_ADD, (self.last + 1, topic, source, id, now, size, body))
+        values = (self.last + 1, topic, source, id, now, size, body, source, id)
+        added = sql.execute(_ADD, values)
         if not added.rowcount:
             first = self.find(sql, packed)
             assert first is not None
@@ -115,7 +117,7 @@ class Tail:
             new[source, id] = last
         if len(new) < len(events) or not new.keys().isdisjoint(self._newest.keys()):
             return ()
-        if not sql.execute(_adding(len(events)), values).rowcount:
+        if not sql.execute(_adding(len(events)), [*values, *chain(*new)]).rowcount:
             return ()
         self.last, self._bytes_so_far = last, size
         self._newest |= new
@@ -161,8 +163,8 @@ class Tail:
 
 @cache
 def _adding(number: int) -> str:
-    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * number)  # of which the identities are looked up
-    identities = ", ".join(f"(?{7 * row + 3}, ?{7 * row + 4})" for row in range(number))
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * number)
+    identities = ", ".join(["(?, ?)"] * number)
     return f"""
         insert into events select * from (values {rows}) where not exists (
             with new(source, id) as (values {identities})

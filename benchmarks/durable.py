@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -174,17 +175,27 @@ def _eventkit(folder: Path, stack: ExitStack) -> tuple[Put, Take]:
 
 
 def _bare(folder: Path, stack: ExitStack) -> tuple[Put, Take]:
-    """One table, one row a commit: what SQLite itself costs. What is taken is gone."""
+    """One table, one row a commit: what SQLite itself costs. What is taken is gone.
+
+    The threads take turns: since Python 3.12 sqlite3 refuses a connection that is in use.
+    """
     sql = sqlite3.connect(folder / "bare.db", isolation_level=None, check_same_thread=False)
     stack.callback(sql.close)
     sql.execute("pragma journal_mode=wal")
     sql.execute("pragma synchronous=full")
     sql.execute("create table events (id integer primary key, data)")
     _check_durable(sql)
-    return (
-        lambda: sql.execute("insert into events (data) values (?)", (JSON,)),
-        lambda: sql.execute("delete from events where id = (select min(id) from events)"),
-    )
+    turn = threading.Lock()
+
+    def put() -> None:
+        with turn:
+            sql.execute("insert into events (data) values (?)", (JSON,))
+
+    def take() -> None:
+        with turn:
+            sql.execute("delete from events where id = (select min(id) from events)")
+
+    return put, take
 
 
 def _litequeue(folder: Path, stack: ExitStack) -> tuple[Put, Take]:

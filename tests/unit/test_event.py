@@ -117,7 +117,7 @@ LEAST = {"specversion": "1.0", "id": "1", "source": "/x", "type": "a"}
         (b"\xff\xfe", "malformed|utf-8"),
         (b"[]", "object"),
         (b"null", "object"),
-        (b'{"a":' * 100_000, "recursion"),
+        (b'{"a":' * 100_000, "recursion|stack overflow|nested"),  # the words differ by Python
         (json.dumps({}).encode(), "missing required field"),
         (json.dumps({**LEAST, "specversion": None}).encode(), "specversion"),
         (b'{"id":"1","source":"/x","type":"a"}', "specversion"),

@@ -329,7 +329,7 @@ class EventBus:
         with self._lock:
             self._closed, self._routes = True, {}
         for executor in self._busy_ones():
-            for work, event in executor.close(max(0.0, deadline - time.monotonic())):
+            for work, event in executor.close(max(0.0, deadline - time.monotonic())) or ():
                 work.give_up(event, BusClosed("the bus was closed before this event was handled."))
         for awaited in list(self._awaited.values()):
             _settle(awaited, error=BusClosed("the bus was closed while this was waited for."))

@@ -4,18 +4,25 @@ Every executor that hands work over keeps it in one of these. It decides three t
 when the queue is full, that events with one key run one after another, and how seldom a sleeping
 worker must be woken.
 
-A bell stands between the two sides. Who puts a job rings it only if `_alert` says that nobody is
-about to look, so that a burst costs one wake-up. The usual case, a worker that is awake and room
-for the job, takes no lock to be put: appending to a deque and popping from it are atomic. Where
-there is a bound, each job takes a place from a deque of those that are free.
+A bell stands between the two sides. A producer rings it only if `_alert` says that no worker is
+about to look, so that a burst costs one wake-up. Appending to a deque and popping from it are
+atomic, so a worker that is awake takes no lock to be given a job.
+
+An interrupt (Ctrl-C, the stop button) can raise KeyboardInterrupt after any call in the main
+thread. No method is left half done by it: what has to happen together happens inside one `try`,
+and a job whose bell was not rung is found by the next `put` or `wait_idle`. Locks are only taken
+by `with`, which Python does not interrupt between taking the lock and entering the block.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Literal, Protocol, get_args
 
 from .event import Event
@@ -41,8 +48,6 @@ class Work(Protocol):
         """Told instead of `run` when an accepted event will never be handled."""
 
 
-_PLACES_AT_ONCE = 1_000
-
 Job = tuple[Work, Event]
 """One event for one handler."""
 
@@ -65,12 +70,13 @@ class BusClosed(RuntimeError):
 class JobQueue:
     """Jobs in the order they came, at most `capacity` waiting (None: no bound).
 
-    When it is full, `overflow` decides: "block" makes `put` wait for room, "drop_oldest" and
-    "drop_newest" give one event up and count it in `dropped`, "raise" raises QueueFull.
+    When it is full, `overflow` decides: "block" makes `put` wait until half of the places are
+    free, "drop_oldest" and "drop_newest" give one event up and count it in `dropped`, "raise"
+    raises QueueFull.
 
     `put(work, event)` accepts a job, or raises QueueFull or BusClosed. What `overflow` gives up is
-    told so. A worker of this very queue is let in beyond `capacity`, because nobody else could
-    make the room it would wait for.
+    told so. A worker of this very queue is let in beyond `capacity`, because only workers make the
+    room that it would wait for.
 
     Of two jobs whose events share a key, the second is not handed out until the first is
     finished, whatever the number of workers. `workers` is how many threads ask for `jobs`.
@@ -90,48 +96,53 @@ class JobQueue:
         self.capacity = capacity
         self.overflow = overflow
         self.dropped = 0
-        self._ready: deque[Job] = deque()
-        self._places: deque[None] = deque()  # those that are free
-        self._closed_places = capacity or 0  # not needed so far: opened as the queue grows
         self.turns = 0  # how often a worker has begun to work after a rest
         self.closed = False
+        self.used = False  # the bell has been rung: there may be threads behind it
+        self.forked = False  # this is the copy in a child process, of a queue used by its parent
         self.bell: Callable[[], None] = self.wake_one
         self.put: Callable[[Work, Event], None] = (
-            self._put_without_bound() if capacity is None else self._put_bounded()
+            self._put_without_bound() if capacity is None else self._put_bounded(capacity)
         )
         self.is_worker: Callable[[], bool] = bool
         self._is_shared = workers > 1
+        self._workers = workers
+        self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
         self._behind = 0  # how many are parked
-        self._at_work = 0  # how many workers have work, or look for it
-        self._alert = True  # the next `put` must ring: nobody is about to look, or it is closed
+        self._active: set[object] = set()  # one for each worker that has work, or looks for it
+        self._alert = True  # the next `put` must ring: no worker is about to look, or it is closed
+        self._why = ""  # what those are told that wait when it is closed
         self._sleeping = 0
-        self._beyond = 0  # jobs that were let in without a place
-        self._blocked = False  # somebody waits for a place
-        # Re-entrant, since a forgotten executor's queue is closed by the garbage collector, which
-        # may come along at any time.
+        self._wake_ups: SimpleQueue[None] = SimpleQueue()
+        self._blocked: deque[threading.Lock] = deque()  # each is released when there is room
+        self._idlers: deque[threading.Lock] = deque()  # each is released when all is done
+        # Re-entrant, since a signal handler or the garbage collector may come along inside.
         self._lock = threading.RLock()
-        self._work = threading.Condition(self._lock)
-        self._room = threading.Condition(self._lock)
-        self._idle = threading.Condition(self._lock)
+        _all.add(self)
 
     @property
     def waiting(self) -> int:
-        """How many jobs nobody has begun."""
+        """How many jobs no worker has begun."""
         return len(self._ready) + self._behind
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self._active and not self._ready
 
     def jobs(self) -> Iterator[Job]:
         """A worker's turn: the jobs that are there, one after another. Asking for the next says
         that the last is finished. It ends when there is none at this moment, or when it is closed
         because the worker was cut off: what waited behind its job is then there for others.
         """
-        with self._lock:
-            self._at_work += 1
-            self.turns += 1
+        turn = object()
         pop = self._pop_shared if self._is_shared else self._ready.popleft
-        is_bounded = self.capacity is not None
         key = None  # of the job under way
         try:
+            with self._lock:
+                self._active.add(turn)
+                self.turns += 1
             while True:
                 try:
                     job = pop()
@@ -141,8 +152,8 @@ class JobQueue:
                 if key is not None and not self._is_shared and self._must_park(job):
                     key = None
                     continue
-                if is_bounded:
-                    self._free_place()
+                if self._blocked:
+                    self._let_in()
                 yield job
                 if key is not None:
                     del job
@@ -151,133 +162,126 @@ class JobQueue:
         finally:
             if key is not None:
                 self._hand_back(key)
-            self._end_turn()
+            self._active.discard(turn)
+            self._tell_idlers()
 
     def sleep(self) -> bool:
-        """Sleep until there may be a job; False once the queue is closed."""
+        """Sleep until there may be a job. Return False once the queue is closed."""
         with self._lock:
             self._sleeping += 1
             self._alert = True  # first, so that a job put from now on rings
-            if not self._ready and not self.closed:
-                self._work.wait()
-            self._sleeping = max(0, self._sleeping - 1)
+        if not self._ready and not self.closed:
+            self._wake_ups.get()
+        with self._lock:
+            self._sleeping -= 1
             self._alert = self.closed or self._sleeping > 0
             return not self.closed
 
     def answer_bell(self) -> None:
-        """Said by workers on a loop before they look: a job put from now on rings again."""
+        """Re-arm the bell. Workers on a loop call this before they look."""
         self._alert = True
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits or runs; whether that came about."""
-        with self._lock:
-            return self._idle.wait_for(lambda: not self._at_work and not self._ready, timeout)
+        """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
+        if self._ready and self._alert:  # an interrupt may have come between a job and its bell
+            self._give_up_waiting() if self.closed else self._ring()
+        if self.is_idle or timeout == 0:
+            return self.is_idle
+        done = _locked()
+        self._idlers.append(done)  # first, so that a worker that finishes from now on sees it
+        try:
+            return self.is_idle or done.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            _discard(self._idlers, done)
 
-    def close(self) -> list[Job]:
-        """Accept nothing more and wake everyone; the jobs that nobody had begun are returned."""
+    def close(self, why: str = "the bus was closed before this event was handled.") -> None:
+        """Accept nothing more, wake every thread that waits here, and give up with BusClosed each
+        job that no worker has begun. Can be called twice; after an interrupt this goes on where it
+        was.
+        """
         with self._lock:
-            self.closed = self._alert = True  # first: what is put from now on is refused
-            left = [job for parked in self._parked.values() for job in parked]
-            for parked in self._parked.values():
-                parked.clear()
+            self.closed = self._alert = True
+            self._why = why
+        for _ in range(self._workers):
+            self._wake_ups.put(None)
+        _release(self._blocked)
+        self._give_up_waiting()
+        self._tell_idlers()
+
+    def leave_to_parent(self) -> None:
+        """In a child process: forget what its parent had begun. Used there, it cannot be used here,
+        since no thread has come along.
+        """
+        self._lock = threading.RLock()  # a thread of the parent may have held it
+        if self.used:
+            self.closed = self.forked = self._alert = True
+            for jobs in (self._ready, self._parked, self._active, self._blocked, self._idlers):
+                jobs.clear()
             self._behind = 0
-            with suppress(IndexError):
-                while True:
-                    left.append(self._ready.popleft())
-            for condition in (self._work, self._room, self._idle):
-                condition.notify_all()
-            return left
 
     # Room
 
     def _put_without_bound(self) -> Callable[[Work, Event], None]:
         """The usual case, made of as few steps as there can be."""
-        append = self._ready.append
 
         def put(work: Work, event: Event) -> None:
             if event.key is not None:
                 hash(event.key)  # one that cannot be hashed fails here rather than in a worker
-            append((work, event))
+            self._ready.append((work, event))
             if self._alert:
                 self._ring((work, event))
 
         return put
 
-    def _put_bounded(self) -> Callable[[Work, Event], None]:
-        """The same, with a place to be had first."""
-        append, take_place = self._ready.append, self._places.pop
+    def _put_bounded(self, capacity: int) -> Callable[[Work, Event], None]:
+        """The same, if there is room."""
 
         def put(work: Work, event: Event) -> None:
             if event.key is not None:
                 hash(event.key)
             job = (work, event)
-            try:
-                take_place()
-            except IndexError:
-                if not self._make_room(job):
-                    return
-            append(job)
+            with self._lock:
+                has_room = len(self._ready) + self._behind < capacity
+                if has_room:
+                    self._ready.append(job)
+            if not has_room and not self._put_into_full(job):
+                return
             if self._alert:
                 self._ring(job)
 
         return put
 
-    def _make_room(self, job: Job) -> bool:
-        """Whether a job that found no free place may be put all the same."""
-        with self._lock:
-            if self.closed or self._open_places():
-                return True
+    def _put_into_full(self, job: Job) -> bool:
+        """Do what `overflow` says, and return whether the job has been put."""
+        while not self.closed:
+            with self._lock:
+                if not self._is_full() or (self.overflow == "block" and self.is_worker()):
+                    self._ready.append(job)
+                    return True
             if self.overflow == "raise":
                 places = f"{self.name} has all {self.capacity} places in its queue taken"
                 raise QueueFull(job[1], f"{places} and refused")
-            if self.overflow == "block":
-                self._wait_for_place()
-                return True
+            if self.overflow != "block":
+                return self._drop_one(job)
+            self._wait_for_room()
+        self._ready.append(job)  # the bell refuses it
+        return True
+
+    def _is_full(self) -> bool:
+        return self.capacity is not None and self.waiting >= self.capacity
+
+    def _drop_one(self, job: Job) -> bool:
+        """Give up the oldest job or this one, and return whether this one has been put."""
+        with self._lock:
+            self.dropped += 1  # first: an interrupt may come after any of the calls below
             given_up = job if self.overflow == "drop_newest" else self._pop_oldest()
             if given_up is None:
-                self._beyond += 1
-                return True
-            self.dropped += 1
-        given_up[0].give_up(given_up[1])
+                self.dropped -= 1
+            if given_up is not job:
+                self._ready.append(job)
+        if given_up is not None:
+            given_up[0].give_up(given_up[1])
         return given_up is not job
-
-    def _open_places(self) -> bool:
-        """Whether there were places that nobody had needed so far; one of them is the caller's."""
-        more = min(self._closed_places, _PLACES_AT_ONCE)
-        self._closed_places -= more
-        self._places.extend([None] * (more - 1))
-        return more > 0
-
-    def _wait_for_place(self) -> None:
-        if self.is_worker():
-            self._beyond += 1
-            return
-        self._blocked = True  # first, so that whoever frees a place from now on sees it
-        while not self.closed:
-            try:
-                self._places.pop()
-                break
-            except IndexError:
-                self._room.wait()
-                self._blocked = True
-
-    def _free_place(self) -> None:
-        if self._beyond:
-            with self._lock:
-                if self._beyond:
-                    self._beyond -= 1
-                    return
-        self._places.append(None)
-        if self._blocked:
-            self._let_in()
-
-    def _let_in(self) -> None:
-        """Once half is free, so that a blocked producer is woken once and puts many."""
-        assert self.capacity is not None
-        if len(self._places) >= self.capacity - self.capacity // 2:
-            with self._lock:
-                self._blocked = False
-                self._room.notify_all()
 
     def _pop_oldest(self) -> Job | None:
         """Parked jobs have waited longer than all that are ready: they were taken before them."""
@@ -287,8 +291,22 @@ class JobQueue:
             return min(parked, key=lambda jobs: jobs[0][1].id).popleft()
         try:
             return self._ready.popleft()
-        except IndexError:  # a worker has taken it, and is about to free its place
+        except IndexError:  # a worker has taken it, so that there is room
             return None
+
+    def _wait_for_room(self) -> None:
+        room = _locked()
+        self._blocked.append(room)  # first, so that a worker that makes room from now on sees it
+        try:
+            if self._is_full() and not self.closed:
+                room.acquire()
+        finally:
+            _discard(self._blocked, room)
+
+    def _let_in(self) -> None:
+        """Once half is free, so that a blocked producer is woken once and puts many."""
+        if self.capacity is not None and self.waiting <= self.capacity // 2:
+            _release(self._blocked)
 
     # Keys
 
@@ -299,18 +317,18 @@ class JobQueue:
             while job[1].key is not None and self._must_park(job):
                 job = self._ready.popleft()
             if self._sleeping and self._ready and self._alert:
-                self._ring()  # there is more: whoever wakes wakes the next
+                self._ring()  # there is more: each worker that wakes wakes the next
             return job
 
     def _must_park(self, job: Job) -> bool:
-        """Whether a job must wait behind one with the same key, where it is put."""
+        """Return whether a job must wait behind one with the same key, where it is put."""
         with self._lock:
             key = job[1].key
             if key not in self._parked:
                 self._parked[key] = deque()
                 return False
-            self._parked[key].append(job)
             self._behind += 1
+            self._parked[key].append(job)
             return True
 
     def _parked_behind(self, key: str) -> Iterator[Job]:
@@ -322,8 +340,8 @@ class JobQueue:
                     return
                 self._behind -= 1
                 job = self._parked[key].popleft()
-            if self.capacity is not None:
-                self._free_place()
+            if self._blocked:
+                self._let_in()
             yield job
 
     def _hand_back(self, key: str) -> None:
@@ -335,39 +353,111 @@ class JobQueue:
 
     # Waking and resting
 
-    def _end_turn(self) -> None:
-        with self._lock:
-            self._at_work -= 1
-            if not self._at_work:
-                self._idle.notify_all()
+    def wake_one(self) -> None:
+        """The usual bell: wake a worker that sleeps."""
+        self._wake_ups.put(None)
 
     def _ring(self, job: Job | None = None) -> None:
-        with self._lock:
-            if self._alert and not self.closed:
-                self._alert = False
-                try:
-                    self.bell()
-                except BusClosed:
-                    self._alert = True
-                    self._take_back(job)
-                    raise
-            elif self.closed and self._take_back(job):
-                assert job is not None
-                raise BusClosed(
-                    f"{self.name} is closed, so event {job[1].id} ({job[1].topic!r}) was not "
-                    "accepted."
-                )
+        """Wake a worker. Two producers that ring at once do no harm, so this takes no lock."""
+        if self.closed:
+            self._refuse(job)
+            return
+        try:
+            self._alert = False  # first: the worker that hears the bell sets it again
+            self.used = True
+            self.bell()
+        except BaseException as problem:
+            self._alert = True
+            if isinstance(problem, Exception):  # else the job stays, and is done later
+                self._take_back(job)
+            raise
+
+    def _refuse(self, job: Job | None) -> None:
+        if job is None or not self._take_back(job):
+            return
+        event = f"event {job[1].id} ({job[1].topic!r}) was not accepted."
+        if self.forked:
+            raise BusClosed(
+                f"{self.name} was used before this process was forked, and its threads live in "
+                f"the parent only, so {event} Make the bus in the child process, or fork first."
+            )
+        raise BusClosed(f"{self.name} is closed, so {event}")
 
     def _take_back(self, job: Job | None) -> bool:
-        """Whether a job was still there to be refused; `close` or a worker may have it already."""
+        """Return whether a job was still there to be refused; `close` or a worker may have it."""
         try:
             self._ready.remove(job)  # type: ignore[arg-type]
         except (ValueError, IndexError):  # not there, or taken while we looked
             return False
-        if self.capacity is not None:
-            self._free_place()
+        self._tell_idlers()
         return True
 
-    def wake_one(self) -> None:
-        """The usual bell: wake a worker that sleeps."""
-        self._work.notify()
+    def _tell_idlers(self) -> None:
+        if self._idlers and self.is_idle:
+            _release(self._idlers)
+
+    def _give_up_waiting(self) -> None:
+        left: deque[Job] = deque()
+        try:
+            with self._lock:
+                for parked in self._parked.values():
+                    _move(parked, left)
+                self._behind = 0
+                _move(self._ready, left)
+            while left:
+                work, event = left[0]
+                work.give_up(event, BusClosed(self._why))
+                left.popleft()
+        finally:
+            self._ready.extendleft(reversed(left))  # none, unless this was interrupted
+
+
+def report_failure(work: Work, event: Event, error: BaseException) -> None:
+    """Tell the work that it failed. What the report itself raises is logged: a worker goes on."""
+    try:
+        work.failed(event, error)
+    except BaseException as problem:
+        with suppress(BaseException):
+            import logging
+
+            logging.getLogger("eventkit").error(
+                "could not report that %s failed on event %d (%r)",
+                work.name, event.id, event.topic, exc_info=problem,
+            )  # fmt: skip
+
+
+def _locked() -> threading.Lock:
+    """Return a lock that another thread will release: `acquire` waits for that."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+def _move(jobs: deque[Job], to: deque[Job]) -> None:
+    """Move all, without a moment at which one is in neither: that is one call, made of C alone."""
+    with suppress(IndexError):
+        to.extend(iter(jobs.popleft, None))
+
+
+def _release(locks: deque[threading.Lock]) -> None:
+    """End the waiting of all. Each thread takes its lock out of the deque itself."""
+    for lock in list(locks):
+        with suppress(RuntimeError):  # released before
+            lock.release()
+
+
+def _discard(locks: deque[threading.Lock], lock: threading.Lock) -> None:
+    with suppress(ValueError):
+        locks.remove(lock)
+
+
+_all: weakref.WeakSet[JobQueue] = weakref.WeakSet()
+
+
+def _leave_all_to_parent() -> None:
+    for queue in list(_all):
+        queue.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_leave_all_to_parent)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
+from .. import checks
 from ..event import Event
 from ..queues import Job, JobQueue, Work
 
@@ -42,13 +44,15 @@ class Executor(Protocol):
         """Whether the calling thread is one that this executor needs for its work."""
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits or runs; whether that came about."""
+        """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
 
     def unfinished(self) -> list[str]:
         """What is running and how much waits, in words."""
 
-    def close(self, timeout: float) -> list[Job]:
-        """Finish within `timeout` seconds what was accepted, stop, and return what nobody began."""
+    def close(self, timeout: float) -> None:
+        """Finish within `timeout` seconds what was accepted, give up with BusClosed what no worker
+        has begun by then, and stop. Can be called twice.
+        """
 
 
 class Engine(Protocol):
@@ -118,28 +122,27 @@ class Queued:
             lines.append(f"{self._queue.waiting} waiting in {self._queue.name}")
         return lines
 
-    def close(self, timeout: float) -> list[Job]:
-        deadline = time.monotonic() + timeout
+    def close(self, timeout: float) -> None:
+        deadline = time.monotonic() + checks.seconds("timeout", timeout)
         if not self.is_own_thread():
             self._queue.wait_idle(timeout)
-        left = self._queue.close()
+        self._queue.close()
         self._engine.stop(max(0.0, deadline - time.monotonic()))
-        return left
 
     def __repr__(self) -> str:
         queue = self._queue
         return f"{type(self).__name__}(capacity={queue.capacity}, overflow={queue.overflow!r})"
 
 
-def whole_number(name: str, value: object, meaning: str) -> int:
-    """The value, or ValueError if it is no whole number of 1 or more."""
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} is {meaning}, 1 or more; got {value!r}.")
-    return value
-
-
 def _end(queue: JobQueue, engine: Engine) -> None:
-    """What becomes of the workers of an executor that was forgotten without `close`."""
+    """End the workers of an executor that was forgotten, or still open when the program ends."""
+    unhandled = queue.waiting + sum(job is not None for _, job in engine.running())
+    if unhandled and not queue.forked and not queue.closed:
+        print(
+            f"eventkit: {unhandled} accepted event(s) on {queue.name} were not handled, because "
+            "the program ended first. Wait with bus.drain() or bus.close().",
+            file=sys.stderr,
+        )
     queue.close()
     engine.stop()
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import threading
+import time
 from collections import deque
+from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import Any
 
-from ..queues import BusClosed, Job, JobQueue, Overflow
-from . import Queued, WaitsBy, whole_number
+from ..checks import whole_number
+from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
+from . import Queued, WaitsBy
 
 _JOBS_BEFORE_A_YIELD = 256
+_LOOK_AT_LOOP = 0.2  # seconds between two looks at whether a given loop has ended
 
 
 class EventLoop(Queued):
@@ -42,10 +48,29 @@ class EventLoop(Queued):
             )
         whole_number("concurrency", concurrency, "how many handlers may be under way at once")
         queue = JobQueue(name, capacity, overflow)
-        super().__init__(name, queue, _Lanes(loop, queue, concurrency, name))
+        self._given = loop
+        self._lanes = _Lanes(loop, queue, concurrency, name)
+        super().__init__(name, queue, self._lanes)
 
     def pause(self, seconds: float) -> Any:
         return asyncio.sleep(seconds)
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        if self._given is None:
+            return super().wait_idle(timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._given.is_closed():
+                self._give_up()
+            if super().wait_idle(_within(deadline)):
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+
+    def _give_up(self) -> None:
+        """The loop that was given has ended, and what still waits with it."""
+        self._queue.close(f"the event loop of {self.name} ended before this event was handled.")
+        self._lanes.abandon()
 
 
 class _Lanes:
@@ -67,6 +92,7 @@ class _Lanes:
         self._next_number = itertools.count(1).__next__
         self._resting: deque[asyncio.Future[None]] = deque()
         self._lane_due = False
+        self._starting = threading.RLock()
         queue.bell = self._ring
 
     def is_here(self) -> bool:
@@ -84,8 +110,9 @@ class _Lanes:
             self._call_a_lane()
             if self._lane_due:  # it answers the bell when it begins
                 return
+        loop = self._started_loop()
         try:
-            self._started_loop().call_soon_threadsafe(self._woken)
+            loop.call_soon_threadsafe(self._woken, context=Context())
         except RuntimeError as closed:
             raise BusClosed(
                 f"the event loop of {self._name} is closed, so nothing can run on it any more. "
@@ -99,6 +126,13 @@ class _Lanes:
         loop.call_soon_threadsafe(self._cancel)
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join(timeout)
+
+    def abandon(self) -> None:
+        """End the lanes of a loop that runs no more: each reports the event that it is at."""
+        for task in list(self._tasks):
+            with suppress(BaseException):
+                task.get_coro().close()
+            self._tasks.discard(task)
 
     def _woken(self) -> None:
         self._queue.answer_bell()
@@ -114,7 +148,9 @@ class _Lanes:
                 self._lane_due = True
         if not self._lane_due and len(self._tasks) < self._limit:
             name = f"{self._name}-{self._next_number()}"
-            task = asyncio.get_running_loop().create_task(self._lane(name), name=name)
+            task = asyncio.get_running_loop().create_task(
+                self._lane(name), name=name, context=Context()
+            )
             task.add_done_callback(self._lane_ended)
             self._tasks.add(task)
             self._lane_due = True
@@ -122,6 +158,8 @@ class _Lanes:
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
         """It was cancelled, by us or by somebody else who has the loop: others do its work."""
         self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # reported with its event: asyncio need not mention it again
         self._current.pop(task.get_name(), None)
         self._lane_due = False
         self._woken()
@@ -141,17 +179,17 @@ class _Lanes:
                         await work.run(event)
                     else:
                         work.run(event)
-                except GeneratorExit:
-                    raise
                 except BaseException as error:
-                    work.failed(event, error)
-                    if _is_being_cancelled():
+                    report_failure(work, event, error)
+                    if isinstance(error, GeneratorExit) or _is_being_cancelled():
                         raise  # this lane is being stopped; else it was the handler alone
                 since_a_yield += 1
                 if since_a_yield == _JOBS_BEFORE_A_YIELD:
                     since_a_yield = 0
                     await asyncio.sleep(0)
                 del job, work, event  # while it rests, it keeps nothing alive
+                if copy_context():  # set by a handler, and not for the next one to see
+                    return
             await self._rest(name)
 
     async def _rest(self, name: str) -> None:
@@ -168,12 +206,30 @@ class _Lanes:
 
     def _started_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(
-                target=_run_loop, args=(self._loop,), name=self._name, daemon=True
-            )
-            self._thread.start()
+            with self._starting:
+                self._start()
+        assert self._loop is not None
         return self._loop
+
+    def _start(self) -> None:
+        if self._loop is not None:
+            return
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_run_loop, args=(loop,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # can't start new thread
+            loop.close()
+            raise
+        self._thread = thread
+        self._loop = loop
+
+
+def _within(deadline: float | None) -> float:
+    """Return the seconds until `deadline`, but not more than until the next look at the loop."""
+    if deadline is None:
+        return _LOOK_AT_LOOP
+    return max(0.0, min(_LOOK_AT_LOOP, deadline - time.monotonic()))
 
 
 def _is_being_cancelled() -> bool:
@@ -184,9 +240,22 @@ def _is_being_cancelled() -> bool:
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
+        _run_until_stopped(loop)
     finally:
         cancelled = asyncio.all_tasks(loop)
         if cancelled:
             loop.run_until_complete(asyncio.wait(cancelled, timeout=1))
         loop.close()
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    """A task of a handler's own that calls sys.exit would end the loop: go on."""
+    while True:
+        try:
+            loop.run_forever()
+            return
+        except BaseException as error:
+            with suppress(BaseException):
+                logging.getLogger("eventkit").error(
+                    "a task on %r raised; the loop goes on", loop, exc_info=error
+                )

@@ -7,10 +7,12 @@ this course builds on it, and because it shows the idea that asyncio grew from.
 from __future__ import annotations
 
 import warnings
+from contextvars import copy_context
 from typing import Any
 
-from ..queues import BusClosed, Job, JobQueue, Overflow
-from . import Queued, whole_number
+from ..checks import whole_number
+from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
+from . import Queued
 from .hub import Hub
 
 try:
@@ -89,9 +91,13 @@ class _Green(Hub):
                 try:
                     work.run(event)
                 except BaseException as error:
-                    work.failed(event, error)
+                    report_failure(work, event, error)
                 self._current[lane] = None
                 del job, work, event  # while the hub rests, it keeps nothing alive
+                if copy_context():  # set by a handler, and not for the next one to see
+                    self._queue.answer_bell()
+                    self._send()
+                    return
         finally:
             self._current.pop(lane, None)
             self._green.pop(eventlet.getcurrent(), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from contextvars import Context
 
 from ..queues import JobQueue
 
@@ -20,6 +21,8 @@ class Hub:
         self._name = name
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._has_begun = False
+        self._starting = threading.RLock()
         self._bell, self._ear = socket.socketpair()  # a byte through here ends the sleep
         self._bell.setblocking(False)
         self._ear.setblocking(False)
@@ -35,16 +38,33 @@ class Hub:
         if self._thread is None:
             self._end()
             return
-        self._ring()
+        self._send()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def _ring(self) -> None:
+        if self._thread is None:
+            with self._starting:
+                self._start()
+        self._send()
+
+    def _start(self) -> None:
         if self._thread is None and not self._stopping:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-        with suppress(OSError):  # full: it has been rung already; closed: nobody is asleep any more
+            thread = threading.Thread(target=self._run_alone, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _send(self) -> None:
+        with suppress(OSError):  # full: it has been rung already; closed: no thread is asleep
             self._bell.send(b"!")
+
+    def _run_alone(self) -> None:
+        """Run, unless another thread does: an interrupt can have two threads started."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        self._thread = threading.current_thread()
+        Context().run(self._run)
 
     def _answer(self) -> None:
         """Awake: what is put from now on rings again."""

@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..event import Event
-from ..queues import Job, Work
+from ..queues import Work
 from . import WaitsBy
 
 
@@ -48,8 +48,8 @@ class Inline:
     def unfinished(self) -> list[str]:
         return []
 
-    def close(self, timeout: float) -> list[Job]:
-        return []
+    def close(self, timeout: float) -> None:
+        pass
 
     def __repr__(self) -> str:
         return "Inline()"

@@ -9,13 +9,17 @@ import socket
 import time
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterator
+from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
-from ..queues import BusClosed, Job, JobQueue, Overflow
-from . import Queued, WaitsBy, whole_number
+from ..checks import whole_number
+from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
+from . import Queued, WaitsBy
 from .hub import Hub
 
 _JOBS_BEFORE_A_LOOK = 256
+_LOOK_FOR_CLOSED = 0.5  # seconds between two looks for sockets that were closed
 
 
 class Wish:
@@ -81,6 +85,7 @@ class _Task:
         self.job: Job | None = job
         self.turn = turn
         self.lane = lane
+        self.context = Context()
         self.coroutine: Coroutine[Wish, None, Any] | None = None
 
 
@@ -98,6 +103,7 @@ class _Reactor(Hub):
         self._selector.register(self._ear, selectors.EVENT_READ)
         self._handed_on: deque[_Task] = deque()  # finished, and with a next job to begin
         self._more_to_begin = False
+        self._next_look = 0.0
 
     def lane(self) -> str:
         return self._lane
@@ -110,17 +116,15 @@ class _Reactor(Hub):
             for task in self._ready():
                 self._step(task)
             self._begin_new()
+            self._fail_closed()
         for task in list(self._tasks):
             self._cut_off(task, BusClosed("the bus was closed while this was waiting."))
         self._end()
 
     def _ready(self) -> list[_Task]:
         """The tasks whose waiting is over; waits until there is one, or the bell rings."""
-        now = time.monotonic()
-        timeout = max(0.0, self._delays[0][0] - now) if self._delays else None
-        timeout = 0.0 if self._more_to_begin else timeout
         ready: list[_Task] = []
-        for key, mask in self._selector.select(timeout):
+        for key, mask in self._selector.select(self._patience()):
             if key.fileobj is self._ear:
                 self._answer()
             else:
@@ -129,6 +133,31 @@ class _Reactor(Hub):
         while self._delays and self._delays[0][0] <= now:
             ready.append(heapq.heappop(self._delays)[2])
         return ready
+
+    def _patience(self) -> float | None:
+        """Return how long to wait for a socket, in seconds."""
+        if self._more_to_begin:
+            return 0.0
+        delay = max(0.0, self._delays[0][0] - time.monotonic()) if self._delays else None
+        if len(self._selector.get_map()) == 1:  # nothing but the bell
+            return delay
+        return _LOOK_FOR_CLOSED if delay is None else min(delay, _LOOK_FOR_CLOSED)
+
+    def _fail_closed(self) -> None:
+        """The system says nothing of a socket that was closed while a handler waits for it."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_FOR_CLOSED
+        for key in list(self._selector.get_map().values()):
+            if key.fileobj is not self._ear and key.fileobj.fileno() == -1:  # type: ignore[union-attr]
+                self._forget(key)
+
+    def _forget(self, key: selectors.SelectorKey) -> None:
+        """Throw into each handler that waits for this closed socket."""
+        self._selector.unregister(key.fileobj)
+        for task in key.data.values():
+            self._step(task, OSError(f"{key.fileobj!r} was closed while a handler waited for it."))
 
     def _begin_new(self) -> None:
         for _ in range(_JOBS_BEFORE_A_LOOK):
@@ -157,13 +186,13 @@ class _Reactor(Hub):
         self._lane = task.lane
         work, event = task.job
         if work.is_async:
-            task.coroutine = work.run(event)
+            task.coroutine = task.context.run(work.run, event)
             self._step(task)
             return
         try:
-            work.run(event)
+            task.context.run(work.run, event)
         except BaseException as error:
-            work.failed(event, error)
+            report_failure(work, event, error)
         self._finish(task)
 
     def _step(self, task: _Task, error: Exception | None = None) -> None:
@@ -172,23 +201,28 @@ class _Reactor(Hub):
         while True:
             self._lane = task.lane
             try:
-                send = task.coroutine
-                wish = send.throw(error) if error else send.send(None)
+                step = task.coroutine.throw if error else task.coroutine.send
+                wish = task.context.run(step, error)  # type: ignore[arg-type]
             except StopIteration:  # it has returned
                 self._finish(task)
                 return
             except BaseException as failure:
                 work, event = task.job
-                work.failed(event, failure)
+                report_failure(work, event, failure)
                 self._finish(task)
                 return
             if self._stopping:
-                task.coroutine.close()
-                self._finish(task)
+                self._close(task)
                 return
             error = self._wait_for(task, wish)
             if error is None:
                 return
+
+    def _close(self, task: _Task) -> None:
+        assert task.coroutine is not None
+        with suppress(BaseException):  # it was told already, and may not stop once more
+            task.coroutine.close()
+        self._finish(task)
 
     def _cut_off(self, task: _Task, error: Exception) -> None:
         if task.coroutine is not None:
@@ -217,6 +251,9 @@ class _Reactor(Hub):
 
     def _register(self, sock: socket.socket, event: int, task: _Task) -> None:
         key = self._selector.get_map().get(sock)
+        if key is not None and key.fileobj is not sock and key.fileobj.fileno() == -1:  # type: ignore[union-attr]
+            self._forget(key)  # closed since, and this one got its number
+            key = None
         if key is None:
             self._selector.register(sock, event, {event: task})
         elif event in key.data:
@@ -237,6 +274,7 @@ class _Reactor(Hub):
         job = next(task.turn, None)
         if job is not None:
             task.job = job
+            task.context = Context()
             self._handed_on.append(task)
         else:
             self._tasks.discard(task)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from contextvars import Context, copy_context
 
-from ..queues import Job, JobQueue, Overflow
-from . import Queued, whole_number
+from ..checks import whole_number
+from ..queues import Job, JobQueue, Overflow, report_failure
+from . import Queued
 
 
 class Threads(Queued):
@@ -35,54 +38,80 @@ class _Pool:
     """The threads, started by the first event."""
 
     def __init__(self, queue: JobQueue, workers: int, name: str) -> None:
-        self._threads: list[threading.Thread] = []
         self._queue = queue
         self._name = name
-        self._current: list[Job | None] = [None] * workers
+        self._missing = workers  # how many have not been started
+        self._places = deque(range(1, workers + 1))  # each running thread takes one
+        self._current: dict[threading.Thread, Job | None] = {}
+        self._starting = threading.RLock()
         queue.bell = self._ring
 
     def is_here(self) -> bool:
-        return threading.current_thread() in self._threads
+        return threading.current_thread() in self._current
 
     def running(self) -> list[tuple[str, Job | None]]:
-        names = [thread.name for thread in self._threads]
-        return list(zip(names, self._current, strict=False))
+        return [(thread.name, job) for thread, job in list(self._current.items())]
 
     def lane(self) -> str:
         return threading.current_thread().name
 
     def stop(self, timeout: float = 0.0) -> None:
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
+        for thread in list(self._current):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def _ring(self) -> None:
-        if self._threads:
-            self._queue.wake_one()
-            return
-        self._threads = [
-            threading.Thread(
-                target=_work,
-                args=(self._queue, self._current, place),
-                name=f"{self._name}-{place + 1}",
-                daemon=True,
-            )
-            for place in range(len(self._current))
-        ]
-        for thread in self._threads:
-            thread.start()
+        if self._missing:
+            with self._starting:
+                self._start()
+        self._queue.wake_one()
+
+    def _start(self) -> None:
+        while self._missing:
+            args = (self._queue, self._current, self._places, self._name)
+            thread = threading.Thread(target=_work, args=args, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # can't start new thread
+                if not self._current:
+                    raise
+                break  # those that run do the work, and the next event tries again
+            self._current.setdefault(thread, None)
+            self._missing -= 1
 
 
-def _work(queue: JobQueue, current: list[Job | None], place: int) -> None:
+def _work(
+    queue: JobQueue, current: dict[threading.Thread, Job | None], places: deque[int], name: str
+) -> None:
     """A worker's life."""
+    me = threading.current_thread()
+    try:
+        me.name = f"{name}-{places.popleft()}"
+    except IndexError:  # an interrupt had one thread too many started
+        current.pop(me, None)
+        return
+    current[me] = None
+    while Context().run(_work_in_context, queue, current, me):
+        pass
+
+
+def _work_in_context(
+    queue: JobQueue, current: dict[threading.Thread, Job | None], me: threading.Thread
+) -> bool:
+    """Work until a handler has set a context variable, which the next must not see (True), or
+    until the queue is closed (False).
+    """
     while queue.sleep():
         for job in queue.jobs():
-            current[place] = job
+            current[me] = job
             work, event = job
             try:
                 work.run(event)
             except BaseException as error:
-                work.failed(event, error)
-            current[place] = None
+                report_failure(work, event, error)
+            current[me] = None
             del job, work, event  # while it sleeps, it keeps nothing alive
+            if copy_context():
+                return True
+    return False

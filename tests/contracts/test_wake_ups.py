@@ -35,8 +35,8 @@ def test_a_burst_at_busy_threads_wakes_nobody(
         for _ in range(workers):
             bus.fire("a")
             gate.wait_entered()
-        spy = Spy(executor._queue._work.notify)
-        monkeypatch.setattr(executor._queue._work, "notify", spy)
+        spy = Spy(executor._queue.wake_one)
+        monkeypatch.setattr(executor._queue, "wake_one", spy)
         for _ in range(1_000):
             bus.fire("a")
         assert spy.calls == 0
@@ -58,8 +58,8 @@ def test_a_burst_at_sleeping_threads_wakes_one_who_wakes_the_next(
         bus.fire("a", -1)
         bus.drain(LONG)
         wait_until(lambda: queue._sleeping == workers)
-        spy = Spy(queue._work.notify)
-        monkeypatch.setattr(queue._work, "notify", spy)
+        spy = Spy(queue.wake_one)
+        monkeypatch.setattr(queue, "wake_one", spy)
         with queue._lock:
             for number in range(1_000):
                 bus.fire("a", number)

@@ -20,15 +20,31 @@ import ipywidgets as widgets
 from .look import Panel, Status, button, row
 from .session import Table
 
+_ANOTHER = "Set EVENTKIT_PROGRESS to a file that can be written, and start again."
+
 
 def place() -> Path | None:
-    """The file in which progress is kept, or None if none is."""
+    """Return the file in which progress is kept, or None if none is: it is off, this is a test, or
+    there is no home folder.
+    """
     chosen = os.environ.get("EVENTKIT_PROGRESS")
-    if chosen:
-        return None if chosen == "off" else Path(chosen)
-    if os.environ.get("CI") or "PYTEST_VERSION" in os.environ:
+    if _is_off(chosen):
         return None
-    return Path.home() / ".eventkit" / "progress.jsonl"
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        return Path(chosen).expanduser() if chosen else Path.home() / ".eventkit" / "progress.jsonl"
+    return None
+
+
+def _is_off(chosen: str | None) -> bool:
+    if chosen:
+        return chosen == "off"
+    return bool(os.environ.get("CI")) or "PYTEST_VERSION" in os.environ
+
+
+def _can_write(file: Path) -> bool:
+    """Return True if the file can be written, or created with the folders above it."""
+    nearest = next((one for one in [file, *file.parents] if os.path.exists(one)), file)
+    return os.access(nearest, os.W_OK) and nearest.is_dir() == (nearest != file)
 
 
 def note(what: str, name: str, answer: str, right: bool, again: bool = False) -> None:
@@ -55,7 +71,7 @@ def answers() -> list[dict[str, Any]]:
 
 
 def delete() -> None:
-    """Forget all of it."""
+    """Forget all of it. Raises OSError if the file cannot be removed."""
     file = place()
     if file is not None:
         file.unlink(missing_ok=True)
@@ -103,8 +119,12 @@ class Progress(Panel):
         return f"{self._kept()}\n{self._as_table(rows)!r}" if rows else self._kept()
 
     def delete(self) -> None:
-        """Delete the file, and say so."""
-        delete()
+        """Delete the file, and say whether that worked."""
+        try:
+            delete()
+        except OSError as problem:
+            self._said.say(f"Not deleted: {problem.strerror}.", good=False)
+            return
         self._show()
         self._said.say("Deleted. Nothing of it is left.")
 
@@ -119,14 +139,21 @@ class Progress(Panel):
 
     def _kept(self) -> str:
         file = place()
+        if file is None and not _is_off(os.environ.get("EVENTKIT_PROGRESS")):
+            return f"Nothing is kept in this run: there is no home folder. {_ANOTHER}"
         if file is None:
             return "Nothing is kept in this run."
+        if not _can_write(file):
+            return f"New answers are not kept: {_short(file)} cannot be written. {_ANOTHER}"
         if not answers():
             return f"Nothing yet. It will be kept in {_short(file)}, and sent nowhere."
         return f"Kept in {_short(file)}, and sent nowhere."
 
 
 def _short(file: Path) -> str:
-    """The path as people write it: ~ for home."""
-    home = Path.home()
+    """Return the path as people write it: ~ for home."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return str(file)
     return f"~/{file.relative_to(home).as_posix()}" if file.is_relative_to(home) else str(file)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,13 +76,13 @@ def test_deleting_removes_the_file(file: Path) -> None:
 
 def test_a_line_that_was_cut_off_is_left_out(file: Path) -> None:
     gate().choose("b")
-    with file.open("a") as opened:
+    with file.open("a", encoding="utf-8") as opened:
         opened.write('{"what": "predic')
     assert len(progress.answers()) == 1
 
 
 def test_a_file_that_cannot_be_written_stops_no_lesson(file: Path) -> None:
-    file.parent.write_text("where the folder should be, there is a file")
+    file.parent.write_text("where the folder should be, there is a file", encoding="utf-8")
     gate().choose("a")
     assert progress.answers() == []
 
@@ -104,3 +108,111 @@ def test_it_is_kept_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     gate().choose("a")
     assert progress.place() == tmp_path / ".eventkit" / "progress.jsonl"
     assert "Kept in ~/.eventkit/progress.jsonl" in Progress().text()
+
+
+def learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this run look like a learner's, and not like a test."""
+    for name in ("CI", "PYTEST_VERSION", "EVENTKIT_PROGRESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_file_may_be_named_from_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTKIT_PROGRESS", "~/x.jsonl")
+    assert progress.place() == Path.home() / "x.jsonl"
+
+
+def homeless() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("named", ["", "~nobody-of-this-name/x"])
+def test_without_a_home_folder_nothing_is_kept_and_the_panel_says_so(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner(monkeypatch)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setenv("EVENTKIT_PROGRESS", named)
+    gate().choose("a")
+    said = Progress().text()
+    assert said.startswith("Nothing is kept in this run: there is no home folder.")
+    assert "EVENTKIT_PROGRESS" in said
+
+
+def test_without_a_home_folder_a_file_that_is_named_is_used(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", homeless)
+    gate().choose("a")
+    assert Progress().text().startswith(f"Kept in {file}")
+
+
+@pytest.mark.parametrize("blocked", ["the file", "its folder", "a folder above"])
+def test_where_nothing_can_be_kept_the_panel_does_not_promise_it(
+    blocked: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above = file.parent / "deeper" / "progress.jsonl"
+    if blocked == "the file":
+        file.mkdir(parents=True)
+    else:
+        file.parent.write_text("no folder", encoding="utf-8")
+    if blocked == "a folder above":
+        monkeypatch.setenv("EVENTKIT_PROGRESS", str(above))
+    gate().choose("a")
+    said = Progress().text()
+    assert said.startswith("New answers are not kept:")
+    assert "cannot be written" in said and "EVENTKIT_PROGRESS" in said
+
+
+def test_what_was_kept_is_shown_where_no_more_can_be(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate().choose("a")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    said = Progress().text()
+    assert said.startswith("New answers are not kept:")
+    assert "When?" in said
+
+
+def test_a_file_that_cannot_be_deleted_is_said_to_be_still_there(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate().choose("a")
+    panel = Progress()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    panel.delete()
+    assert panel.children[-1].text == "Not deleted: Read-only file system."
+    assert "When?" in panel.text()
+
+
+ANSWERS = """
+from eventkit.lab import Prediction, Progress
+Prediction("When?", {"a": ("At once", "Nobody is there.")}, right="a").choose("a")
+print(Progress().text())
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0,
+    reason="only root can become a user without a name",
+)
+def test_a_user_without_name_and_home_can_answer(tmp_path: Path) -> None:
+    """As in a container that is started with a number for a user."""
+    become = "import os; os.setgid(54321); os.setuid(54321)"
+    cache = tmp_path / "matplotlib"
+    cache.mkdir()
+    cache.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import eventkit.lab\n{become}\n{ANSWERS}"],
+        env={"PATH": os.defpath, "MPLCONFIGDIR": str(cache)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Yes. Nobody is there." in done.stdout
+    assert "Nothing is kept in this run: there is no home folder." in done.stdout

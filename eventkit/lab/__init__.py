@@ -1,5 +1,16 @@
 """What only notebooks use: panels, live views, figures, predictions and exercise checks."""
 
+try:
+    import anywidget as _anywidget  # noqa: F401
+    import IPython as _IPython  # noqa: F401
+    import ipywidgets as _ipywidgets  # noqa: F401
+    import matplotlib as _matplotlib  # noqa: F401
+except ModuleNotFoundError as missing:
+    raise ImportError(
+        f"the lessons need {missing.name}, which is not installed here. "
+        "Run: pip install 'eventkit-notebooks[lab]'"
+    ) from missing
+
 from .attacker import AttackersConsole
 from .back_pressure import Passage
 from .bench import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within

@@ -13,8 +13,10 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..bus import EventBus
@@ -46,6 +48,23 @@ def setup(seed: int = 1) -> None:
         f"{platform.system()}, {os.cpu_count()} cores · switch interval "
         f"{sys.getswitchinterval() * 1e3:g} ms"
     )
+    if own := _own_settings():
+        print(
+            f"Your own IPython settings are in use ({', '.join(own)}), so some cells may print "
+            "other things than the text says. To learn without them, start Jupyter with "
+            "`make lab`, or with IPYTHONDIR set to an empty folder."
+        )
+
+
+def _own_settings() -> list[str]:
+    """Return the user's settings and start-up files that can change what a cell prints."""
+    shell = get_ipython()
+    if shell is None or shell.profile_dir is None:  # a script
+        return []
+    sections = (section for section in shell.config if "Shell" in section or "Formatter" in section)
+    settings = [f"{section}.{name}" for section in sections for name in shell.config[section]]
+    files = Path(shell.profile_dir.startup_dir).glob("*.[ip]*y")
+    return sorted(settings) + sorted(f"startup/{file.name}" for file in files)
 
 
 def assert_clean(*watched: Any) -> None:

@@ -83,6 +83,7 @@ def test_beside_the_other_package_named_eventkit_the_setup_cell_says_what_to_do(
     )
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "AssertionError: Another package named eventkit is installed here. "
-        "Run: pip uninstall eventkit, then restart the kernel."
+        "AssertionError: Another package named eventkit is installed here, or was and took our "
+        "files with it. Run: pip uninstall eventkit, and pip install --force-reinstall --no-deps "
+        "eventkit-notebooks (in a clone: -e . for the name), then restart the kernel."
     )

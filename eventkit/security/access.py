@@ -108,7 +108,7 @@ class AccessPolicy:
         added = [
             Rule(action, pattern, allowed)
             for action, patterns in given
-            for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+            for pattern in _each(patterns)
         ]
         if not added:
             raise ValueError("give patterns to publish= or subscribe=; to take all, revoke().")
@@ -131,6 +131,14 @@ class AccessPolicy:
         return tree
 
 
+def _each(patterns: object) -> Iterable[str]:
+    if isinstance(patterns, str):
+        return [patterns]
+    if not isinstance(patterns, Iterable) or isinstance(patterns, bytes):
+        raise TypeError(f"give a pattern or some patterns, such as ['a.*']; got {patterns!r}.")
+    return patterns
+
+
 def check_principal(name: object) -> None:
     """Raise ValueError unless somebody can be called so in a policy and in a certificate."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -138,6 +146,21 @@ def check_principal(name: object) -> None:
             f"a principal has a name of letters, digits, - and _, up to 64, such as 'ann'; "
             f"got {name!r}."
         )
+
+
+def check_hours(hours: object, most: float) -> float:
+    """Return `hours` if it is more than 0 and at most `most`. Raise ValueError otherwise."""
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 < hours <= most:
+        raise ValueError(
+            f"hours is a number: more than 0 hours, at most {most:,.0f}; got {hours!r}."
+        )
+    return hours
+
+
+def check_clock(clock: object) -> None:
+    """Raise TypeError unless `clock` can be called for the time in seconds."""
+    if not callable(clock):
+        raise TypeError(f"clock is a function that returns seconds; got {type(clock).__name__}.")
 
 
 def principal_of(certificate: dict[str, object] | None) -> str | None:

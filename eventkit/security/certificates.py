@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from .access import check_principal
+from .access import check_clock, check_hours, check_principal
 
 try:
     from cryptography import x509
@@ -60,6 +60,7 @@ class CertificateAuthority:
     def __init__(
         self, folder: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
     ) -> None:
+        check_clock(clock)
         self._folder = Path(folder)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clock = clock
@@ -96,6 +97,7 @@ class CertificateAuthority:
         """What a server needs for TLS 1.3. Certificates of clients are asked for and checked; with
         `clients`, who shows none is turned away.
         """
+        _check_credentials(own)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(own.certificate, own.key)
@@ -111,6 +113,7 @@ class CertificateAuthority:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(self.certificate)
         if own is not None:
+            _check_credentials(own)
             context.load_cert_chain(own.certificate, own.key)
         return context
 
@@ -120,8 +123,7 @@ class CertificateAuthority:
     def _issue(
         self, name: str, hours: float, extensions: list[tuple[x509.ExtensionType, bool]]
     ) -> Credentials:
-        if not 0 < hours <= 24 * _DAYS:
-            raise ValueError(f"a certificate is good for up to {24 * _DAYS} hours; got {hours!r}.")
+        check_hours(hours, 24 * _DAYS)
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = (x509.BasicConstraints(ca=False, path_length=None), True)
         signed = self._sign(_name(name), key.public_key(), hours, [leaf, *extensions])
@@ -185,7 +187,17 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _is_loopback(name: str) -> bool:
+def _check_credentials(own: object) -> None:
+    if not isinstance(own, Credentials):
+        raise TypeError(
+            "give Credentials, such as CertificateAuthority.server() or client('ann') makes; "
+            f"got {type(own).__name__}."
+        )
+
+
+def _is_loopback(name: object) -> bool:
+    if not isinstance(name, str):
+        return False  # to ipaddress a number would be an address
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -20,7 +20,9 @@ from threading import Lock
 import msgspec
 from msgspec.structs import replace
 
+from ..checks import seconds, whole_number
 from ..event import CloudEvent
+from .access import check_clock
 
 try:
     from cryptography.exceptions import InvalidTag
@@ -73,10 +75,11 @@ class ReplayGuard:
         capacity: int = 100_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not max_age > 0:
-            raise ValueError(f"max_age is in seconds, more than 0; got {max_age!r}.")
-        self.max_age = max_age
-        self.capacity = capacity
+        check_clock(clock)
+        self.max_age = seconds("max_age", max_age, above_zero=True)
+        self.capacity = whole_number(
+            "capacity", capacity, "the number of events that are remembered"
+        )
         self._clock = clock
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = Lock()
@@ -120,6 +123,8 @@ class Cipher:
     """
 
     def __init__(self, key_id: str, key: bytes, *, guard: ReplayGuard | None = None) -> None:
+        if guard is not None and not callable(getattr(guard, "admit", None)):
+            raise TypeError(f"guard is a ReplayGuard() or None; got {type(guard).__name__}.")
         self._keys: dict[bytes, AESGCM] = {}
         self._guard = guard
         self.rotate(key_id, key)

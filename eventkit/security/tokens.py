@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .access import check_principal
+from .access import check_clock, check_hours, check_principal
 
+_HOURS = 1e9  # more than a hundred thousand years
 _NOBODY = hashlib.sha256(secrets.token_bytes(32)).digest()
 
 
@@ -30,14 +31,14 @@ class Tokens:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        check_clock(clock)
         self._clock = clock
         self._known: dict[str, _Known] = {}
 
     def issue(self, principal: str, *, hours: float = 24.0) -> str:
         """A new token for a principal, good for so many hours."""
         check_principal(principal)
-        if not hours > 0:
-            raise ValueError(f"a token is good for more than 0 hours; got {hours!r}.")
+        check_hours(hours, _HOURS)
         number, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         self._known[number] = _Known(principal, _hash(secret), self._clock() + hours * 3600)
         return f"ek_{number}_{secret}"

@@ -43,7 +43,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "security.access": {"topics"},
     "security.tokens": {"security.access"},
     "security.certificates": {"security.access"},
-    "security.cipher": {"event"},
+    "security.cipher": {"checks", "event", "security.access"},
     "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
     "https.incoming": {"event", "topics", "wire"},
     "https.server": set(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from ..log import PermissionDenied
 from ..queues import BusClosed, QueueFull
-from ..security.access import principal_of
+from ..security.access import is_current, principal_of
 from ..security.identity import Identity
 from .incoming import (
     Received,
@@ -103,11 +104,10 @@ class Guarded(RequestHandler):
     def identify(self) -> Identity:
         """Who is asking, by token, by certificate, or by both if they agree. Raises Refused."""
         named = set()
-        shown: dict[str, object] = getattr(
-            self._stream.socket, "getpeercert", dict
-        )()  # the client may have left
+        socket = self._stream.socket  # None once the client has left
+        shown: dict[str, object] = getattr(socket, "getpeercert", dict)()
         if shown:
-            named.add(principal_of(shown))
+            named.add(principal_of(shown) if is_current(shown, time.time()) else None)
         authorization = self.request.headers.get("Authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")

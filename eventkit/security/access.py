@@ -14,6 +14,7 @@ given the same ones.
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
@@ -176,6 +177,14 @@ def principal_of(certificate: dict[str, object] | None) -> str | None:
     except ValueError:
         return None
     return str(name)
+
+
+def is_current(certificate: dict[str, object], now: float) -> bool:
+    """Return True if this certificate, as for `principal_of`, is valid at a time in seconds since
+    1970. TLS looks at the dates once, in the handshake; a connection can live longer than that.
+    """
+    begins, ends = (str(certificate[name]) for name in ("notBefore", "notAfter"))
+    return ssl.cert_time_to_seconds(begins) <= now <= ssl.cert_time_to_seconds(ends)
 
 
 def covers(wide: str, narrow: str) -> bool:

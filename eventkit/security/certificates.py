@@ -103,6 +103,7 @@ class CertificateAuthority:
         context.load_cert_chain(own.certificate, own.key)
         context.load_verify_locations(self.certificate)
         context.verify_mode = ssl.CERT_REQUIRED if clients else ssl.CERT_OPTIONAL
+        context.num_tickets = 0  # a resumed session would not look at the client's certificate
         return context
 
     def client_context(self, own: Credentials | None = None) -> ssl.SSLContext:

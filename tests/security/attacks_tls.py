@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import time
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 import eventkit as ek
+from eventkit.https import handlers
 from tests.secured import LONG, PLAIN, House
 
-from .attacking import Taking, attack, met
+from .attacking import Taking, always, attack, met, patched
 
 DAY = 86_400
+START = time.time() - time.monotonic()
 NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
 
 
@@ -138,12 +141,32 @@ def a_client_certificate_of_ones_own_making(house: House) -> bool:
 
 def _any_time_for_clients(house: House, patch: pytest.MonkeyPatch) -> None:
     any_time(house.trigger._context)
+    patch.setattr(handlers, "is_current", always(True))
 
 
 @attack("tls", (ssl.SSLError, ConnectionError), _any_time_for_clients)
 def a_client_certificate_that_has_expired(house: House) -> bool:
     house.ca._clock = lambda: time.time() - 2 * DAY
     return _post_by_certificate(house, house.ca.client_context(house.ca.client("ann")))
+
+
+@attack("https", 401, patched((handlers, "is_current", always(True))))
+def a_client_certificate_that_expires_on_an_open_connection(house: House) -> bool:
+    connection = house.connect(house.ca.client_context(house.ca.client("ann")))
+    met(_post_on(connection))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: 2 * DAY + time.monotonic() + START)
+        status = _post_on(connection)
+    connection.close()
+    met(status)
+    return len(house.got) == 2
+
+
+def _post_on(connection: http.client.HTTPSConnection) -> int:
+    connection.request("POST", "/topics/button.a", b"1", PLAIN)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 def _post_by_certificate(house: House, context: ssl.SSLContext) -> bool:

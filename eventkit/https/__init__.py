@@ -14,16 +14,18 @@ allows. Whatever is refused is recorded as an event on `audit.refused` or `audit
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import socket
 import ssl
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 try:
+    from tornado.log import gen_log
     from tornado.web import Application
 except ImportError as missing:
     raise ImportError(
@@ -31,10 +33,12 @@ except ImportError as missing:
         "Run: pip install 'eventkit-notebooks[https]'"
     ) from missing
 
+from ..checks import seconds, whole_number
 from ..flow import TokenBucket
 from .handlers import Nothing, PostCloud, PostPlain, Refusal, within
 from .incoming import Received
 from .server import LimitedServer
+from .workers import Returns, Workers
 
 if TYPE_CHECKING:
     from ..bus import EventBus
@@ -44,6 +48,9 @@ __all__ = ["HttpsTrigger", "Received", "Refusal"]
 
 REFUSED = "audit.refused"
 _WORKERS = 4
+_RECORDS = 10_000
+_LONGEST_WAIT = 86_400
+_LAST_PORT = 65_535
 
 
 class HttpsTrigger:
@@ -55,10 +62,12 @@ class HttpsTrigger:
 
     Limits: `max_bytes` of a body (its headers have 16 KiB); `timeout` seconds for a request to
     come in and for its inline handlers to run; `rate` requests a second for each principal, `burst`
-    at once; `max_connections` in all, of which idle ones give way.
+    at once; `max_connections` in all, but at most half of the files that the process may open.
+    Idle connections give way to new ones.
 
-    Inline handlers run on a few threads of the trigger's and hold up the request that they answer
-    to. Raises ValueError for a bus without a policy, and OSError from `start`.
+    Inline handlers run on a few daemon threads of the trigger's, each call with context variables
+    of its own, and hold up the request that they answer. Raises ValueError or TypeError for an
+    option of the wrong kind and for a bus without a policy.
     """
 
     def __init__(
@@ -75,29 +84,25 @@ class HttpsTrigger:
         burst: int = 200,
         max_connections: int = 1_000,
     ) -> None:
-        if bus.policy is None:
-            raise ValueError(
-                "this bus has no policy, so anybody could do anything on it from outside. Make it "
-                "with EventBus(AccessPolicy())."
-            )
-        if not isinstance(context, ssl.SSLContext):
-            raise TypeError(
-                f"context is an ssl.SSLContext of a server, such as CertificateAuthority."
-                f"server_context() makes: there is no HTTPS without one; got {context!r}."
-            )
+        _check_ends(bus, context, tokens, host)
         self.bus = bus
         self.tokens = tokens
         self.host = host
-        self.port = port
-        self.max_bytes = max_bytes
-        self.timeout = timeout
+        self.port = _port(port)
+        self.max_bytes = whole_number("max_bytes", max_bytes, "the largest body in bytes")
+        self.timeout = seconds("timeout", timeout, above_zero=True)
         self._context = context
-        self._max_connections = max_connections
+        self._max_connections = whole_number(
+            "max_connections", max_connections, "the number of connections at a time"
+        )
         TokenBucket(rate, burst)  # refuses a bad quota now rather than at the first request
         self._quota = rate, burst
-        self._retry_after = max(1, math.ceil(1 / rate))
+        self._retry_after = max(1, math.ceil(min(1 / rate, _LONGEST_WAIT)))
         self._buckets: dict[str, TokenBucket] = {}
         self._thread: threading.Thread | None = None
+        self._workers = Workers(_WORKERS, "https-worker")
+        self._auditor = Workers(1, "https-audit")
+        self._started: Future[None] = Future()
         self.server: LimitedServer
 
     @property
@@ -107,33 +112,40 @@ class HttpsTrigger:
         return f"https://{host}:{self.port}"
 
     def start(self) -> None:
-        """Serve from now on; it answers when this returns. Raises RuntimeError if it does so
-        already, and OSError if the port is taken.
+        """Serve from now on. When this returns, requests are answered.
+
+        Raises RuntimeError if it is running, OSError if the port is taken, and whatever else keeps
+        the server from starting.
         """
         if self._thread is not None:
             raise RuntimeError(f"{self!r} is running already: stop() first.")
-        listening = socket.create_server(
-            (self.host, self.port),
-            family=socket.AF_INET6 if ":" in self.host else socket.AF_INET,
-            backlog=1_024,
+        listening = self._listen()
+        self._started = Future()
+        thread = threading.Thread(
+            target=self._run, args=(listening, self._started), name="https", daemon=True
         )
-        listening.setblocking(False)
-        self.port = listening.getsockname()[1]
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="https-worker")
-        ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listening, ready)), name="https", daemon=True
-        )
-        self._thread.start()
-        ready.wait()
+        try:
+            thread.start()
+            self._started.result()
+        except BaseException:
+            self._thread = thread if thread.is_alive() else None
+            self.stop()
+            listening.close()
+            raise
+        self._thread = thread
 
     def stop(self) -> None:
-        """Answer nobody any more and close every connection. Can be called twice."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
+        """Answer no more requests and close every connection. Can be called twice."""
+        thread = self._thread
+        if thread is None:
+            return
+        wait([self._started])
+        with suppress(AttributeError, RuntimeError):  # the loop has ended, or never began
             self._loop.call_soon_threadsafe(self._stopping.set)
-            thread.join()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        thread.join()
+        self._thread = None
+        self._workers.stop()
+        self._auditor.stop()
 
     def __enter__(self) -> HttpsTrigger:
         self.start()
@@ -148,15 +160,30 @@ class HttpsTrigger:
     # For the handlers of requests, on the loop
 
     async def do(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Have something done that may block, away from the loop. Raises TimeoutError."""
-        done = asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        return await within(self.timeout, asyncio.shield(done))
+        """Run a call that may block, away from the loop. Raises TimeoutError, and what the call
+        raises; HandlerExited stands for SystemExit and the like.
+        """
+        return await self._result(self._workers.submit(call, *arguments))
 
     async def record(self, refusal: Refusal) -> None:
-        """Fire the event that says that a request was turned down."""
-        with suppress(TimeoutError, RuntimeError):  # nobody is left to record it: closed, or stuck
-            await self.do(self.bus.fire, REFUSED, refusal)
+        """Fire the event that says that a request was refused. Return when it is handled."""
+        if done := self.note(refusal):
+            with suppress(TimeoutError, RuntimeError):  # the bus is closed, or a listener is stuck
+                await self._result(done)
+
+    def note(self, refusal: Refusal) -> Future[Returns] | None:
+        """Fire the event that says that a request was refused, soon and in order.
+
+        If listeners are so slow that 10,000 records wait, this one goes into the log only.
+        """
+        if self._auditor.waiting < _RECORDS:
+            return self._auditor.submit(self.bus.fire, REFUSED, refusal)
+        logging.getLogger("eventkit").warning("too many refusals to record all: %r", refusal)
+        return None
+
+    async def _result(self, done: Future[Returns]) -> Any:
+        returns = await within(self.timeout, asyncio.shield(asyncio.wrap_future(done)))
+        return returns()
 
     def quota_of(self, principal: str) -> int:
         """Whole seconds after which a principal may ask again; 0 if it may now, and has."""
@@ -165,15 +192,37 @@ class HttpsTrigger:
             bucket = self._buckets[principal] = TokenBucket(*self._quota)
         return 0 if bucket.try_take() else self._retry_after
 
-    async def _serve(self, listening: socket.socket, ready: threading.Event) -> None:
+    # The server's thread
+
+    def _listen(self) -> socket.socket:
+        listening = socket.create_server(
+            (self.host, self.port),
+            family=socket.AF_INET6 if ":" in self.host else socket.AF_INET,
+            backlog=1_024,
+        )
+        listening.setblocking(False)
+        self.port = listening.getsockname()[1]
+        return listening
+
+    def _run(self, listening: socket.socket, started: Future[None]) -> None:
+        try:
+            with listening:
+                asyncio.run(self._serve(listening, started))
+        except BaseException as problem:
+            if started.done():
+                raise
+            started.set_exception(problem)
+
+    async def _serve(self, listening: socket.socket, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self.server = self._new_server(ssl_options=self._context)
-        self.server.add_socket(listening)
-        ready.set()
-        await self._stopping.wait()
-        self.server.stop()
-        await self.server.close_all_connections()
+        self.server.serve(listening)
+        with _without_quotes_in_the_log():
+            started.set_result(None)
+            await self._stopping.wait()
+            self.server.stop()
+            await self.server.close_all_connections()
 
     def _new_server(self, **options: Any) -> LimitedServer:
         given = {"trigger": self}
@@ -182,11 +231,12 @@ class HttpsTrigger:
             routes,
             default_handler_class=Nothing,
             default_handler_args=given,
-            log_function=lambda handler: None,  # a path may hold what nobody should read in a log
+            log_function=lambda handler: None,  # a path may hold a secret
         )
         return LimitedServer(
             application,
             max_connections=self._max_connections,
+            told=lambda address, status, reason: self.note(Refusal(None, address, status, reason)),
             idle_connection_timeout=self.timeout,
             body_timeout=self.timeout,
             max_header_size=16_384,
@@ -194,3 +244,48 @@ class HttpsTrigger:
             max_buffer_size=max(2 * self.max_bytes, 262_144),
             **options,
         )
+
+
+def _check_ends(bus: object, context: object, tokens: object, host: object) -> None:
+    """Raise TypeError or ValueError unless these can be connected. Quote none of them: a token
+    given by mistake must not get into a log.
+    """
+    if getattr(bus, "policy", None) is None:
+        raise ValueError(
+            "this bus has no policy, so anybody could do anything on it from outside. Make it "
+            "with EventBus(AccessPolicy())."
+        )
+    if not isinstance(context, ssl.SSLContext) or context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise TypeError(
+            "context is an ssl.SSLContext of a server, such as CertificateAuthority."
+            f"server_context() makes: there is no HTTPS without one; got {type(context).__name__}."
+        )
+    if tokens is not None and not callable(getattr(tokens, "principal_of", None)):
+        raise TypeError(f"tokens is a Tokens() or None; got {type(tokens).__name__}.")
+    if not isinstance(host, str) or not host:
+        raise ValueError("host is an address of this machine, such as '127.0.0.1'.")
+
+
+def _port(port: object) -> int:
+    number = whole_number("port", port, "0 for a free one or a number up to 65535", least=0)
+    if number > _LAST_PORT:
+        raise ValueError(f"port is a number up to {_LAST_PORT}; got {port!r}.")
+    return number
+
+
+@contextmanager
+def _without_quotes_in_the_log() -> Iterator[None]:
+    """Keep tornado from quoting malformed headers, and so tokens, in its log on this thread.
+
+    Such requests are recorded on `audit.refused` instead.
+    """
+    own = threading.get_ident()
+
+    def allows(record: logging.LogRecord) -> bool:
+        return record.thread != own or not str(record.msg).startswith("Malformed")
+
+    gen_log.addFilter(allows)
+    try:
+        yield
+    finally:
+        gen_log.removeFilter(allows)

@@ -34,8 +34,11 @@ _PATIENCE = 1 << 20
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What an event on `audit.refused` carries: a request that was turned down, by whom (None: by
-    somebody unknown) and why. Never what they sent.
+    """What an event on `audit.refused` carries: who was refused (None for a stranger), from where
+    and why. It never quotes what they sent.
+
+    `status` is one of HTTP's, also where the connection ended without an answer, or 0 for a TLS
+    handshake that failed.
     """
 
     principal: str | None
@@ -62,6 +65,7 @@ class Guarded(RequestHandler):
         self.trigger = trigger
         self.identity = self.refusal = None
         self._thrown_away = 0
+        self._has_come = False
         self._stream = self.request.connection.stream  # type: ignore[union-attr]
         self._body = bytearray()
         trigger.server.begin(self._stream)
@@ -73,7 +77,8 @@ class Guarded(RequestHandler):
             self._answer_refused()
 
     async def handle(self, *path: str) -> None:
-        """The body has come: whatever the method, this is what is done."""
+        """Do what was asked, whatever the method. The body has come."""
+        self._has_come = True
         if not self.refusal:
             await self._or_refuse(lambda: self.serve(*path))
         if self.refusal and not self._finished:
@@ -150,14 +155,12 @@ class Guarded(RequestHandler):
         try:
             await step()
         except Refused as refusal:
-            await self.record(refusal.status)
+            await self.trigger.record(self._refusal_of(refusal.status))
             self.refusal = refusal
 
-    async def record(self, status: int) -> None:
-        """Fire the event that says that this request was turned down."""
+    def _refusal_of(self, status: int) -> Refusal:
         name = self.identity.principal if self.identity else None
-        address, reason = self.request.remote_ip or "", HTTPStatus(status).phrase
-        await self.trigger.record(Refusal(name, address, status, reason))
+        return Refusal(name, self.request.remote_ip or "", status, HTTPStatus(status).phrase)
 
     def _answer_refused(self) -> None:
         refusal = self.refusal
@@ -185,6 +188,7 @@ class Guarded(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 405:  # a method that tornado has never heard of
             self.set_header("Allow", ", ".join(self.ALLOWED))
+        self.trigger.note(self._refusal_of(status_code))
         self._problem(status_code)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
@@ -194,11 +198,7 @@ class Guarded(RequestHandler):
             logging.getLogger("eventkit").error("a request failed with %s\n%s", typ.__name__, where)
 
     def on_finish(self) -> None:
-        self.trigger.server.end(self._stream)
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.trigger.server.end(self._stream)
+        self.trigger.server.end(self._stream, is_last=not self._has_come)
 
 
 class Nothing(Guarded):

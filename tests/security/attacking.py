@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from eventkit.https.server import TLS_FAILED
 from tests.secured import Answer, House
 
 Taking = Callable[[House, pytest.MonkeyPatch], object]
@@ -35,7 +36,7 @@ class Attack(NamedTuple):
         if isinstance(self.refused, int):
             return self.refused in house.recorded
         if self.layer == "tls":
-            return any("SSL Error" in one.getMessage() for one in log)
+            return TLS_FAILED in house.recorded
         if self.layer == "nats":
             return house.nats_has_noted or any(one.name == "eventkit" for one in log)
         return len(house.bus.dead_letters if self.layer == "message" else house.denials) > 0

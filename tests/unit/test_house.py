@@ -17,6 +17,7 @@ LAB_ONLY = {"ipywidgets", "matplotlib", "IPython", "anywidget", "traitlets", "ip
 OUTSIDE_LAB = sorted(
     path for path in PACKAGE.rglob("*.py") if "lab" not in path.relative_to(PACKAGE).parts
 )
+HTTPS = ("incoming", "server", "workers", "handlers")
 EXECUTORS = ("inline", "threads", "event_loop")
 
 # module: what of eventkit it may import when it is itself imported. Each line only names modules
@@ -47,11 +48,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "security.identity": {"event", "topics", "log", "executors", "subscription", "security.access"},
     "https.incoming": {"event", "topics", "wire"},
     "https.server": set(),
+    "https.workers": set(),
     "https.handlers": {
         *("queues", "log", "security.access", "security.identity"),
         "https.incoming",
     },
-    "https": {"flow", "https.incoming", "https.server", "https.handlers"},
+    "https": {"checks", "flow", *(f"https.{name}" for name in HTTPS)},
 }
 
 

@@ -180,7 +180,7 @@ def _bridge(bus: ek.EventBus, url: str, outgoing: list[str], incoming: list[str]
 def _peer(kind: str, url: str) -> Iterator[None]:
     command = [sys.executable, "-m", __name__, kind, url]
     with subprocess.Popen(
-        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:
         assert process.stdin and process.stdout
         assert process.stdout.readline() == "ready\n"

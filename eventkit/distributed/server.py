@@ -193,7 +193,10 @@ class NatsServer:
             return
         config = self._scratch / "server.conf"
         settings = json.loads(config.read_text(encoding="utf-8"))  # other ports could not be taken
-        config.write_text(json.dumps(settings | {"authorization": self._settings["authorization"]}))
+        config.write_text(
+            json.dumps(settings | {"authorization": self._settings["authorization"]}),
+            encoding="utf-8",
+        )
         before = self._loaded()
         deadline = time.monotonic() + self._timeout
         self._signal(signal.SIGHUP)
@@ -342,7 +345,8 @@ def find_server() -> str:
 def _is_frozen(pid: int) -> bool:
     """Whether the system has stopped all its threads. Only Linux tells; elsewhere it is hoped."""
     states = [
-        path.read_text().rpartition(") ")[2] for path in Path("/proc").glob(f"{pid}/task/*/stat")
+        path.read_text(encoding="utf-8").rpartition(") ")[2]
+        for path in Path("/proc").glob(f"{pid}/task/*/stat")
     ]
     return all(state.startswith("T") for state in states)
 

@@ -28,10 +28,10 @@ class Machine:
         self.said: list[str] = []
         self._hear = hear
         self._news = threading.Condition()
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the machine
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the machine
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _LIFELINE + program, *map(str, arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            [sys.executable, "-X", "utf8", "-c", _LIFELINE + program, *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, encoding="utf-8",
         )  # fmt: skip
         self._listener = threading.Thread(target=self._listen, name="machine", daemon=True)
         self._listener.start()
@@ -104,4 +104,4 @@ class Machine:
 
     def _last_words(self) -> str:
         os.lseek(self._errors.fileno(), 0, os.SEEK_SET)
-        return f"It said {self.said}.\n{self._errors.read()}"
+        return f"It said {self.said}.\n{self._errors.read().decode(errors='replace')}"

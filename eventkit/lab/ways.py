@@ -149,7 +149,7 @@ class Ways:
                 [*command, json.dumps(settings)],
                 stdin=subprocess.PIPE,  # its end is the sign that we are no more
                 stdout=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
             )
         with self._process as process:
             assert process.stdout is not None

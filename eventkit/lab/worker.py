@@ -25,9 +25,9 @@ def run_worker(program: str, *arguments: object, kill_at: str | None = None) -> 
     Raises RuntimeError with the worker's own words if it fails, or ends without having been there.
     """
     said: list[str] = []
-    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+    with tempfile.TemporaryFile() as errors, subprocess.Popen(
+        [sys.executable, "-X", "utf8", "-c", program, *map(str, arguments)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8",
     ) as worker:  # fmt: skip
         assert worker.stdin is not None and worker.stdout is not None
         try:
@@ -42,9 +42,10 @@ def run_worker(program: str, *arguments: object, kill_at: str | None = None) -> 
         finally:
             worker.kill()  # if it is still there, because we were interrupted
         errors.seek(0)
+        complaint = errors.read().decode(errors="replace")
         if code or kill_at is not None:
             missed = "" if kill_at is None else f" without having said {kill_at!r}"
             raise RuntimeError(
-                f"the worker ended with code {code}{missed}. It said {said}.\n{errors.read()}"
+                f"the worker ended with code {code}{missed}. It said {said}.\n{complaint}"
             )
     return Worked(said, killed=False)

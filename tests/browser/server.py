@@ -42,7 +42,7 @@ class LabServer:
     def __enter__(self) -> LabServer:
         settings = self.home / "settings"
         settings.mkdir()
-        (settings / "overrides.json").write_text(json.dumps(OVERRIDES))
+        (settings / "overrides.json").write_text(json.dumps(OVERRIDES), encoding="utf-8")
         lessons = self.root / "notebooks"
         lessons.mkdir(parents=True)
         for lesson in LESSONS.glob("*.ipynb"):
@@ -123,8 +123,10 @@ class LabServer:
         while time.monotonic() < deadline and self._process.poll() is None:
             for file in runtime.glob("jpserver-*.json"):
                 try:
-                    return str(json.loads(file.read_text())["url"])
+                    return str(json.loads(file.read_text(encoding="utf-8"))["url"])
                 except ValueError:  # half written
                     pass
             time.sleep(0.05)
-        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-4000:]}")
+        raise RuntimeError(
+            f"JupyterLab did not start:\n{self.log.read_text(encoding='utf-8')[-4000:]}"
+        )

@@ -25,7 +25,7 @@ def program(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """One of the programs, which is killed at the end if nothing else ended it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.programs", *map(str, arguments)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", cwd=ROOT,
     )  # fmt: skip
     try:
         yield process

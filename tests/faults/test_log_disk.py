@@ -40,7 +40,7 @@ def figures(name: str, library: Path, folder: Path) -> list[int]:
         env={**os.environ, "LD_PRELOAD": str(library)},
         cwd=HERE.parents[1],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=240,
     )
     assert done.returncode == 0, done.stderr

@@ -26,7 +26,7 @@ from number
 
 def resident() -> float:
     """MiB of this process in memory now."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 

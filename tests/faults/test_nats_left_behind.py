@@ -27,7 +27,7 @@ def owner(*more: str) -> subprocess.Popen[str]:
     code = "\n".join([START.replace("folder)", "folder, flush=True)"), *more])
     return subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+        stderr=subprocess.DEVNULL, encoding="utf-8", cwd=ROOT,
     )  # fmt: skip
 
 
@@ -93,10 +93,13 @@ def test_none_is_left_when_a_test_run_is_aborted(tmp_path: Path) -> None:
         "def test_it():\n"
         "    server = ek.NatsServer()\n"
         "    print(server.pid, server.folder, flush=True)\n"
-        "    os.kill(os.getpid(), 2)\n"
+        "    os.kill(os.getpid(), 2)\n",
+        encoding="utf-8",
     )
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(test)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=LONG * 2)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", cwd=tmp_path, timeout=LONG * 2
+    )
     assert "KeyboardInterrupt" in done.stdout
     pid, folder = next(line for line in done.stdout.splitlines() if "eventkit-nats" in line).split()
     assert not psutil.pid_exists(int(pid)) and not Path(folder).exists()

@@ -80,11 +80,11 @@ def test_lessons_are_never_overwritten_by_their_handouts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lesson = tmp_path / "lesson.ipynb"
-    lesson.write_text("{}")
+    lesson.write_text("{}", encoding="utf-8")
 
     with pytest.raises(SystemExit) as refused:
         handout.main([str(lesson), "--to", str(tmp_path)])
 
     assert refused.value.code == 2
     assert "name another folder" in capsys.readouterr().err
-    assert lesson.read_text() == "{}"
+    assert lesson.read_text(encoding="utf-8") == "{}"

@@ -33,7 +33,9 @@ def nbval(notebook: Any, path: Path) -> subprocess.CompletedProcess[str]:
     """What the comparison of `notebook`, written to `path`, says."""
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     command = [sys.executable, *NBVAL, f"--rootdir={path.parent}", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=path.parent, check=False)
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", cwd=path.parent, check=False
+    )
 
 
 def first_number(notebook: Any) -> tuple[int, dict[str, Any], str]:
@@ -69,7 +71,7 @@ def test_beside_the_other_package_named_eventkit_the_setup_cell_says_what_to_do(
     """That package (PyPI's eventkit, which ib_insync needs) comes first on the path here."""
     other = tmp_path / "site" / "eventkit"
     other.mkdir(parents=True)
-    (other / "__init__.py").write_text("class Event: ...\n")
+    (other / "__init__.py").write_text("class Event: ...\n", encoding="utf-8")
     setup = next(cell for cell in rules.read(lesson).cells if "setup" in rules.tags(cell))
     script = tmp_path / "setup_cell.py"
     script.write_text(setup.source, encoding="utf-8")
@@ -78,7 +80,7 @@ def test_beside_the_other_package_named_eventkit_the_setup_cell_says_what_to_do(
         [sys.executable, script],
         env=os.environ | {"PYTHONPATH": str(other.parent)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert run.returncode == 1

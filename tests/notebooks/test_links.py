@@ -35,7 +35,9 @@ def test_a_page_keeps_the_rule(path: Path, rule: Callable[[str], Iterator[str]])
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
     """Where the text of a test stands: beside another page and a notebook's file."""
-    (tmp_path / "other.md").write_text("# Its title\n\n## `fire`: now!\n\n## Twice\n\n## Twice\n")
+    (tmp_path / "other.md").write_text(
+        "# Its title\n\n## `fire`: now!\n\n## Twice\n\n## Twice\n", encoding="utf-8"
+    )
     (tmp_path / "picture.png").write_bytes(b"")
     return tmp_path / "page.md"
 
@@ -57,7 +59,7 @@ def page(tmp_path: Path) -> Path:
     ],
 )
 def test_a_link_that_leads_somewhere_is_let_be(text: str, page: Path) -> None:
-    page.write_text(text)
+    page.write_text(text, encoding="utf-8")
     assert list(links.dead(links.prose(page), page)) == []
 
 
@@ -75,7 +77,7 @@ def test_a_link_that_leads_somewhere_is_let_be(text: str, page: Path) -> None:
     ],
 )
 def test_a_link_that_leads_nowhere_is_named(text: str, complaint: str, page: Path) -> None:
-    page.write_text(text)
+    page.write_text(text, encoding="utf-8")
     assert list(links.dead(links.prose(page), page)) == [complaint]
 
 

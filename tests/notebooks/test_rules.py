@@ -50,7 +50,7 @@ def notebook(*cells: Any) -> Notebook:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the notebook stands: beside a picture and the next lesson."""
-    (tmp_path / "click.svg").write_text("<svg/>")
+    (tmp_path / "click.svg").write_text("<svg/>", encoding="utf-8")
     following = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
         cells=[markdown("# Its title")]
     )

@@ -32,7 +32,7 @@ class Held(NamedTuple):
     @classmethod
     def now(cls) -> Held:
         gc.collect()
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
         threads = [one for one in threading.enumerate() if not one.name.startswith("https-worker")]
         return cls(resident, len(threads), len(list(Path("/proc/self/fd").iterdir())))

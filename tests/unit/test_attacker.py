@@ -207,7 +207,7 @@ def test_without_cryptography_the_other_lessons_run_and_this_one_says_what_to_in
     wanted = "from eventkit.security import CertificateAuthority"
     done = subprocess.run(
         [sys.executable, "-c", f"{blocked}lab.AttackersConsole()\n{wanted}"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert "line 4" in done.stderr
     assert "pip install 'eventkit-notebooks[security]'" in done.stderr

@@ -114,7 +114,9 @@ def test_the_figure_shows_each_measure_that_has_a_goal_or_a_peer_and_says_it_in_
 
 def test_the_readme_shows_the_figure_between_its_comments(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- benchmarks: x -->\nold\n<!-- end of benchmarks -->\nafter\n")
+    readme.write_text(
+        "before\n<!-- benchmarks: x -->\nold\n<!-- end of benchmarks -->\nafter\n", encoding="utf-8"
+    )
 
     for _ in range(2):
         write_into_readme(readme, "docs/b.png", "docs/b.md", "in words")
@@ -137,7 +139,9 @@ def test_our_own_readme_has_a_place_for_it(tmp_path: Path) -> None:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """The command with these arguments, in a folder of its own, where nothing is measured."""
-    (tmp_path / "README.md").write_text("<!-- benchmarks: x -->\n<!-- end of benchmarks -->\n")
+    (tmp_path / "README.md").write_text(
+        "<!-- benchmarks: x -->\n<!-- end of benchmarks -->\n", encoding="utf-8"
+    )
     monkeypatch.setattr(command, "_ROOT", tmp_path)
     monkeypatch.setattr(command, "measure", lambda part, quick: ROWS)
     monkeypatch.setattr("benchmarks.peers.install_other_eventkit", lambda: None)
@@ -154,7 +158,7 @@ def test_a_run_writes_nothing_that_is_committed(run: Callable[..., None], tmp_pa
 
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
     assert files == {"README.md", "build/bench.md", "build/bench.png"}
-    assert "![" not in (tmp_path / "README.md").read_text()
+    assert "![" not in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_full_run_is_recorded_if_asked(run: Callable[..., None], tmp_path: Path) -> None:

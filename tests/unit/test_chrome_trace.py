@@ -115,7 +115,7 @@ def test_bars_are_as_long_as_the_work_and_lie_where_it_was(tmp_path: Path) -> No
     timeline.add(Journey(event, "count", due, due, started, finished, "w-1", "ok"))
     timeline.add(Journey(event, "under way", due, due, started, None, "w-1"))
     timeline.to_chrome_trace(tmp_path / "trace.json")
-    entries = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    entries = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
     (bar,) = [e for e in entries if e["ph"] == "X"]
     assert (bar["name"], bar["ts"], bar["dur"]) == ("count", 250, 500)
     assert bar["args"]["waited_ms"] == 0.25

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts stand i
 
 def script(path: Path, exit_code: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\nexit {exit_code}\n")
+    path.write_text(f"#!/bin/sh\nexit {exit_code}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 

@@ -16,8 +16,10 @@ from rattler import MatchSpec
 from rattler.exceptions import InvalidMatchSpecError
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT: dict[str, Any] = yaml.safe_load((ROOT / "environment.yml").read_text())
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ENVIRONMENT: dict[str, Any] = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 CONDA = [one for one in ENVIRONMENT["dependencies"] if isinstance(one, str)]
 (PIP,) = [one["pip"] for one in ENVIRONMENT["dependencies"] if isinstance(one, dict)]
 
@@ -82,11 +84,11 @@ def test_the_pip_section_installs_the_project_and_no_more(tmp_path: Path) -> Non
     venv.create(tmp_path, with_pip=False)
     python = str(tmp_path / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("\n".join(PIP))
+    requirements.write_text("\n".join(PIP), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
     install = [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)]
     subprocess.run(install, cwd=ROOT, check=True)
 
     ask = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
-    found = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+    found = subprocess.run([python, "-c", ask], capture_output=True, encoding="utf-8", check=True)
     assert found.stdout.split() == ["eventkit-notebooks"]

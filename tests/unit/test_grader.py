@@ -56,7 +56,7 @@ def command(*arguments: object) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "eventkit", "grade", *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=LONG,
     )
     assert "Traceback" not in done.stderr
@@ -129,19 +129,23 @@ def test_a_submission_that_raises_when_it_is_read_is_wrong() -> None:
 
 def test_the_stub_as_it_stands_is_no_attempt(tmp_path: Path) -> None:
     stub = tmp_path / "my_system.py"
-    stub.write_text("import eventkit as ek\n\n" + build_one_that_holds.exercise.stub())
+    stub.write_text(
+        "import eventkit as ek\n\n" + build_one_that_holds.exercise.stub(), encoding="utf-8"
+    )
     assert command(stub) == (1, "not attempted: build still returns the … of the stub.\n")
 
 
 def test_the_command_ends_with_0_for_what_passes_and_says_so(tmp_path: Path) -> None:
-    (tmp_path / "my_system.py").write_text(GOOD)
+    (tmp_path / "my_system.py").write_text(GOOD, encoding="utf-8")
     status, printed = command(tmp_path / "my_system.py", "--only", "counting,access")
     assert (status, printed.splitlines()[-1]) == (0, "passed")
     assert printed.count("✓") == 2
 
 
 def test_the_command_ends_with_1_for_what_is_wrong_and_says_where_to_look(tmp_path: Path) -> None:
-    (tmp_path / "my_system.py").write_text(GOOD.replace('publish="door.north"', 'publish=">"'))
+    (tmp_path / "my_system.py").write_text(
+        GOOD.replace('publish="door.north"', 'publish=">"'), encoding="utf-8"
+    )
     status, printed = command(tmp_path / "my_system.py", "--only", "access")
     assert status == 1
     for part in ("✗ access", "expected:", "seen:", "look at:"):
@@ -163,14 +167,14 @@ def test_a_file_that_cannot_be_graded_is_misuse(
 ) -> None:
     file = tmp_path / "my_system.py"
     if text is not None:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     status, printed = command(file)
     assert status == 2
     assert says in printed
 
 
 def test_a_criterion_that_is_none_is_misuse_and_the_known_are_listed(tmp_path: Path) -> None:
-    (tmp_path / "my_system.py").write_text(GOOD)
+    (tmp_path / "my_system.py").write_text(GOOD, encoding="utf-8")
     status, printed = command(tmp_path / "my_system.py", "--only", "beauty")
     assert status == 2
     assert "There are: counting, access" in printed
@@ -251,7 +255,7 @@ def test_a_file_without_the_test_is_told_what_to_write(name: str) -> None:
 def test_who_has_no_tests_ends_with_1_and_the_check_of_build_alone_does_not_ask(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "my_system.py").write_text(GOOD)
+    (tmp_path / "my_system.py").write_text(GOOD, encoding="utf-8")
     status, printed = command(tmp_path / "my_system.py", "--only", "integration,stress")
     assert (status, printed.count("there is none")) == (1, 2)
     assert grader.first_finding(GOOD) is None

@@ -128,7 +128,7 @@ def test_neither_the_import_nor_a_bus_loads_what_it_does_not_need(statement: str
     unwanted = ["asyncio", "logging", "sqlite3", "concurrent.futures", "IPython", *sorted(LAB_ONLY)]
     code = f"{statement}\nimport sys; print([m for m in {unwanted} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
 
@@ -136,7 +136,7 @@ def test_neither_the_import_nor_a_bus_loads_what_it_does_not_need(statement: str
 def test_importing_eventkit_loads_nothing_of_it() -> None:
     code = "import eventkit, sys; print([m for m in sys.modules if m.startswith('eventkit.')])"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
 
@@ -193,3 +193,24 @@ def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring
     assert len(docstring.splitlines()[0]) <= 100
+
+
+CODE = [
+    path for name in ("eventkit", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
+]
+
+
+def test_text_in_files_has_an_encoding() -> None:
+    """Without one it is the machine's own, which on Windows is not UTF-8. ruff knows the calls."""
+    rule = ["--isolated", "--preview", "--select", "PLW1514", "--output-format", "concise"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *rule, *CODE],
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("switch", ["text", "universal_newlines"])
+def test_text_from_other_programs_has_an_encoding(switch: str) -> None:
+    asked = f"{switch}=" + "True"
+    assert [path for path in CODE if asked in path.read_text(encoding="utf-8")] == []

@@ -418,7 +418,7 @@ def test_without_tornado_it_says_what_to_install() -> None:
         "try: ek.HttpsTrigger\nexcept ImportError as problem: print(problem)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert done.stdout == (
         "HttpsTrigger needs tornado, which is not installed here. "
@@ -436,7 +436,7 @@ def test_curl_is_understood(house: House) -> None:
     url = f"{house.trigger.url}/topics/button.click"
     try:
         done = subprocess.run(
-            [*command, *asked, *sent, url], capture_output=True, text=True, check=True
+            [*command, *asked, *sent, url], capture_output=True, encoding="utf-8", check=True
         )
     except FileNotFoundError:
         pytest.skip("there is no curl here")

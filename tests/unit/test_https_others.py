@@ -80,6 +80,6 @@ def test_it_does_what_its_description_says(house: House, tmp_path: Path) -> None
     count = os.environ.get("EVENTKIT_FUZZ", "30")
     limits = ["--max-examples", count, "--seed", "1", "--no-color", "--generation-database=none"]
     done = subprocess.run(
-        [*command, *where, *how, *limits], capture_output=True, text=True, cwd=tmp_path
+        [*command, *where, *how, *limits], capture_output=True, encoding="utf-8", cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout

@@ -210,6 +210,10 @@ def test_without_nats_py_the_error_says_what_to_install() -> None:
         "    print(problem)\n"
     )
     said = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONG
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=LONG,
     )
     assert "pip install 'eventkit-notebooks[nats]'" in said.stdout

@@ -112,7 +112,7 @@ def test_with_no_server_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_a_server_on_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     own = tmp_path / "nats-server"
-    own.write_text("#!/bin/sh\n")
+    own.write_text("#!/bin/sh\n", encoding="utf-8")
     own.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert module.find_server() == str(own)
@@ -127,7 +127,7 @@ def test_without_the_extra_a_server_starts_and_a_bridge_says_what_to_install() -
         "except ImportError as problem: print(problem)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert done.stdout.splitlines()[0] == "True"
     assert "pip install 'eventkit-notebooks[nats]'" in done.stdout

@@ -256,6 +256,6 @@ def test_what_is_missing_for_lesson_10_is_told_by_its_first_cell(hide: str) -> N
     cells = nbformat.read(lesson, as_version=4).cells  # type: ignore[no-untyped-call]
     setup = next(cell.source for cell in cells if cell.cell_type == "code")
     done = subprocess.run(
-        [sys.executable, "-c", f"{hide}\n{setup}"], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", f"{hide}\n{setup}"], capture_output=True, encoding="utf-8", cwd=ROOT
     )
     assert done.stderr.splitlines()[-1].endswith("pip install 'eventkit-notebooks[nats]'")

@@ -150,11 +150,11 @@ def test_no_file_is_written_through_a_link_that_was_laid_there(
 ) -> None:
     monkeypatch.setattr(x509, "random_serial_number", lambda: 0xABC)
     victim = tmp_path / "victim"
-    victim.write_text("mine")
+    victim.write_text("mine", encoding="utf-8")
     (tmp_path / "ca" / "ann-abc.pem").symlink_to(victim)
     with pytest.raises(FileExistsError):
         ca.client("ann")
-    assert victim.read_text() == "mine"
+    assert victim.read_text(encoding="utf-8") == "mine"
 
 
 def test_certificates_are_short_lived(ca: ek.CertificateAuthority) -> None:
@@ -216,5 +216,5 @@ def test_an_authority_made_by_others_works_with_the_same_contexts(
 
 def test_nothing_secret_is_shown(ca: ek.CertificateAuthority) -> None:
     own = ca.client("ann")
-    secret = own.key.read_text().splitlines()[1]
+    secret = own.key.read_text(encoding="utf-8").splitlines()[1]
     assert secret not in f"{ca!r} {own!r}"

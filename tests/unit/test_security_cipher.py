@@ -230,7 +230,7 @@ def test_without_cryptography_it_says_what_to_install(name: str) -> None:
         f"try: ek.{name}\nexcept ImportError as problem: print(problem)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert done.stdout == (
         f"{name} needs cryptography, which is not installed here. "

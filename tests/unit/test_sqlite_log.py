@@ -53,7 +53,7 @@ def refused(path: Path, says: str, **options: bool) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.write_text("Dear diary, today nothing happened. " * 100)
+    path.write_text("Dear diary, today nothing happened. " * 100, encoding="utf-8")
 
     refused(path, "no log, or a damaged one")
 
@@ -151,7 +151,10 @@ def test_a_read_only_place_is_refused(filled: Path, what: str) -> None:
         place.parent.chmod(0o555 if what != "file" else 0o755)
         wanted = place.with_name("new.db") if what == "new" else place
         done = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, wanted], capture_output=True, text=True, check=True
+            [sys.executable, "-c", AS_NOBODY, wanted],
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
         )
         place.parent.chmod(0o755)
 
@@ -227,7 +230,7 @@ def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:
             [sys.executable, "-c", code, path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for _ in range(4)
     ]

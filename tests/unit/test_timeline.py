@@ -108,7 +108,7 @@ def test_the_chrome_trace_is_json_with_a_lane_for_each_worker(tmp_path: Path) ->
             first = bus.fire("a", key="k")
             bus.drain(20)
     timeline.to_chrome_trace(path)
-    entries = json.loads(path.read_text())["traceEvents"]
+    entries = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
     lanes = {e["args"]["name"]: e["tid"] for e in entries if e["ph"] == "M"}
     assert sorted(lanes) == ["press-1", "screen-1"]
     bars = {e["cat"]: e for e in entries if e["ph"] == "X"}
@@ -123,4 +123,4 @@ def test_the_chrome_trace_is_json_with_a_lane_for_each_worker(tmp_path: Path) ->
 
 def test_an_empty_timeline_has_an_empty_trace(tmp_path: Path) -> None:
     Timeline().to_chrome_trace(tmp_path / "trace.json")
-    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"] == []
+    assert json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"] == []

@@ -27,7 +27,7 @@ def seconds(name: str, value: object, *, above_zero: bool = False) -> float:
     It must be 0 or more (more than 0 with `above_zero`) and at most `threading.TIMEOUT_MAX`.
     """
     least = "more than 0" if above_zero else "0 or more"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
     if value < 0 or (above_zero and value == 0):
         raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")

@@ -16,12 +16,16 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
-from .clock import CLOCK
+from .checks import optional_seconds, seconds, whole_number
+from .clock import CLOCK, renew_in_child
 from .event import Event
 
 LeftOut = Literal["merged", "dropped"]
@@ -55,6 +59,8 @@ class Held(NamedTuple):
 class Line:
     """The events of one topic and key that wait in a stage, oldest first. `since` is when the
     first of them came, `until` belongs to the flow: None says that the line is new.
+
+    An interrupt between any two steps here loses no event that waits, and lets none out twice.
     """
 
     def __init__(self, stage: Stage):
@@ -62,10 +68,11 @@ class Line:
         self.since = 0
         self.until: int | None = None
         self.look: int | None = None  # when the clock will call
+        self._joined: deque[Held] = deque()  # what replaces all that wait
         self._stage = stage
 
     def pass_on(self, held: Held) -> None:
-        """Let an event out."""
+        """Let an event out that has just come."""
         self._stage._outgoing.append(held)
 
     def keep(self, held: Held, now: int) -> None:
@@ -77,19 +84,43 @@ class Line:
 
     def keep_newest(self, held: Held, now: int) -> None:
         """Have it wait in place of the others."""
-        while self.waiting:
-            self._stage.leave_out(self.pop(), "merged")
-            now = self.since
         self.keep(held, now)
+        while len(self.waiting) > 1:
+            older = self.waiting.popleft()
+            self._stage.waiting -= 1
+            self._stage.leave_out(older, "merged")
 
-    def pop(self) -> Held:
-        """Take out the one that has waited longest."""
-        self._stage.waiting -= 1
-        return self.waiting.popleft()
+    def release(self, number: int | None = None) -> None:
+        """Let out those that have waited longest: all, or a number of them."""
+        count = len(self.waiting) if number is None else number
+        self._stage._outgoing.extend(_taken_from(self.waiting, count))
+        self._stage.waiting -= count
+
+    def release_as_one(self, held: Held) -> None:
+        """Let out one event that stands for all that wait."""
+        self._joined.append(held)
+        merged = list(self.waiting)[:-1]
+        self.finish_joining()
+        for one in merged:
+            self._stage.leave_out(one, "merged")
+
+    def finish_joining(self) -> None:
+        """Do what remains to be done of `release_as_one`, if anything."""
+        if self._joined:
+            self._stage.waiting -= len(self.waiting)
+            self.waiting.clear()
+            self._stage._outgoing.extend(_taken_from(self._joined, 1))
 
     def drop(self, held: Held) -> None:
-        """Give an event up."""
+        """Give an event up that has just come."""
         self._stage.leave_out(held, "dropped")
+
+
+def _taken_from(queue: deque[Held], number: int) -> Iterator[Held]:
+    """The first events of a queue. `extend` moves them in one step: all of this runs in C, where
+    no signal handler gets between taking an event out and putting it in elsewhere.
+    """
+    return islice(iter(queue.popleft, None), number)
 
 
 class Flow:
@@ -123,8 +154,7 @@ class Flow:
 
     def _release(self, line: Line) -> None:
         """Let out what waits."""
-        while line.waiting:
-            line.pass_on(line.pop())
+        line.release()
 
 
 class Coalesce(Flow):
@@ -224,7 +254,8 @@ class Debounce(Flow):
         return self._next_look(line, line.until)
 
     def _woke(self, line: Line, now: int) -> int | None:
-        assert line.until is not None
+        if line.until is None:  # an interrupt kept its first event out
+            return None
         if self._next_look(line, line.until) <= now:
             self._release(line)
         return None if line.until <= now else self._next_look(line, line.until)
@@ -279,7 +310,8 @@ class Throttle(Flow):
         return line.until
 
     def _woke(self, line: Line, now: int) -> int | None:
-        assert line.until is not None
+        if line.until is None:  # an interrupt kept its first event out
+            return None
         if now < line.until:
             return line.until
         if not line.waiting:
@@ -306,7 +338,7 @@ class Batch(Flow):
 
     def __init__(self, size: int, within: float, *, clock: AnyClock | None = None):
         super().__init__(clock)
-        self.size = _whole_number("size", size, "the number of events that fill a batch")
+        self.size = whole_number("size", size, "the number of events that fill a batch")
         self.within = within
         self._within = _duration("within", within)
 
@@ -325,10 +357,8 @@ class Batch(Flow):
     def _release(self, line: Line) -> None:
         if not line.waiting:
             return
-        held = [line.pop() for _ in range(len(line.waiting))]
-        for one in held[:-1]:
-            line._stage.leave_out(one, "merged")
-        line.pass_on(Held(_as_one(tuple(one.event for one in held)), held[-1].ticket))
+        batch = _as_one(tuple(one.event for one in line.waiting))
+        line.release_as_one(Held(batch, line.waiting[-1].ticket))
 
     def __repr__(self) -> str:
         return f"Batch({self.size!r}, {self.within!r})"
@@ -356,46 +386,38 @@ class TokenBucket(Flow):
         self, rate: float, burst: int, *, wait: float = 0.0, clock: AnyClock | None = None
     ):
         super().__init__(clock)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1e9:
-            raise ValueError(f"rate is events a second, more than 0, at most 1e9; got {rate!r}.")
-        if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
-            raise ValueError(
-                f"wait is how many seconds an event may wait for its token: 0 refuses it at once, "
-                f"math.inf sets no limit; got {wait!r}."
-            )
+        self._step = _step(rate)
+        self._wait = _token_wait(wait)
         self.rate = rate
-        self.burst = _whole_number("burst", burst, "the number of events that may pass at once")
+        self.burst = whole_number("burst", burst, "the number of events that may pass at once")
         self.wait = wait
         self.refused = 0
-        self._step = math.ceil(1e9 / rate)
         self._depth = self.burst * self._step
-        self._wait = wait * 1e9
-        self._full_at = -(2**62)  # when the bucket will be full if nobody takes anything
+        self._full_at = -(2**62)  # when the bucket will be full if nothing is taken
         self._now = self.clock.now_ns
-        self._lock = threading.Lock()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
+        self._lock = threading.RLock()
 
     def take(self) -> float:
-        """Take a token, in advance if there is none: the seconds to wait until it counts, 0.0 if
-        it does at once. The token is taken either way. Whoever waits that long and then goes on
-        keeps to the quota.
+        """Take a token, in advance if there is none. Return the seconds to wait until it counts,
+        0.0 if it does at once. Callers that wait that long and then go on keep to the quota.
         """
-        with self._lock:
-            now = self._now()
-            full = self._full_at if self._full_at > now else now
-            self._full_at = full = full + self._step
+        now = self._now()
+        full = self._take(now, math.inf)
+        assert full is not None
         wait = full - now - self._depth
         return wait / 1e9 if wait > 0 else 0.0
 
     def try_take(self) -> bool:
-        """Take a token if there is one; whether there was. If not, `refused` counts it."""
-        with self._lock:
-            now = self._now()
-            full = (self._full_at if self._full_at > now else now) + self._step
-            if full - now > self._depth:
-                self.refused += 1
-                return False
-            self._full_at = full
-        return True
+        """Take a token and return True. If there is none, count it in `refused`, return False."""
+        if self._take(self._now(), self._depth) is not None:
+            return True
+        self._refuse()
+        return False
 
     @property
     def tokens(self) -> int:
@@ -406,8 +428,7 @@ class TokenBucket(Flow):
         if not line.waiting and self._take_at(now):
             line.pass_on(held)
         elif self._next_token(now) - now + len(line.waiting) * self._step > self._wait:
-            with self._lock:
-                self.refused += 1
+            self._refuse()
             line.drop(held)
         else:
             line.keep(held, now)
@@ -417,19 +438,32 @@ class TokenBucket(Flow):
         # A token is taken by who goes, not reserved by who comes: a late clock must not let those
         # out together that should have gone one by one.
         while line.waiting and self._take_at(now):
-            line.pass_on(line.pop())
+            line.release(1)
         return self._next_token(now) if line.waiting else None
 
     def _release(self, line: Line) -> None:
         """Nothing: what waits here must not go before its time."""
 
     def _take_at(self, now: int) -> bool:
+        return self._take(now, self._depth) is not None
+
+    def _take(self, now: int, depth: float) -> int | None:
+        """Take a token and return when the bucket will be full again. If that is more than
+        `depth` from now, take none and return None.
+        """
         with self._lock:
-            full = max(self._full_at, now) + self._step
-            if full - now > self._depth:
-                return False
-            self._full_at = full
-            return True
+            while True:
+                before = self._full_at
+                full = (before if before > now else now) + self._step
+                if full - now > depth:
+                    return None
+                if self._full_at is before:  # no signal handler has taken one in between
+                    self._full_at = full
+                    return full
+
+    def _refuse(self) -> None:
+        with self._lock:
+            self.refused += 1
 
     def _next_token(self, now: int) -> int:
         """When there is one."""
@@ -441,10 +475,16 @@ class TokenBucket(Flow):
 
 class Stage:
     """A flow at work. `put` events into it; `deliver(event, ticket)` is called for what comes out,
-    one call after another. Can be used from any thread, and as a context manager.
+    one call after another. Can be used from any thread, in a signal handler, and as a context
+    manager.
 
     `waiting` says how many events wait, `merged` how many have gone into a newer one, `dropped`
-    how many were given up; `left_out(event, ticket, how)` is told of these two.
+    how many were given up; `left_out(event, ticket, how)` is told of these two. What `deliver`
+    raises goes to `failed(event, ticket, error)`; without it, `put` or `flush` raises it.
+
+    An interrupt leaves the stage usable. Changes are made one at a time: one that was cut off is
+    noticed and completed by the next, and so is a delivery. In the child of a fork a stage that
+    was used before is closed.
     """
 
     def __init__(
@@ -452,72 +492,78 @@ class Stage:
         flow: Flow,
         deliver: Callable[[Event, Any], object],
         left_out: Callable[[Event, Any, LeftOut], object] | None = None,
+        failed: Callable[[Event, Any, BaseException], object] | None = None,
     ):
         self.flow = flow
-        self.waiting = 0
         self.merged = 0
         self.dropped = 0
         self.turns = 0  # how often an event has come
         self._to = deliver
         self._left_out = left_out
+        self._failed = failed
+        self._closed: str | None = None  # why nothing can be put in
+        self._start_over()
+        renew_in_child(self)
+
+    def _start_over(self) -> None:
+        self.waiting = 0
         self._lines: dict[Hashable, Line] = {}
         self._outgoing: deque[Held] = deque()
-        self._gone: list[tuple[Held, LeftOut]] = []
-        self._deliverer: int | None = None  # the thread that is handing out
-        self._closed = False
+        self._gone: deque[tuple[Held, LeftOut]] = deque()
+        self._later: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._torn = False  # whether a change has begun and not ended
         self._lock = threading.RLock()
-        self._idle = threading.Condition(self._lock)
+        self._changing = threading.Lock()  # held during a change, which a signal may interrupt
+        self._deliverer = _Deliverer(threading.Lock(), 0)
+        self._waiters: list[threading.Lock] = []
+
+    def renew(self) -> None:
+        """Start over in the child of a fork: what waits is for the parent to deliver."""
+        self._start_over()
+        if self.turns:
+            self._closed = "was used before this process was forked. Subscribe again, or start a"
+            self._closed += " new stage, in the child"
 
     def put(self, event: Event, ticket: Any = None) -> None:
         """An event comes. What is let out has been delivered when this returns, unless another
-        thread is delivering: then that one does it. Raises FlowClosed.
+        thread is delivering: then that one does it. So does the interrupted call if a signal
+        handler puts an event in. Raises FlowClosed.
         """
-        place = (event.topic, event.key) if self.flow.per_key else None
-        with self._lock:
-            if self._closed:
-                raise FlowClosed(
-                    f"{self.flow!r} is closed, so event {event.id} ({event.topic!r}) cannot pass."
-                )
-            now = self.flow.clock.now_ns()
-            line = self._line(place, now)
-            self.turns += 1
-            look = self.flow._came(line, Held(event, ticket), now)
-            if line.look is None and look is not None:
-                self._call_at(place, line, look)
-            elif line.look is None:
-                del self._lines[place]
+        self._change(self._accept, Held(event, ticket))
         self._hand_out()
 
     def flush(self) -> None:
         """Let out at once what waits. In a TokenBucket it goes on waiting: the quota holds."""
-        with self._lock:
-            for line in self._lines.values():
-                self.flow._release(line)
+        self._change(self._release_all)
         self._hand_out()
 
     def close(self, timeout: float = 0.0) -> list[tuple[Any, Event]]:
         """Accept nothing more. What waits is let out at once, or where a quota holds it back, in
         its time for up to `timeout` seconds; what is left then is returned, with its tickets.
         """
+        seconds("timeout", timeout)
         self.flush()
         if not self.is_own_thread():
             self.wait_idle(timeout)
-        with self._lock:
-            self._closed = True
-            left = [held for line in self._lines.values() for held in line.waiting]
-            self._lines.clear()
-            self.waiting = 0
-            self._idle.notify_all()
+        left: list[Held] = []
+        self._change(self._shut, left)
+        self._tell_waiters()
         return [(ticket, event) for event, ticket in left]
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits here; whether that came about."""
-        with self._lock:
-            return self._idle.wait_for(lambda: not self._is_busy(), timeout)
+        """Wait up to `timeout` seconds until nothing waits here. Return True if it is so."""
+        optional_seconds("timeout", timeout)
+        if self._torn:
+            self._change(_nothing)
+        if not self._is_busy():
+            return True
+        return timeout != 0 and self._wait_idle(timeout)
 
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread that what waits here needs to get out."""
-        return self._deliverer == threading.get_ident() or self.flow.clock.is_own_thread()
+        by = self._deliverer
+        is_delivering = by.thread == threading.get_ident() and by.working.locked()
+        return is_delivering or self.flow.clock.is_own_thread()
 
     def unfinished(self) -> list[str]:
         """What waits, in words."""
@@ -534,13 +580,80 @@ class Stage:
         return f"<Stage of {self.flow!r}, {self.waiting} waiting>"
 
     def leave_out(self, held: Held, how: LeftOut) -> None:
-        """Said by the flow, of an event that will not come out."""
+        """Count an event that will not come out. Flows call this."""
         if how == "merged":
             self.merged += 1
         else:
             self.dropped += 1
         if self._left_out is not None:
             self._gone.append((held, how))
+
+    # Changes
+
+    def _change(self, act: Callable[..., object], *args: Any) -> None:
+        """Call `act(*args)` while nothing else changes. A signal handler that comes in the middle
+        of a change leaves its own for later: it is made when the present one is done.
+        """
+        with self._lock:
+            if self._changing.locked():
+                self._later.append((act, args))
+                return
+            try:
+                with self._changing:
+                    if self._torn:
+                        self._mend()
+                    self._torn = True
+                    act(*args)
+                    self._torn = False
+            finally:
+                if self._later:
+                    self._change_later()
+
+    def _change_later(self) -> None:
+        """Make the changes that signal handlers have left. There is no caller to raise to."""
+        while self._later:
+            act, args = self._later.popleft()
+            try:
+                self._change(act, *args)
+            except Exception as error:
+                if self._failed is None or act != self._accept:
+                    raise
+                self._failed(*args[0], error)
+
+    def _mend(self) -> None:
+        """Complete a change that was cut off, and look at every line as soon as can be."""
+        for line in self._lines.values():
+            line.finish_joining()
+        self.waiting = sum(len(line.waiting) for line in self._lines.values())
+        now = self.flow.clock.now_ns()
+        for place, line in self._lines.items():
+            self._call_at(place, line, now)
+
+    def _accept(self, held: Held) -> None:
+        event = held.event
+        if self._closed is not None:
+            raise FlowClosed(
+                f"{self.flow!r} {self._closed}, so event {event.id} ({event.topic!r}) cannot pass."
+            )
+        place = (event.topic, event.key) if self.flow.per_key else None
+        now = self.flow.clock.now_ns()
+        line = self._line(place, now)
+        self.turns += 1
+        look = self.flow._came(line, held, now)
+        if line.look is None and look is not None:
+            self._call_at(place, line, look)
+        elif line.look is None:
+            del self._lines[place]
+
+    def _release_all(self) -> None:
+        for line in self._lines.values():
+            self.flow._release(line)
+
+    def _shut(self, left: list[Held]) -> None:
+        self._closed = self._closed or "is closed"
+        left.extend(held for line in self._lines.values() for held in line.waiting)
+        self._lines.clear()
+        self.waiting = 0
 
     def _line(self, place: Hashable, now: int) -> Line:
         """The line, after what was due in it: the clock may be late."""
@@ -557,10 +670,12 @@ class Stage:
         self.flow.clock.call_at(due, partial(self._wake, place, line, due))
 
     def _wake(self, place: Hashable, line: Line, due: int) -> None:
-        with self._lock:
-            if self._lines.get(place) is line and line.look == due:
-                self._look_at(place, line, self.flow.clock.now_ns())
+        self._change(self._look_if_due, place, line, due)
         self._hand_out()
+
+    def _look_if_due(self, place: Hashable, line: Line, due: int) -> None:
+        if self._lines.get(place) is line and line.look == due:
+            self._look_at(place, line, self.flow.clock.now_ns())
 
     def _look_at(self, place: Hashable, line: Line, now: int) -> None:
         look = self.flow._woke(line, now)
@@ -569,49 +684,123 @@ class Stage:
         else:
             self._call_at(place, line, look)
 
-    def _is_busy(self) -> bool:
-        return bool(self.waiting or self._outgoing or self._deliverer)
+    # What comes out
 
     def _hand_out(self) -> None:
         """Outside of the lock, and by one thread at a time, so that order is kept."""
-        if self._gone:
+        if self._gone and not self._changing.locked():
             self._tell_who_left_out()
+        if self._outgoing:
+            working = threading.Lock()
+            with working:  # released whatever happens: then another call may hand out
+                if self._may_hand_out(working):
+                    self._deliver_all()
+        if self._waiters and not self._is_busy():
+            self._tell_waiters()
+
+    def _may_hand_out(self, working: threading.Lock) -> bool:
         with self._lock:
-            if self._deliverer is not None or not self._outgoing:
-                if not self._is_busy():
-                    self._idle.notify_all()
-                return
-            self._deliverer = threading.get_ident()
-        failure = None
-        while (held := self._next_out()) is not None:
-            try:
-                self._to(*held)
-            except Exception as error:
-                failure = failure or error
-            except BaseException:
-                self._stop_handing_out()
-                raise
+            if self._changing.locked() or self._deliverer.working.locked():
+                return False
+            self._deliverer = _Deliverer(working, threading.get_ident())
+            return True
+
+    def _deliver_all(self) -> None:
+        failure: BaseException | None = None
+        try:
+            while (held := self._next_out()) is not None:
+                failure = self._deliver(held) or failure
+        finally:
+            if self._outgoing:  # an interrupt: the clock's thread goes on
+                self._call_soon()
         if failure is not None:
             raise failure
 
     def _next_out(self) -> Held | None:
         with self._lock:
             if self._outgoing:
-                return self._outgoing.popleft()
-            self._stop_handing_out()  # under the same lock, or what came now would be stranded
+                return self._outgoing[0]
+            # under the same lock, or what came now would be stranded
+            self._deliverer = _Deliverer(threading.Lock(), 0)
             return None
 
-    def _stop_handing_out(self) -> None:
-        with self._lock:
-            self._deliverer = None
-            self._idle.notify_all()
+    def _deliver(self, held: Held) -> BaseException | None:
+        """Deliver an event. Return what was raised, if it has to be raised at the end."""
+        try:
+            self._outgoing.popleft()
+            self._to(*held)
+        except BaseException as error:
+            if self._failed is not None:
+                self._failed(*held, error)
+            elif isinstance(error, Exception):
+                return error
+            if self._failed is None or _is_interrupt(error):
+                raise
+        return None
 
     def _tell_who_left_out(self) -> None:
-        with self._lock:
-            gone, self._gone = self._gone, []
         assert self._left_out is not None
-        for held, how in gone:
+        while self._gone:
+            try:
+                held, how = self._gone.popleft()
+            except IndexError:  # another thread was quicker
+                return
             self._left_out(*held, how)
+
+    # Waiting
+
+    def _is_busy(self) -> bool:
+        busy = self.waiting or self._outgoing or self._later or self._torn
+        return bool(busy) or self._deliverer.working.locked()
+
+    def _wait_idle(self, timeout: float | None) -> bool:
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        woken = threading.Lock()
+        woken.acquire()
+        try:
+            self._waiters.append(woken)
+            while self._is_busy():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                if not woken.acquire(timeout=min(left, _LOOK_AGAIN)):
+                    self._call_soon()
+            return True
+        finally:
+            self._waiters.remove(woken)
+
+    def _tell_waiters(self) -> None:
+        for woken in self._waiters.copy():
+            with suppress(RuntimeError):  # it has been woken already
+                woken.release()
+
+    def _call_soon(self) -> None:
+        """Have the clock do what an interrupt has left undone."""
+        self.flow.clock.call_at(self.flow.clock.now_ns(), self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._change(_nothing)
+        self._hand_out()
+
+
+class _Deliverer(NamedTuple):
+    """The thread that hands out, for as long as `working` is locked."""
+
+    working: threading.Lock
+    thread: int
+
+
+_LOOK_AGAIN = 0.5  # seconds after which a waiting thread looks whether a wake-up was lost
+
+
+def _nothing() -> None:
+    """Change nothing, but complete what was cut off."""
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Return True for what the user's stop button raises, which only the main thread gets."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and isinstance(error, KeyboardInterrupt)
 
 
 def _as_one(events: tuple[Event, ...]) -> Event:
@@ -632,18 +821,32 @@ def _edges(flow: Debounce | Throttle, leading: bool = False) -> str:
     )
 
 
-def _duration(name: str, seconds: object) -> int:
+def _duration(name: str, value: object) -> int:
     """In nanoseconds, or ValueError."""
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0 < seconds < math.inf:  # type: ignore[operator]
-        raise ValueError(f"{name} is a time in seconds, more than 0; got {seconds!r}.")
-    return max(1, round(seconds * 1e9))  # type: ignore[operator]
+    return max(1, round(seconds(name, value, above_zero=True) * 1e9))
 
 
-def _whole_number(name: str, value: object, meaning: str) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} is {meaning}, 1 or more; got {value!r}.")
-    return value
+def _token_wait(wait: object) -> float:
+    """In nanoseconds, or ValueError."""
+    try:
+        return math.inf if wait == math.inf else round(seconds("wait", wait) * 1e9)
+    except ValueError as problem:
+        raise ValueError(
+            f"wait is how many seconds an event may wait for its token, at most "
+            f"{threading.TIMEOUT_MAX:.0f}: 0 refuses it at once, math.inf sets no limit; "
+            f"got {wait!r}."
+        ) from problem
+
+
+def _step(rate: object) -> int:
+    """The nanoseconds between two tokens, or ValueError."""
+    number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not number or not 1 / threading.TIMEOUT_MAX <= rate <= 1e9:  # type: ignore[operator]
+        raise ValueError(
+            f"rate is events a second, more than 0, at most 1e9; got {rate!r}. The least is one "
+            f"in {threading.TIMEOUT_MAX:.0f} seconds."
+        )
+    return math.ceil(1e9 / rate)  # type: ignore[operator]
 
 
 def _check_edges(leading: object, trailing: object) -> None:

@@ -176,7 +176,7 @@ class Subscription:
             return None
         from .flow import Stage  # whoever has a flow has it imported already
 
-        return Stage(flow, self._leave_flow, self._left_out)
+        return Stage(flow, self._leave_flow, self._left_out, self._fell_out)
 
     def _choose_deliver(self) -> Callable[[Event], Any]:
         if self.stage is not None:
@@ -224,16 +224,19 @@ class Subscription:
             raise
 
     def _leave_flow(self, event: Event, work: Work) -> None:
-        """The flow lets an event out: on to the executor. A refusal has nobody left to raise to."""
+        """Hand an event that comes out of the flow to the executor."""
         if self._unused is not None and not self._claim():
             return
         if isinstance(work, _RecordedWork):
             work.stamp_queued(event)
-        try:
-            self.executor.submit(work, event)
-        except Exception as error:
-            if self._bus._raised(self.deliver, event, error):
-                work.give_up(event, error)
+        self.executor.submit(work, event)
+
+    def _fell_out(self, event: Event, work: Work, error: BaseException) -> None:
+        """Account for an event that came out of the flow and was refused or failed."""
+        if isinstance(error, QueueFull) and error.event is event:
+            work.give_up(event, error)
+        else:
+            self._bus._failed(self, event, error)
 
     def _left_out(self, event: Event, work: Work, how: LeftOut) -> None:
         """The flow has merged an event into a newer one, or given it up."""

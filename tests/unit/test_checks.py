@@ -9,7 +9,19 @@ import pytest
 
 from eventkit import checks
 
-NO_TIMES = [math.nan, math.inf, -math.inf, -1, -0.1, True, "1", None, 1j, threading.TIMEOUT_MAX * 2]
+NO_TIMES = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    -1,
+    -0.1,
+    True,
+    "1",
+    None,
+    1j,
+    threading.TIMEOUT_MAX * 2,
+    10**400,
+]
 
 
 @pytest.mark.parametrize("value", NO_TIMES, ids=repr)

@@ -1,10 +1,12 @@
 """Fewer events: what each flow lets out and when, by itself and on a bus. No test sleeps."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import math
 import operator
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -434,7 +436,7 @@ def test_a_manual_clock_does_not_go_back(clock: Clock) -> None:
     clock.advance(2)
     clock.advance_to(1)
     assert clock.now == 2
-    with pytest.raises(ValueError, match="0 seconds or more; got -1"):
+    with pytest.raises(ValueError, match="0 or more; got -1"):
         clock.advance(-1)
 
 
@@ -851,7 +853,163 @@ def test_a_million_events_through_coalesce_take_no_memory(
         print(f"\n1,000,000 events became {len(got):,}; {peak - before:.1f} MiB more at the peak")
 
 
+# What is no Exception
+
+
+NO_EXCEPTIONS = [SystemExit, GeneratorExit, KeyboardInterrupt, asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("kind", NO_EXCEPTIONS)
+def test_whatever_a_handler_raises_on_the_clocks_thread_is_a_dead_letter(
+    bus: ek.EventBus, kind: type[BaseException]
+) -> None:
+    def handle(event: ek.Event) -> None:
+        if event.data == "bad":
+            raise kind
+
+    got: list[Any] = []
+    bus.subscribe("t", handle, flow=ek.Debounce(0.001))
+    bus.subscribe("u", got.append, flow=ek.Debounce(0.002))
+    for _ in range(3):
+        bus.fire("u")
+        bus.fire("t", "bad")
+        bus.drain(LONG)
+    assert len(got) == 3
+    assert [type(letter.error) for letter in bus.dead_letters] == [kind] * 3
+    bus.dead_letters.clear()
+
+
+@pytest.mark.parametrize("kind", NO_EXCEPTIONS)
+def test_what_comes_out_behind_a_failure_still_comes_out(
+    bus: ek.EventBus, clock: Clock, kind: type[BaseException]
+) -> None:
+    got: list[Any] = []
+
+    def handle(event: ek.Event) -> None:
+        if event.data == 0:
+            raise kind
+        got.append(event.data)
+
+    subscription = bus.subscribe("t.*", handle, flow=ek.Debounce(1, clock=clock))
+    assert subscription.stage is not None
+    for number in range(5):
+        bus.fire(f"t.{number}", number)
+    with contextlib.suppress(KeyboardInterrupt):  # in the main thread: the user's stop button
+        subscription.stage.flush()
+    clock.advance(1)
+    bus.drain(LONG)
+    assert got == [1, 2, 3, 4]
+    assert [type(letter.error) for letter in bus.dead_letters] == [kind]
+    bus.dead_letters.clear()
+
+
+@pytest.mark.parametrize("kind", [*NO_EXCEPTIONS, ZeroDivisionError])
+def test_the_clock_survives_whatever_a_call_raises(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(threading, "excepthook", fail)  # a hook may fail, too
+    clock, done = ek.Clock(), threading.Event()
+    clock.call_at(clock.now_ns(), fail)
+    clock.call_at(clock.now_ns(), done.set)
+    assert done.wait(LONG)
+
+
+def test_a_clock_that_could_start_no_thread_starts_one_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock, first, second = ek.Clock(), threading.Event(), threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        clock.call_at(clock.now_ns(), first.set)
+    clock.call_at(clock.now_ns(), second.set)
+    assert first.wait(LONG)
+    assert second.wait(LONG)
+
+
+# Forks
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_in_a_child_new_flows_work_and_used_ones_say_what_to_do() -> None:
+    used, unused = (ek.Debounce(0.001).start(lambda event: None) for _ in range(2))
+    used.put(ek.Event("t"))
+    bucket = ek.TokenBucket(1, 5)
+
+    def check() -> None:
+        with pytest.raises(
+            ek.FlowClosed, match=r"before this process was forked\. Subscribe again"
+        ):
+            used.put(ek.Event("t"))
+        assert used.wait_idle(0)
+        assert used.close() == []
+        done = threading.Event()
+        for stage in (unused, ek.Debounce(0.001).start(lambda event: done.set())):
+            stage.put(ek.Event("t"))
+            assert stage.wait_idle(LONG)
+        assert done.is_set()
+        assert bucket.try_take()
+
+    with bucket._lock, used._lock, unused._lock:
+        in_child = os.fork()
+        if not in_child:
+            status = 1
+            try:
+                check()
+                status = 0
+            finally:
+                os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(in_child, 0)[1]) == 0
+
+
 # Bad input
+
+
+TOO_LONG = threading.TIMEOUT_MAX * 1.001
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        ek.Coalesce,
+        ek.Debounce,
+        ek.Throttle,
+        lambda wrong: ek.Debounce(1, max_wait=wrong),
+        lambda wrong: ek.Batch(5, wrong),
+        lambda wrong: ek.TokenBucket(1, 1, wait=wrong),
+        lambda wrong: ek.ManualClock(wrong),
+        lambda wrong: ek.ManualClock().advance(wrong),
+        lambda wrong: ek.ManualClock().advance_to(wrong),
+        lambda wrong: ek.Debounce(1).start(print).wait_idle(wrong),
+        lambda wrong: ek.Debounce(1).start(print).close(wrong),
+    ],
+)
+@pytest.mark.parametrize("wrong", [TOO_LONG, 10**400, math.nan, True, "1"])
+def test_a_time_that_no_thread_can_wait_for_is_refused(
+    make: Callable[[Any], object], wrong: Any
+) -> None:
+    with pytest.raises(ValueError, match="got"):
+        make(wrong)
+
+
+@pytest.mark.parametrize("clock", [ek.Clock(), ek.ManualClock()])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, 1.5, True, "1", None])
+def test_a_clock_takes_whole_nanoseconds(clock: Any, wrong: Any) -> None:
+    with pytest.raises(ValueError, match="due is a time in whole nanoseconds; got"):
+        clock.call_at(wrong, print)
+
+
+def test_a_call_that_is_due_beyond_all_limits_does_not_stop_the_clock() -> None:
+    clock, done = ek.Clock(), threading.Event()
+    clock.call_at(10**30, print)
+    clock.call_at(clock.now_ns() + 10**6, done.set)
+    assert done.wait(LONG)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "1", None, True])
@@ -865,7 +1023,7 @@ def test_a_million_events_through_coalesce_take_no_memory(
     ],
 )
 def test_a_time_is_more_than_0(make: Callable[[Any], object], name: str, seconds: Any) -> None:
-    says = f"{name} is a time in seconds, more than 0; got {seconds!r}"
+    says = f"{name} is a number of seconds, more than 0; got {seconds!r}"
     with pytest.raises(ValueError, match=says):
         make(seconds)
 
@@ -878,7 +1036,10 @@ def test_sizes_and_bursts_are_1_or_more(wrong: Any) -> None:
         ek.TokenBucket(1, wrong)
 
 
-@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf, 2e9, "3", None, True])
+@pytest.mark.parametrize(
+    "rate",
+    [0, -1, 1e-300, 10**400, 0.9 / threading.TIMEOUT_MAX, math.nan, math.inf, 2e9, "3", None, True],
+)
 def test_a_rate_is_events_a_second(rate: Any) -> None:
     with pytest.raises(ValueError, match="rate is events a second, more than 0, at most 1e9; got"):
         ek.TokenBucket(rate, 1)

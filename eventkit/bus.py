@@ -33,6 +33,7 @@ H = TypeVar("H", bound=Handler)
 Route = tuple[Callable[[Event], Any], ...]
 
 _CACHED_TOPICS = 250_000
+_FEW_STAGES = 8
 _DEAD_LETTERS = 1_000
 _numbers = itertools.count(1)
 _process = os.urandom(6).hex()
@@ -92,6 +93,7 @@ class EventBus:
         self._turns: dict[str | None, Iterator[int]] = {}
         self._executors: list[Executor] = []
         self._stages: list[tuple[Subscription, Stage]] = []
+        self._stages_allowed = _FEW_STAGES  # with more of them, look for those no longer needed
         self._dropping: list[Executor | Flow] = []
         self._recorder: Timeline | None = None
         self._awaited: dict[object, Future[Event]] = {}
@@ -546,10 +548,17 @@ class EventBus:
         return [*(stage for _, stage in list(self._stages)), *self._executors]
 
     def _add_stage(self, subscription: Subscription, stage: Stage) -> None:
-        """And forget those of cancelled subscriptions that have run empty."""
-        self._stages = [
-            (one, its) for one, its in self._stages if one in self._order or not its.wait_idle(0)
-        ] + [(subscription, stage)]
+        """Each time their number has doubled, forget those of cancelled subscriptions that have
+        run empty.
+        """
+        self._stages.append((subscription, stage))
+        if len(self._stages) >= self._stages_allowed:
+            self._stages = [
+                (one, its)
+                for one, its in self._stages
+                if one in self._order or not its.wait_idle(0)
+            ]
+            self._stages_allowed = 2 * len(self._stages) + _FEW_STAGES
 
     @contextmanager
     def _next_event(self, pattern: str) -> Iterator[Future[Event]]:

@@ -616,7 +616,7 @@ class Stage:
             try:
                 self._change(act, *args)
             except Exception as error:
-                if self._failed is None or act != self._accept:
+                if self._failed is None or not (args and isinstance(args[0], Held)):
                     raise
                 self._failed(*args[0], error)
 

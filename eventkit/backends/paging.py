@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -25,18 +26,18 @@ def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
 
 class News:
     """Whoever waits for a change looks again as soon as it rings, and every 50 ms for what others
-    did, of which it does not hear.
+    did, of which it does not hear. No lock is shared, so an interrupted waiter stops no one.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._changes = self._waiters = 0
+        self._changes = 0
+        self._waiters: deque[threading.Lock] = deque()  # each waits for its lock's release
 
     def ring(self) -> None:
         self._changes += 1  # two at once may count as one: the waiters wake all the same
-        if self._waiters:
-            with self._changed:
-                self._changed.notify_all()
+        with suppress(IndexError):
+            while self._waiters:
+                self._waiters.popleft().release()
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
         """What `attempt` returns as soon as that is something, or after so many seconds."""
@@ -50,10 +51,15 @@ class News:
             self._wait_for_change(changes, left)
 
     def _wait_for_change(self, seen: int, seconds: float) -> None:
-        with self._changed:
-            self._waiters += 1  # before looking: from now on they ring
-            self._changed.wait_for(lambda: self._changes != seen, seconds)
-            self._waiters -= 1
+        bell = threading.Lock()
+        bell.acquire()
+        self._waiters.append(bell)  # before looking: from now on they ring
+        try:
+            if self._changes == seen:
+                bell.acquire(timeout=seconds)
+        finally:
+            with suppress(ValueError):
+                self._waiters.remove(bell)
 
 
 class PagedStore(Protocol):

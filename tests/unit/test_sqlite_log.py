@@ -264,18 +264,25 @@ def at_once(log: ek.EventLog, path: Path) -> Iterator[Callable[..., Future[int]]
     assert isinstance(log, SqliteLog)
     writer = log.store._writer
     busy = FileLock(f"{path}-lock")
+    is_waiting, acquire = threading.Event(), writer._lock.acquire
+
+    def say_and_acquire(timeout: float) -> bool:
+        is_waiting.set()
+        return acquire(timeout)
+
+    writer._lock.acquire = say_and_acquire  # type: ignore[method-assign]
     with ThreadPoolExecutor(64) as pool:
 
         def append(event: ek.Event | ek.CloudEvent, **options: int) -> Future[int]:
-            before = len(writer._waiting)
+            before = writer._jobs.qsize()
             future = pool.submit(log.append, event, **options)
-            wait_until(lambda: len(writer._waiting) > before)
+            wait_until(lambda: writer._jobs.qsize() > before)
             return future
 
         assert busy.acquire(LONG)
         try:
             pool.submit(log.append, ek.Event("first"))
-            wait_until(writer._turn.locked)
+            assert is_waiting.wait(LONG)
             yield append
         finally:
             busy.close()

@@ -84,10 +84,11 @@ _SCHEMA = f"""
 """
 
 
-def open_file(path: str, *, create: bool) -> tuple[sqlite3.Connection, FileLock]:
-    """The one connection that writes, and the lock under which it must.
+def lock_beside(path: str, *, create: bool) -> FileLock:
+    """The lock under which whatever writes to the log at `path` must happen.
 
-    Raises LogUnusable or PermissionDenied, and leaves alone what it does not know.
+    Raises LogUnusable or PermissionDenied unless that is a log, or one may be made there. Leaves
+    alone what it does not know.
     """
     _check_place(path, create=create)
     if os.path.exists(path):
@@ -95,14 +96,9 @@ def open_file(path: str, *, create: bool) -> tuple[sqlite3.Connection, FileLock]
             _check_contents(looking, path)
             _check_size(looking, path)
     try:
-        lock = FileLock(path + "-lock")
+        return FileLock(path + "-lock")
     except OSError as problem:
         raise PermissionDenied(f"cannot write beside {path!r}: {problem.strerror}.") from problem
-    try:
-        return _open_locked(path, lock), lock
-    except BaseException:
-        lock.close()
-        raise
 
 
 def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
@@ -176,20 +172,28 @@ def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
     return False
 
 
-def _open_locked(path: str, lock: FileLock) -> sqlite3.Connection:
-    if not lock.acquire(_PATIENCE_MS / 1000):
-        raise LogUnusable(f"another process holds {lock.path!r} and does not let go.")
+def open_file(path: str, lock: FileLock) -> sqlite3.Connection:
+    """The one connection that writes. Closes the lock if there can be none."""
     try:
+        if not lock.acquire(_PATIENCE_MS / 1000):
+            raise LogUnusable(f"another process holds {lock.path!r} and does not let go.")
         with as_ours():
-            connection = connect(path, read_only=False)
-            try:
-                _prepare(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+            return _connect_prepared(path)
+    except BaseException:
+        lock.close()
+        raise
     finally:
         lock.release()
+
+
+def _connect_prepared(path: str) -> sqlite3.Connection:
+    connection = connect(path, read_only=False)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:

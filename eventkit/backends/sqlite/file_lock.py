@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 
 _FIRST_PAUSE = 0.0001
 _LONGEST_PAUSE = 0.005
@@ -19,10 +20,12 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._file: int | None = None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
     def acquire(self, timeout: float) -> bool:
         """Whether the lock could be had within `timeout` seconds."""
+        assert self._file is not None, "it is closed"
         if _try(self._file):
             return True
         deadline = time.monotonic() + timeout
@@ -35,12 +38,18 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let the next one have it."""
-        _let_go(self._file)
+        """Let the next one have it. Does nothing if it is not held."""
+        if self._file is not None:
+            _let_go(self._file)
 
     def close(self) -> None:
-        """Give up the file, and with it the lock."""
-        os.close(self._file)
+        """Give up the file, and with it the lock. Can be called twice."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 if sys.platform == "win32":
@@ -54,7 +63,8 @@ if sys.platform == "win32":
         return True
 
     def _let_go(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+        with suppress(OSError):  # not held
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
 
 else:
     import fcntl

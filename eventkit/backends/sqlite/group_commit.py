@@ -10,10 +10,10 @@ from __future__ import annotations
 import copy
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, Packed, PermissionDenied
@@ -37,31 +37,45 @@ class Writer:
     says that this will do. Work that only adds an `event` need not be called: those of many callers
     are added at once, by a single statement if `add_new` can, or by `add_all`. If neither can, they
     are done one by one. All of this, and whatever SQLite does at its end, happens under `lock`.
+
+    One thread does it all, and holds the lock of the operating system while it does. Callers hold
+    no lock, not even for an instant: a KeyboardInterrupt in a caller, which only the main thread
+    can get, leaves nothing held and nothing half done, and a signal handler may call while the
+    thread that it interrupted is in the middle of a call.
     """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connect: Callable[[], sqlite3.Connection],
         lock: FileLock,
         begin: Work[bool],
         add_new: Add,
         add_all: Add,
         committed: Callable[[], None],
+        ended: Callable[[sqlite3.Connection], None],
     ) -> None:
-        self._connection = connection
-        self._sql = connection.cursor()  # one for all, since to make one takes a while
+        self.connection: sqlite3.Connection
+        self._sql: sqlite3.Cursor  # one for all, since to make one takes a while
+        self._connect = connect
         self._lock = lock
         self._begin = begin
         self._add_new = add_new
         self._add_all = add_all
         self._committed = committed
-        self._turn = threading.Lock()  # whose it is may use the connection
-        self._waiting: deque[_Job] = deque()
-        self._wake = threading.Condition()
-        self._is_closed = False
+        self._ended = ended
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None: there will be no more
+        self._has_ended = False
         self._is_durable = False  # whether `pragma synchronous` is known to be full
-        self._thread = threading.Thread(target=self._run, name="eventkit-log", daemon=True)
+        opening = _Job(lambda _: None, durable=True, is_single=False, event=None)
+        self._thread = threading.Thread(
+            target=self._run, args=[opening], name="eventkit-log", daemon=True
+        )
         self._thread.start()
+        try:
+            opening.wait()
+        except BaseException:
+            self._jobs.put(None)
+            raise
 
     def do(
         self,
@@ -75,87 +89,77 @@ class Writer:
         for what does no harm if a power cut undoes it.
         """
         job = _Job(work, durable, single, event)
-        if self._waiting or self._turn.locked():
-            self._hand_over(job)
-        else:
-            self._do_alone(job)
-        if job.error is not None:
-            raise job.error
-        result: T = job.result
+        self._jobs.put(job)
+        if self._has_ended:  # perhaps too late to see this job
+            self._refuse_rest()
+        result: T = job.wait()
         return result
 
     def close(self) -> None:
-        """Finish what was handed in; accept nothing more."""
-        with self._wake:
-            self._is_closed = True
-            self._wake.notify()
-        self._thread.join()
-        with self._turn:
-            pass  # who is at it is done now
+        """Finish what was handed in, accept nothing more and close the connection."""
+        self._jobs.put(None)
+        if threading.current_thread() is not self._thread:  # which may have dropped the log
+            self._thread.join()
 
-    def _do_alone(self, job: _Job) -> None:
-        """In the caller's thread, which saves two changes of threads. A KeyboardInterrupt may end
-        it anywhere: so nothing is left behind that the next transaction does not put right.
-        """
-        with self._turn:
-            self._check_open()
-            self._do([job])
-
-    def _hand_over(self, job: _Job) -> None:
-        """To the thread that does together what has come meanwhile."""
-        job.done = threading.Lock()
-        job.done.acquire()
-        with self._wake:
-            self._check_open()
-            self._waiting.append(job)
-            self._wake.notify()
-        job.done.acquire()
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise LogClosed("this log is closed. Open it again with open_log().")
-
-    def _run(self) -> None:
-        while self._wait():
-            with self._turn:
-                self._do_group()  # a call of its own, which keeps nothing of the group
-
-    def _wait(self) -> bool:
-        with self._wake:
-            while not self._waiting and not self._is_closed:
-                self._wake.wait()
-            return bool(self._waiting)
-
-    def _do_group(self) -> None:
-        with self._wake:
-            group = list(self._waiting)
-            self._waiting.clear()
+    def _run(self, opening: _Job) -> None:
         try:
-            self._do(group)
+            self.connection = self._connect()
+            self._sql = self.connection.cursor()
         except BaseException as problem:
-            for job in group:
-                job.error = copy.copy(problem)  # each caller adds a traceback to its own
-        for job in group:
+            opening.error = problem
+            self._has_ended = True
+            opening.done.release()
+            return
+        opening.done.release()
+        del opening
+        while self._do_next_group():
+            pass
+        with suppress(BaseException):
+            self._ended(self.connection)
+        self._has_ended = True
+        self._refuse_rest()
+
+    def _do_next_group(self) -> bool:
+        """Do what has been handed in meanwhile, and keep nothing of it. False: it was the last."""
+        group = [self._jobs.get()]
+        while not self._jobs.empty():
+            group.append(self._jobs.get())
+        if jobs := [job for job in group if job]:
+            self._do_all(jobs)
+        return None not in group
+
+    def _do_all(self, jobs: list[_Job]) -> None:
+        try:
+            self._do(jobs)
+        except BaseException as problem:
+            for job in jobs:
+                job.error = _copy_of(problem)  # each caller adds a traceback to its own
+        for job in jobs:
             job.done.release()
 
     def _do(self, group: list[_Job]) -> None:
-        if not self._lock.acquire(_PATIENCE):
-            raise LogUnusable(
-                f"another process has been writing for {_PATIENCE:g} s. Is it stopped, or is "
-                f"the disk? Nothing was stored. It holds {self._lock.path!r}."
-            )
         try:
+            if not self._lock.acquire(_PATIENCE):
+                raise LogUnusable(
+                    f"another process has been writing for {_PATIENCE:g} s. Is it stopped, or is "
+                    f"the disk? Nothing was stored. It holds {self._lock.path!r}."
+                )
             self._transact(group)
         finally:
             self._lock.release()
         self._committed()
 
+    def _refuse_rest(self) -> None:
+        with suppress(Empty):
+            while True:
+                if job := self._jobs.get_nowait():
+                    job.error = LogClosed("this log is closed. Open it again with open_log().")
+                    job.done.release()
+
     def _transact(self, group: list[_Job]) -> None:
         sql = self._sql
         is_committing = False
         try:
-            if self._connection.in_transaction:  # what was interrupted
-                sql.execute("rollback")
             durable = any(job.durable for job in group)
             if durable is not self._is_durable:
                 self._set_durable(durable)
@@ -168,7 +172,7 @@ class Writer:
             is_committing = True
             sql.execute("commit")
         except BaseException as problem:
-            _roll_back(self._connection)
+            _roll_back(self.connection)
             if isinstance(problem, sqlite3.Error):
                 raise failure(problem, is_committing=is_committing) from problem
             raise
@@ -195,20 +199,20 @@ class Writer:
             sequences = add(sql, [job.event for job in jobs if job.event])
         except sqlite3.Error:
             raise
-        except Exception:
+        except BaseException:
             return False
         for job, sequence in zip(jobs, sequences, strict=False):
             job.result = sequence
         return bool(sequences)
 
     def _set_durable(self, durable: bool) -> None:
-        self._is_durable = False  # in case of an interrupt: to set it once more does no harm
-        self._connection.execute(f"pragma synchronous={'full' if durable else 'normal'}")
+        self._is_durable = False  # should it fail
+        self._sql.execute(f"pragma synchronous={'full' if durable else 'normal'}")
         self._is_durable = durable
 
 
 class _Job:
-    """What one caller wants done. If somebody else does it, the caller sleeps on `done`."""
+    """What one caller wants done, and what became of it."""
 
     __slots__ = ("done", "durable", "error", "event", "is_single", "result", "work")
 
@@ -221,15 +225,23 @@ class _Job:
         self.event = event
         self.result: Any = None
         self.error: BaseException | None = None
-        self.done: threading.Lock
+        self.done = threading.Lock()  # released by the writer
+        self.done.acquire()
 
     def run(self, sql: sqlite3.Cursor) -> None:
         try:
             self.result = self.work(sql)
         except sqlite3.Error:
             raise
-        except Exception as problem:
+        except BaseException as problem:  # a clock of the caller's own may raise anything
             self.error = problem
+
+    def wait(self) -> Any:
+        """Return the result, or raise the error, when the writer has done it."""
+        self.done.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
@@ -246,6 +258,13 @@ def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
             "to the disk and append again: nothing is stored twice."
         )
     return LogUnusable(f"the log cannot be read or written: {text}. Nothing was stored.")
+
+
+def _copy_of(problem: BaseException) -> BaseException:
+    try:
+        return copy.copy(problem)
+    except BaseException:  # one that copies badly
+        return problem
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 from ...log import LogClosed, Packed
 from ..paging import News, Row
-from .file import as_ours, close_file, connect, open_file
+from .file import as_ours, close_file, connect, lock_beside, open_file
 from .group_commit import Work, Writer
 from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
 from .tail import Tail
@@ -39,19 +38,24 @@ class Store:
     def __init__(self, path: str, *, create: bool, clock: Clock) -> None:
         self.path = path
         self.clock = clock
-        self.tail: Tail  # where the log ends, for those who write
-        self._connection, self._lock = open_file(path, create=create)
-        self._file = identity_of(path)
-        self._connection.create_function("fits", 2, fits_pattern, deterministic=True)
+        self.tail: Tail  # where the log ends, known to the writer's thread alone
+        self._lock = lock_beside(path, create=create)
         self._idle: list[sqlite3.Connection] = []  # readers nobody uses at this moment
         self._refusal = ""  # why nothing is done any more
-        self._closing = threading.Lock()
+        self._is_parents = False
         self._news = News()
         self._version = -1  # SQLite's number for what others have written, at the last beginning
         self._settled: int | None = None  # the same, if all went well since: `tail` is still true
         self._writer = Writer(
-            self._connection, self._lock, self._begin, self._add_new, self.add_all, self._committed
+            self._connect,
+            self._lock,
+            self._begin,
+            self._add_new,
+            self.add_all,
+            self._committed,
+            self._ended,
         )
+        self._file = identity_of(path)
         _stores.add(self)
 
     def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
@@ -105,24 +109,28 @@ class Store:
             raise LogClosed(self._refusal)
 
     def close(self) -> None:
-        if self._refusal:
+        if self._is_parents:
             return
-        with self._closing:
-            if self._refusal:
-                return
+        if not self._refusal:
             self._refusal = f"the log {self.path!r} is closed: open it again with open_log()."
-            self._writer.close()
-            self._news.ring()
-            self._close_idle()
-            close_file(self._connection, self._lock)
+        self._writer.close()
 
     def forget(self) -> None:
         """This is a forked child: the log is the parent's, and closing its files would harm it."""
-        if self._refusal:
-            return
+        self._is_parents = True
         self._refusal = f"the log {self.path!r} was opened before this process was forked."
         self._lock.close()
-        THE_PARENTS[self._file] = (self._connection, self._idle)
+        THE_PARENTS[self._file] = (self._writer.connection, self._idle)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = open_file(self.path, self._lock)
+        connection.create_function("fits", 2, fits_pattern, deterministic=True)
+        return connection
+
+    def _ended(self, connection: sqlite3.Connection) -> None:
+        self._news.ring()
+        self._close_idle()
+        close_file(connection, self._lock)
 
     def _begin(self, sql: sqlite3.Cursor) -> bool:
         """Whether an event can be added by one statement."""
@@ -148,10 +156,12 @@ class Store:
             sql = self._connect_reader()
         try:
             yield sql
-        finally:
-            self._idle.append(sql)
-            if self._refusal:  # closed meanwhile
-                self._close_idle()
+        except BaseException:  # in the middle of a transaction, perhaps
+            sql.close()
+            raise
+        self._idle.append(sql)
+        if self._refusal:  # closed meanwhile
+            self._close_idle()
 
     def _connect_reader(self) -> sqlite3.Connection:
         with as_ours():

@@ -33,8 +33,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from .checks import seconds, whole_number
 from .event import CloudEvent, Event, to_cloud
-from .topics import check_pattern, check_topic
+from .topics import InvalidTopic, check_pattern, check_topic
 from .wire import DEPTH, check_cloud_event, check_json
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Conflict(LogError):
         self.expected = expected
         self.found = found
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.topic, self.expected, self.found), self.__dict__
+
 
 class QuotaExceeded(LogError):
     """The log is as large as it may get. The message has the figures."""
@@ -85,6 +89,9 @@ class Held(LogError):
         )
         self.name = name
         self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.seconds), self.__dict__
 
 
 class LeaseLost(LogError):
@@ -244,6 +251,9 @@ class EventLog(ABC):
     def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
         """Entries with a higher sequence than `after` and a topic that fits the pattern, oldest
         first, until the end or `limit`. Takes no more memory for a million than for a thousand.
+
+        An entry that is damaged is skipped, and an error with its sequence is logged to
+        `eventkit.log`.
         """
 
     @abstractmethod
@@ -324,8 +334,7 @@ class EventLog(ABC):
         when they happened, 2.0 half of it. Setting `stop` ends it before the next event. What is
         fired are `Replayed` events, due now: a bus that persists into this log stores none twice.
         """
-        if speed is not None and not speed > 0:
-            raise ValueError(f"speed is a factor above 0, or None for at once; got {speed!r}.")
+        check_speed(speed)
         pace = _Pace(speed, stop or threading.Event())
         fired, end = 0, self.last_sequence
         for entry in self.read(after, topic):
@@ -361,6 +370,9 @@ class Consumer(ABC):
         """Up to `n` deliveries, oldest first, which are the caller's for `lease` seconds: those
         whose lease or delay has ended, then new ones. If there is none, wait up to `wait` seconds
         for one; an empty list says that none came.
+
+        An entry that is damaged becomes a dead letter at once. Raises LogError if the consumer was
+        removed.
         """
 
     @abstractmethod
@@ -383,7 +395,10 @@ class Consumer(ABC):
 
     @abstractmethod
     def dead_letters(self) -> list[Delivery]:
-        """What has failed or run out of its lease `max_tries` times, oldest first."""
+        """What has failed or run out of its lease `max_tries` times, oldest first.
+
+        A damaged entry is among them, with the topic `eventkit.damaged` and its bytes as data.
+        """
 
     @abstractmethod
     def put_back(self, *sequences: int) -> int:
@@ -516,9 +531,11 @@ def unpack(body: bytes) -> CloudEvent:
     """The event that `pack` made `body` of. Raises LogUnusable if it has been damaged since."""
     try:
         check_json(body, DEPTH + 1)
-        return _decoder.decode(body)
-    except ValueError as problem:  # JSON and UTF-8 errors among them
+        event = _decoder.decode(body)
+        check_topic(event.type)
+    except (ValueError, InvalidTopic) as problem:  # JSON and UTF-8 errors among them
         raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
+    return event
 
 
 def check_name(name: object, what: str) -> None:
@@ -530,37 +547,45 @@ def check_name(name: object, what: str) -> None:
         )
 
 
+def check_append(expect: object, fence: object) -> None:
+    """Raise ValueError unless one can append so."""
+    if expect is not None:
+        _count("expect", expect, "the sequence of the last event on the topic, or 0 for none")
+    if fence is not None:
+        _count("fence", fence, "the token of a lock", least=1)
+
+
 def check_reading(after: object, topic: object, limit: object = None) -> None:
     """Raise InvalidTopic or ValueError unless one can read so."""
     check_pattern(topic)
-    if type(after) is not int or after < 0:
-        raise ValueError(f"after is a sequence, or 0 for the beginning; got {after!r}.")
-    if limit is not None and (type(limit) is not int or limit < 0):
-        raise ValueError(f"limit is a number of entries, or None for no limit; got {limit!r}.")
+    _count("after", after, "a sequence, or 0 for the beginning")
+    if limit is not None:
+        _count("limit", limit, "a number of entries, or None for no limit")
 
 
 def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
     """Raise ValueError unless it is a time that one can wait for."""
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    if not is_number or value < 0 or value == above:  # type: ignore[operator]
-        least = "more than 0" if above == 0 else "0 or more"
-        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
+    seconds(name, value, above_zero=above == 0)
 
 
 def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
     """Raise InvalidTopic or ValueError unless there can be such a consumer."""
     check_name(name, "consumer")
     check_reading(after, topic)
-    if type(max_tries) is not int or max_tries < 1:
-        raise ValueError(f"max_tries is a number of tries, 1 or more; got {max_tries!r}.")
+    _count("max_tries", max_tries, "a number of tries", least=1)
 
 
 def check_claim(n: object, lease: object, wait: object) -> None:
     """Raise ValueError unless one can claim so."""
-    if type(n) is not int or n < 1:
-        raise ValueError(f"n is how many to claim at most, 1 or more; got {n!r}.")
+    _count("n", n, "how many to claim at most", least=1)
     check_seconds("lease", lease, above=0)
     check_seconds("wait", wait)
+
+
+def check_sequences(sequences: Iterable[object]) -> None:
+    """Raise ValueError unless all of them may be sequences of entries."""
+    for sequence in sequences:
+        _count("a dead letter's number", sequence, "a sequence", least=1)
 
 
 def check_lock(name: object, ttl: object, wait: object) -> None:
@@ -573,18 +598,33 @@ def check_lock(name: object, ttl: object, wait: object) -> None:
 def check_quota(events: object, bytes: object) -> None:
     """Raise ValueError unless a log can be limited so."""
     for name, value in (("events", events), ("bytes", bytes)):
-        if value is not None and (type(value) is not int or value < 0):
-            raise ValueError(f"{name} is a number, or None for no limit; got {value!r}.")
+        if value is not None:
+            _count(name, value, "a number, or None for no limit")
 
 
 def check_trim(keep: object, older_than: object) -> None:
     """Raise ValueError unless a log can be trimmed so."""
     if keep is None and older_than is None:
         raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
-    if keep is not None and (type(keep) is not int or keep < 0):
-        raise ValueError(f"keep is a number of entries; got {keep!r}.")
+    if keep is not None:
+        _count("keep", keep, "a number of entries")
     if older_than is not None:
         check_seconds("older_than", older_than)
+
+
+def check_speed(speed: object) -> None:
+    """Raise ValueError unless a replay can be so fast."""
+    if speed is None:
+        return
+    is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not is_number or not 0 < speed < math.inf:  # type: ignore[operator]
+        raise ValueError(f"speed is a factor above 0, or None for at once; got {speed!r}.")
+
+
+def _count(name: str, value: object, meaning: str, *, least: int = 0) -> None:
+    """Raise ValueError unless it is a number that every backend can store."""
+    if whole_number(name, value, meaning, least=least) > _LARGEST_NUMBER:
+        raise ValueError(f"{name} is {meaning}, at most {_LARGEST_NUMBER}; got {value!r}.")
 
 
 def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
@@ -621,6 +661,15 @@ def other_pattern(consumer: str, found: str, asked: str) -> ValueError:
     )
 
 
+def consumer_gone(consumer: str) -> LogError:
+    """The error for a consumer that was removed."""
+    return LogError(
+        f"the consumer {consumer!r} was removed, perhaps by another process: ask the log for it "
+        "again with consumer()."
+    )
+
+
+_LARGEST_NUMBER = 2**63 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _decoder = msgspec.json.Decoder(CloudEvent)
 
@@ -655,7 +704,7 @@ class _Pace:
             if self._origin is None:
                 self._origin = happened, perf_counter()
             due = self._origin[1] + (happened - self._origin[0]) / self._speed
-            self._stop.wait(max(0.0, due - perf_counter()))
+            self._stop.wait(min(max(0.0, due - perf_counter()), threading.TIMEOUT_MAX))
         return not self._stop.is_set()
 
 

@@ -37,6 +37,10 @@ _AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
+class TooDeep(ValueError, RecursionError):
+    """More levels than `DEPTH`. A RecursionError as well: that is what encoders raise."""
+
+
 def check_cloud_event(event: CloudEvent) -> None:
     """Raise TypeError or ValueError unless this event, written as JSON, is read as an equal one.
 
@@ -57,7 +61,7 @@ def check_cloud_event(event: CloudEvent) -> None:
 
 
 def check_data(data: Any) -> None:
-    """Raise TypeError or ValueError unless JSON can keep `data`.
+    """Raise TypeError or ValueError (TooDeep is one) unless JSON can keep `data`.
 
     Refused are NaN and infinity, bytes, keys that are not strings, and more than `DEPTH` lists and
     objects in each other. Tuples, sets, dates, enums and dataclasses are accepted, and read as the
@@ -70,14 +74,14 @@ def check_data(data: Any) -> None:
         level = [inner for one in _containers(level) if (inner := _contents(one)) is not None]
         if not level:
             return
-    raise ValueError(
+    raise TooDeep(
         f"data has more than {DEPTH} levels of lists and objects, or contains itself: make it "
         "flatter, or store it elsewhere and say in the event where."
     )
 
 
 def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
-    """Raise ValueError if this JSON text has more than `depth` lists and objects in each other.
+    """Raise TooDeep if this JSON text has more than `depth` lists and objects in each other.
 
     A whole CloudEvent is one level deeper than its data. Texts that are no JSON may pass.
     """
@@ -85,10 +89,13 @@ def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
     if text.count(b"[") + text.count(b"{") <= depth:
         return
     brackets = _STRING.sub(b"", text).translate(_AS_LISTS, _NO_BRACKETS)
+    too_deep = b"[" * (depth + 1)
     for _ in range(depth):
+        if not brackets or too_deep in brackets:
+            break
         brackets = brackets.replace(b"[]", b"")  # the innermost level
     if brackets:
-        raise ValueError(f"this JSON has more than {depth} levels, or brackets without partners.")
+        raise TooDeep(f"this JSON has more than {depth} levels, or brackets without partners.")
 
 
 def _check_text(name: str, value: object, *, needed: bool) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
-from ..log import Entry, EventLog, LogClosed, check_reading, unpack
+from ..checks import optional_seconds
+from ..event import CloudEvent
+from ..log import Entry, EventLog, LogClosed, LogUnusable, check_reading, unpack
 
 T = TypeVar("T")
 Row = tuple[int, bytes, float]
@@ -21,7 +23,34 @@ _PAGE = 1_000  # entries in memory at once, or fewer if they are large
 
 
 def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
+    """Raises LogUnusable if it is damaged."""
     return Entry(sequence, unpack(body), stored)
+
+
+def readable(rows: Iterable[Row]) -> Iterator[Entry]:
+    """The entries among `rows` that are not damaged. Those that are, are reported."""
+    for row in rows:
+        try:
+            entry = entry_of(*row)
+        except LogUnusable as problem:
+            report_damaged(row[0], problem)
+        else:
+            yield entry
+
+
+def damaged_entry(sequence: int, body: bytes, stored: float) -> Entry:
+    """What stands for a damaged entry among the dead letters: its bytes, on a topic of its own."""
+    event = CloudEvent(
+        id=str(sequence), source="/eventkit/damaged", type="eventkit.damaged", data_base64=body
+    )
+    return Entry(sequence, event, stored)
+
+
+def report_damaged(sequence: int, problem: LogUnusable) -> None:
+    """Log that this entry was left out."""
+    import logging  # which a program that uses no log need not load
+
+    logging.getLogger("eventkit.log").error("entry %d was left out: %s", sequence, problem)
 
 
 class News:
@@ -91,8 +120,7 @@ class PagedLog(EventLog):
         left = limit
         while left is None or left > 0:
             page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
-            for row in page:
-                yield entry_of(*row)
+            yield from readable(page)
             if not page:
                 return
             after = page[-1][0]
@@ -102,12 +130,12 @@ class PagedLog(EventLog):
         self, after: int = 0, topic: str = ">", *, timeout: float | None = None
     ) -> Iterator[Entry]:
         check_reading(after, topic)
+        optional_seconds("timeout", timeout)
         self.store.check_open()
         return self._follow(after, topic, timeout)
 
     def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
         with suppress(LogClosed):
             while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
-                for row in page:
-                    yield entry_of(*row)
+                yield from readable(page)
                 after = page[-1][0]

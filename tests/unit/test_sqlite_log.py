@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +25,7 @@ import eventkit as ek
 from eventkit.backends.sqlite import SqliteLog
 from eventkit.backends.sqlite.file import VERSION
 from eventkit.backends.sqlite.file_lock import FileLock
-from eventkit.log import pack
+from eventkit.log import Conflict, Held, pack
 from eventkit.testing import wait_until
 
 LONG = 20.0
@@ -95,13 +99,166 @@ def test_a_log_with_a_page_of_rubbish_says_so_when_it_is_read(filled: Path) -> N
         [*log.read(), *log.read(topic="a")]
 
 
-def test_an_entry_that_is_no_json_any_more_says_so(filled: Path) -> None:
-    with closing(sqlite3.connect(filled)) as database:
-        database.execute("update events set body = 'rubbish' where sequence = 3")
-        database.commit()
+SOUND = b'{"specversion":"1.0","id":"1","source":"/a","type":"a","data":1}'
+DAMAGED: dict[str, object] = {
+    "text": "rubbish",
+    "nothing": b"",
+    "a number": 5,
+    "bytes that are no UTF-8": SOUND.replace(b'"data":1', b'"data":"\xff"'),
+    "text that is no UTF-8": "cast(x'7b22ff' as text)",
+    "a flipped bit": SOUND.replace(b"{", b"z", 1),
+    "cut off": SOUND[:-3],
+    "JSON of another kind": b"[1]",
+    "no id": SOUND.replace(b'"id":"1",', b""),
+    "an id that is no string": SOUND.replace(b'"id":"1"', b'"id":1'),
+    "a key that is no string": SOUND.replace(b'"data":1', b'"subject":42'),
+    "a time without offset": SOUND.replace(b'"data":1', b'"time":"2026-01-01T00:00:00"'),
+    "a topic that is none": SOUND.replace(b'"type":"a"', b'"type":"a..b"'),
+    "too deep": SOUND.replace(b":1}", b":" + b"[" * 200 + b"]" * 200 + b"}"),
+    "so deep that Python ends": SOUND.replace(b":1}", b":" + b"[" * 10**5 + b"]" * 10**5 + b"}"),
+}
 
-    with ek.open_log(filled) as log, pytest.raises(ek.LogUnusable, match="damaged"):
-        list(log.read())
+
+def damage(path: Path, sequences: list[int], body: object) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        for sequence in sequences:
+            if isinstance(body, str) and body.startswith("cast("):
+                database.execute(f"update events set body = {body} where sequence = {sequence}")
+            else:
+                database.execute("update events set body = ? where sequence = ?", (body, sequence))
+
+
+@pytest.mark.parametrize("where", [[1], [5], [10], [1, 2, 9, 10], [4, 5, 6]], ids=str)
+@pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_entry_is_reported_by_itself(
+    path: Path, where: list[int], body: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reported() -> list[int]:
+        said = " ".join(record.message for record in caplog.records)
+        caplog.clear()
+        return [int(number) for number in re.findall(r"entry (\d+) was left out", said)]
+
+    with ek.open_log(path) as log:
+        log.append_all(ek.Event("a", number) for number in range(1, 11))
+        damage(path, where, body)
+        sound = [number for number in range(1, 11) if number not in where]
+        consumer = log.consumer("mail", max_tries=2)
+
+        assert [entry.data for entry in log.read()] == sound
+        assert reported() == where
+        assert [entry.data for entry in log.follow(timeout=0)] == sound
+        assert reported() == where
+        seen: list[object] = []
+        with ek.EventBus() as bus:
+            bus.subscribe(">", lambda event: seen.append(event.data))
+            log.replay(bus)
+        assert (seen, reported()) == (sound, where)
+
+        claimed = [one for size in (1, 3, 1, 20, 20) for one in consumer.claim(size)]
+        assert [one.data for one in claimed] == sound
+        assert reported() == where
+        consumer.ack(*claimed)
+        assert consumer.progress() == (0, 0, len(where))
+        assert [(one.sequence, one.topic) for one in consumer.dead_letters()] == [
+            (sequence, "eventkit.damaged") for sequence in where
+        ]
+        assert all(isinstance(one.data, bytes) for one in consumer.dead_letters())
+        assert consumer.put_back() == len(where)
+        assert consumer.claim(20) == []
+        assert consumer.discard(*where) == len(where)
+        assert consumer.progress() == (0, 0, 0)
+
+
+def test_the_command_line_leaves_out_a_damaged_entry_and_names_it(filled: Path) -> None:
+    damage(filled, [3], "rubbish")
+    with ek.open_log(filled) as log:
+        log.consumer("mail").claim(ENTRIES)
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "eventkit", "log", str(filled), *options]
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+
+    listed = run("--limit", "10")
+    assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == [
+        *("1", "2"), *(str(number) for number in range(4, 11))
+    ]  # fmt: skip
+    assert "entry 3 was left out" in listed.stderr
+    assert run("--dead", "mail").stdout.split("\t")[:3:2] == ["3", "eventkit.damaged"]
+
+
+def test_a_consumer_that_was_removed_says_so(path: Path) -> None:
+    with ek.open_log(path) as log, ek.open_log(path) as other:
+        consumer = log.consumer("mail")
+        log.append(ek.Event("a"))
+        other.consumer("mail").remove()
+        for ask in (consumer.claim, consumer.progress, lambda: consumer.claim(3, wait=LONG)):
+            with pytest.raises(ek.LogError, match="removed"):
+                ask()
+        assert len(log.consumer("mail").claim()) == 1
+
+
+NO_COUNT = (-1, 1.0, True, "1", float("nan"), 2**63)
+NO_SECONDS = (-1, True, "1", float("nan"), float("inf"), threading.TIMEOUT_MAX * 2)
+
+
+def test_numbers_are_checked_at_the_door(path: Path) -> None:
+    with ek.open_log(path) as log, ek.EventBus() as bus:
+        log.append(ek.Event("a"))
+        consumer = log.consumer("mail")
+        (claimed,) = consumer.claim()
+        counts: list[Callable[[Any], object]] = [
+            lambda wrong: log.append(ek.Event("a"), expect=wrong),
+            lambda wrong: log.append(ek.Event("a"), fence=wrong),
+            lambda wrong: log.read(wrong),
+            lambda wrong: log.read(limit=wrong),
+            lambda wrong: log.follow(wrong),
+            lambda wrong: log.replay(bus, after=wrong),
+            lambda wrong: log.consumer("x", max_tries=wrong),
+            lambda wrong: log.consumer("x", after=wrong),
+            lambda wrong: log.set_quota(events=wrong),
+            lambda wrong: log.set_quota(bytes=wrong),
+            lambda wrong: log.trim(keep=wrong),
+            lambda wrong: consumer.claim(wrong),
+            lambda wrong: consumer.put_back(wrong),
+            lambda wrong: consumer.discard(wrong),
+        ]
+        times: list[Callable[[Any], object]] = [
+            lambda wrong: log.follow(timeout=wrong),
+            lambda wrong: log.lock("x", wrong),
+            lambda wrong: log.lock("x", wait=wrong),
+            lambda wrong: log.trim(older_than=wrong),
+            lambda wrong: consumer.claim(lease=wrong),
+            lambda wrong: consumer.claim(wait=wrong),
+            lambda wrong: consumer.nack(claimed, delay=wrong),
+            lambda wrong: consumer.extend(claimed, lease=wrong),
+        ]
+        speeds: list[Callable[[Any], object]] = [lambda wrong: log.replay(bus, speed=wrong)]
+        for calls, values in (
+            (counts, NO_COUNT),
+            (times, NO_SECONDS),
+            (speeds, (0, -1, True, "1", float("nan"), float("inf"))),
+        ):
+            for call in calls:
+                for value in values:
+                    with pytest.raises(ValueError, match="got"):
+                        call(value)
+        assert log.last_sequence == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Conflict("a", 1, 2), Held("x", 1.5), ek.QuotaExceeded("full"), ek.LeaseLost("late"),
+        ek.OutcomeUnknown("?"), ek.LogUnusable("!"), ek.LogClosed("closed"),
+        ek.PermissionDenied("no"), ek.LogError("other"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_errors_can_be_pickled_and_copied(error: Exception) -> None:
+    error.add_note("a note")
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is type(error)
+        assert (str(other), vars(other)) == (str(error), vars(error))
 
 
 def test_an_empty_file_becomes_a_log(path: Path) -> None:

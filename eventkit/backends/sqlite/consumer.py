@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 from ...log import (
     Consumer,
     Delivery,
+    Entry,
+    LogUnusable,
     Progress,
     check_claim,
     check_seconds,
+    check_sequences,
     claim_lost,
+    consumer_gone,
     other_pattern,
 )
-from ..paging import entry_of
-from .sql import fitting
+from ..paging import damaged_entry, entry_of, report_damaged
+from .sql import ROW, fitting
 
 if TYPE_CHECKING:
     from .log import SqliteLog
@@ -50,13 +54,15 @@ class SqliteConsumer(Consumer):
         check_claim(n, lease, wait)
         mark = int.from_bytes(os.urandom(7), "big")
 
-        def work(sql: sqlite3.Cursor) -> list[tuple[Any, ...]]:
-            now = self._store.clock()
-            again = self._claim_again(sql, n, now, now + lease, mark)
-            return again + self._claim_new(sql, n - len(again), now + lease, mark)
+        def attempt() -> list[Delivery]:
+            found, damaged = self._store.do(
+                lambda sql: self._claim(sql, n, lease, mark), durable=False
+            )
+            for sequence, problem in damaged.items():
+                report_damaged(sequence, problem)
+            return found
 
-        rows = self._store.until(lambda: self._store.do(work, durable=False), wait)
-        return [Delivery(entry_of(*row), tries, mark) for tries, *row in rows]
+        return self._store.until(attempt, wait)
 
     def ack(self, *deliveries: Delivery) -> None:
         self._settle("delete from deliveries", (), deliveries, durable=True)
@@ -77,12 +83,12 @@ class SqliteConsumer(Consumer):
     def dead_letters(self) -> list[Delivery]:
         rows = self._store.ask(
             lambda sql: sql.execute(
-                "select tries, claim, sequence, body, stored from deliveries join events using "
-                f"(sequence) where consumer = ? and {_IS_DEAD} order by sequence",
+                f"select tries, claim, {ROW} from deliveries join events using (sequence) "
+                f"where consumer = ? and {_IS_DEAD} order by sequence",
                 (self.name, self._store.clock(), self.max_tries),
             ).fetchall()
         )
-        return [Delivery(entry_of(*row), tries, claim) for tries, claim, *row in rows]
+        return [Delivery(_entry_or_bytes(*row), tries, claim) for tries, claim, *row in rows]
 
     def put_back(self, *sequences: int) -> int:
         return self._change_dead("update deliveries set tries = 0, due = 0, claim = 0", sequences)
@@ -95,9 +101,8 @@ class SqliteConsumer(Consumer):
 
         def count(sql: sqlite3.Cursor) -> Progress:
             (waiting,) = sql.execute(
-                f"select count(*) from events where sequence > coalesce((select position from "
-                f"consumers where name = ?), 0) and {fits}",
-                (self.name, *values),
+                f"select count(*) from events where sequence > ? and {fits}",
+                (self._position(sql), *values),
             ).fetchone()
             everything, dead = sql.execute(
                 f"select count(*), coalesce(sum({_IS_DEAD}), 0) from deliveries where consumer = ?",
@@ -114,6 +119,29 @@ class SqliteConsumer(Consumer):
 
         self._store.do(work)
 
+    def _claim(
+        self, sql: sqlite3.Cursor, n: int, lease: float, mark: int
+    ) -> tuple[list[Delivery], dict[int, LogUnusable]]:
+        """Claim until there is something that can be read. What cannot be is a dead letter."""
+        found: list[Delivery] = []
+        damaged: dict[int, LogUnusable] = {}
+        while not found:
+            now = self._store.clock()
+            rows = self._claim_again(sql, n, now, now + lease, mark)
+            rows += self._claim_new(sql, n - len(rows), now + lease, mark)
+            if not rows:
+                break
+            for tries, *row in rows:
+                try:
+                    found.append(Delivery(entry_of(*row), tries, mark))
+                except LogUnusable as problem:
+                    damaged[row[0]] = problem
+        sql.executemany(
+            "update deliveries set due = null where consumer = ? and sequence = ?",
+            [(self.name, sequence) for sequence in damaged],
+        )
+        return found, damaged
+
     def _claim_again(
         self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
     ) -> list[tuple[Any, ...]]:
@@ -126,7 +154,7 @@ class SqliteConsumer(Consumer):
             (self.name, now, self.max_tries),
         )
         rows = sql.execute(
-            "select tries + 1, sequence, body, stored from deliveries join events using (sequence) "
+            f"select tries + 1, {ROW} from deliveries join events using (sequence) "
             "where consumer = ? and due <= ? order by due, sequence limit ?",
             (self.name, now, n),
         ).fetchall()
@@ -140,24 +168,31 @@ class SqliteConsumer(Consumer):
     def _claim_new(
         self, sql: sqlite3.Cursor, n: int, until: float, mark: int
     ) -> list[tuple[Any, ...]]:
-        row = sql.execute("select position from consumers where name = ?", (self.name,)).fetchone()
-        if n == 0 or row is None:
+        position = self._position(sql)
+        if n == 0:
             return []
         fits, values = fitting(self.topic)
         rows = sql.execute(
-            f"select 1, sequence, body, stored from events where sequence > ? and {fits} "
-            "order by sequence limit ?",
-            (row[0], *values, n),
+            f"select 1, {ROW} from events where sequence > ? and {fits} order by sequence limit ?",
+            (position, *values, n),
         ).fetchall()
         # behind what was found; or behind everything, none of which fits
-        position = rows[-1][1] if len(rows) == n else self._store.tail.last
-        if position > row[0]:
-            sql.execute("update consumers set position = ? where name = ?", (position, self.name))
+        end = rows[-1][1] if len(rows) == n else self._store.tail.last
+        if end > position:
+            sql.execute("update consumers set position = ? where name = ?", (end, self.name))
         sql.executemany(
             "insert into deliveries values (?, ?, 1, ?, ?)",
             [(self.name, sequence, until, mark) for _, sequence, *_ in rows],
         )
         return rows
+
+    def _position(self, sql: sqlite3.Cursor) -> int:
+        """Up to where everything was claimed. Raises LogError if the consumer was removed."""
+        row = sql.execute("select position from consumers where name = ?", (self.name,)).fetchone()
+        if row is None:
+            raise consumer_gone(self.name)
+        position: int = row[0]
+        return position
 
     def _settle(
         self, change: str, values: tuple[Any, ...], deliveries: tuple[Delivery, ...], *,
@@ -178,6 +213,8 @@ class SqliteConsumer(Consumer):
             raise claim_lost(self.name, lost)
 
     def _change_dead(self, change: str, sequences: tuple[int, ...]) -> int:
+        check_sequences(sequences)
+
         def work(sql: sqlite3.Cursor) -> int:
             values = (self.name, self._store.clock(), self.max_tries)
             statement = f"{change} where consumer = ? and {_IS_DEAD}"
@@ -187,3 +224,11 @@ class SqliteConsumer(Consumer):
             return sum(sql.execute(statement, (*values, one)).rowcount for one in sequences)
 
         return self._store.do(work)
+
+
+def _entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
+    """The entry, or what stands for it if it is damaged."""
+    try:
+        return entry_of(sequence, body, stored)
+    except LogUnusable:
+        return damaged_entry(sequence, body, stored)

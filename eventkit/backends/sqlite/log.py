@@ -14,6 +14,7 @@ from ...log import (
     Packed,
     QuotaExceeded,
     Usage,
+    check_append,
     check_consumer,
     check_lock,
     check_quota,
@@ -46,6 +47,7 @@ class SqliteLog(PagedLog):
     def append(
         self, event: Event | CloudEvent, *, expect: int | None = None, fence: int | None = None
     ) -> int:
+        check_append(expect, fence)
         packed = _pack(event)
         store = self.store
         if expect is None and fence is None:

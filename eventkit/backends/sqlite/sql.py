@@ -9,7 +9,8 @@ from typing import Any
 from ...topics import matches
 
 INDEXED = "(select value from settings where name = 'indexed')"
-ROWS = "select sequence, body, stored from events"
+ROW = "sequence, cast(body as blob), stored"  # whatever another program has put there
+ROWS = f"select {ROW} from events"
 IS_THIS = "topic = ?"
 fits_pattern = lru_cache(maxsize=10_000)(matches)
 

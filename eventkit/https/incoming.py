@@ -10,6 +10,7 @@ import msgspec
 
 from ..event import CloudEvent, Event, InvalidEvent, decode
 from ..topics import InvalidTopic, check_topic
+from ..wire import DEPTH, check_cloud_event, check_json
 
 Headers = Mapping[str, str]
 
@@ -60,12 +61,13 @@ def check_plain_headers(headers: Headers) -> None:
 
 def read_cloud(principal: str, headers: Headers, body: bytes) -> Received:
     """The CloudEvent in a request, in structured or binary mode. Raises Refused."""
+    text = body if _media_type(headers) == STRUCTURED else _structured(headers, body)
     try:
-        wire = decode(body if _media_type(headers) == STRUCTURED else _structured(headers, body))
-    except InvalidEvent as problem:
+        check_json(text, DEPTH + 1)
+        wire = decode(text)
+        check_cloud_event(wire)
+    except (InvalidEvent, TypeError, ValueError) as problem:
         raise Refused(400, str(problem)) from None
-    if wire.data is not msgspec.UNSET and wire.data_base64 is not msgspec.UNSET:
-        raise Refused(400, "a CloudEvent has data or data_base64, not both.")
     data = wire.data if wire.data_base64 is msgspec.UNSET else wire.data_base64
     return Received(
         wire.type,
@@ -106,8 +108,9 @@ def _structured(headers: Headers, body: bytes) -> bytes:
 
 def _json(body: bytes) -> Any:
     try:
+        check_json(body)
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise Refused(400, f"the body is no JSON: {problem}.") from None
 
 

@@ -6,6 +6,7 @@ Each test gets 100 examples, 2,000 in the long tier, or as many as EVENTKIT_FUZZ
 from __future__ import annotations
 
 import gc
+import http.client
 import json
 import logging
 import random
@@ -14,6 +15,8 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -29,7 +32,9 @@ from eventkit.https.incoming import (
     read_plain,
 )
 from eventkit.topics import check_topic
-from tests.secured import CLOUD, LONG, House, served
+from eventkit.wire import check_cloud_event
+from tests import arbitrary
+from tests.secured import CLOUD, LONG, PLAIN, STRUCTURED, House, served
 from tests.tiers import rounds
 
 COUNT = rounds("EVENTKIT_FUZZ", quick=100, long=2_000)
@@ -225,6 +230,81 @@ def test_a_request_that_can_be_read_in_two_ways_is_read_in_none(
     answer = send(open_house, text + request(open_house))
     assert b"HTTP/1.1 2" not in answer
     assert open_house.got == []
+
+
+EVENTS = rounds("EVENTKIT_EVENTS", quick=500, long=100_000)
+
+
+@pytest.mark.timeout(300 + EVENTS // 50)
+def test_what_is_accepted_comes_out_equal(tmp_path: Path) -> None:
+    """Arbitrary events in structured and binary mode over one connection, to a handler."""
+    source = random.Random(EVENTS)
+    accepted = 0
+    with served(tmp_path) as house:
+        house.policy.allow("ann", publish=">")
+        house.bus.subscribe(">", house.got.append)
+        connection = house.connect()
+        for _ in range(EVENTS):
+            try:
+                event = arbitrary.event(source)
+                wire = ek.to_cloud(event, "/test") if isinstance(event, ek.Event) else event
+                body = msgspec.json.encode(wire)
+                said = msgspec.json.decode(body)
+            except (TypeError, ValueError, OverflowError, RecursionError):
+                continue  # no JSON can be made of it, or none that can be read
+            status = post(connection, house, *_as_sent(wire, body, said, source))
+            if is_sound(wire):
+                assert status == 202, wire
+                check_equal(house.got[-1], wire)
+                accepted += 1
+            else:
+                assert status in (202, 400), wire
+            house.got.clear()
+            house.refusals.clear()
+        connection.close()
+    assert accepted > EVENTS // 3
+
+
+def is_sound(wire: ek.CloudEvent) -> bool:
+    try:
+        check_cloud_event(wire)
+        check_topic(wire.type)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check_equal(got: ek.Event, wire: ek.CloudEvent) -> None:
+    assert isinstance(got, Received)
+    data = wire.data if wire.data is msgspec.UNSET else arbitrary.as_read(wire.data)
+    assert got.original == msgspec.structs.replace(wire, data=data)
+    sent = data if wire.data_base64 is msgspec.UNSET else wire.data_base64
+    key = None if wire.subject is msgspec.UNSET else wire.subject
+    assert (got.data, got.key) == (None if sent is msgspec.UNSET else sent, key)
+    assert type(got.data) is type(None if sent is msgspec.UNSET else sent)
+
+
+def _as_sent(
+    wire: ek.CloudEvent, body: bytes, said: dict[str, Any], source: random.Random
+) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers, sometimes in binary mode if that can be."""
+    texts = {name: text for name, text in said.items() if name not in ("data", "data_base64")}
+    if source.random() < 0.5 or not all(isinstance(text, str) for text in texts.values()):
+        return body, STRUCTURED
+    headers = {f"ce-{name}": quote(text, safe="") for name, text in texts.items()}
+    if isinstance(wire.data_base64, bytes):
+        return wire.data_base64, {**headers, "Content-Type": "application/octet-stream"}
+    data = msgspec.json.encode(said["data"]) if "data" in said else b""
+    return data, {**headers, **PLAIN}
+
+
+def post(
+    connection: http.client.HTTPSConnection, house: House, body: bytes, headers: dict[str, str]
+) -> int:
+    connection.request("POST", "/events", body, {**headers, **house.bearer})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 def test_memory_stays_flat_while_nonsense_comes_in(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 import eventkit as ek
 from eventkit.https import Received, handlers
+from eventkit.wire import DEPTH
 from tests.secured import CLOUD, LONG, PLAIN, STRUCTURED, House, served
 
 from .conftest import Gate
@@ -243,6 +245,25 @@ def test_what_is_no_cloud_event_is_refused(house: House, change: dict[str, objec
     assert answer.status == 400
     assert house.got == []
     assert house.recorded == [400]
+
+
+@pytest.mark.parametrize(("levels", "status"), [(DEPTH, 202), (DEPTH + 1, 400), (9_000, 400)])
+def test_data_may_be_as_deep_here_as_at_every_other_entry(
+    house: House, levels: int, status: int
+) -> None:
+    nested = b"[" * levels + b"]" * levels
+    cloud = json.dumps({**CLOUD, "data": None}).encode().replace(b"null", nested)
+    assert house.ask("POST", "/topics/button.click", nested, PLAIN).status == status
+    assert house.ask("POST", "/events", nested, {**BINARY, **PLAIN}).status == status
+    assert house.post_cloud(cloud).status == status
+    assert len(house.got) == (3 if status == 202 else 0)
+
+
+@pytest.mark.parametrize("change", [{"subject": ""}, {"subject": None}, {"cause": 1}])
+def test_an_attribute_that_could_not_be_sent_on_is_refused(
+    house: House, change: dict[str, object]
+) -> None:
+    assert house.post_cloud({**CLOUD, **change}).status == 400
 
 
 def test_an_attribute_that_is_no_utf_8_is_refused(house: House) -> None:

@@ -18,7 +18,7 @@ import urllib.request
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..security.permissions import NOTHING, permissions_of
 
@@ -191,6 +191,9 @@ class NatsServer:
         self._settings["authorization"] = self._authorization()
         if not self.is_running:
             return
+        if not hasattr(signal, "SIGHUP"):  # Windows has no way to tell it
+            self.restart()
+            return
         config = self._scratch / "server.conf"
         settings = json.loads(config.read_text(encoding="utf-8"))  # other ports could not be taken
         config.write_text(
@@ -207,13 +210,13 @@ class NatsServer:
 
     def freeze(self) -> None:
         """Stop its clock: connections stay open and nothing is answered, until `thaw`."""
-        self._signal(signal.SIGSTOP)
+        self._by_psutil("suspend")
         while self.is_running and not _is_frozen(self._pid):
             time.sleep(_POLL)
 
     def thaw(self) -> None:
         """Let it go on after `freeze`, as if no time had passed."""
-        self._signal(signal.SIGCONT)
+        self._by_psutil("resume")
 
     def close(self) -> None:
         """End it, and remove its temporary folder. Can be called twice."""
@@ -328,6 +331,19 @@ class NatsServer:
         if self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, number)
+
+    def _by_psutil(self, act: Literal["suspend", "resume"]) -> None:
+        """Suspend or resume the server, by psutil: Windows has no signals for it."""
+        try:
+            import psutil  # type: ignore[import-untyped]
+        except ImportError as missing:
+            raise ImportError(
+                "freeze and thaw need psutil, which is not installed here. "
+                "Run: pip install 'eventkit-notebooks[nats]'"
+            ) from missing
+        if self.is_running:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                getattr(psutil.Process(self._pid), act)()
 
 
 def find_server() -> str:

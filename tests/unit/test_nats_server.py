@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,15 @@ def test_a_frozen_server_answers_nothing_until_it_is_thawed(server: ek.NatsServe
         server.monitor("varz", timeout=0.2)
     server.thaw()
     assert server.monitor("varz")["server_name"] == server.name
+
+
+def test_where_no_signal_can_reload_it_the_server_is_restarted(
+    server: ek.NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")  # as on Windows
+    address, pid = server.address, server.pid
+    server.reload()
+    assert server.address == address and server.pid != pid and is_answering(address)
 
 
 def test_a_frozen_server_can_be_closed() -> None:

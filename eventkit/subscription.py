@@ -68,6 +68,7 @@ class Subscription:
         self.priority = priority
         self.group = group
         self._bus = bus
+        self._admits = getattr(handler, "admits", None)  # of a handler that may not see all
         self.is_async = check_handler(handler, self.executor)
         self._call = self._choose_call(retry)
         self._unused = [None] if once else None
@@ -206,19 +207,25 @@ class Subscription:
         self.cancel()
         return True
 
-    def _enter_flow(self, event: Event, work: Work | None = None) -> None:
+    def _enter_flow(self, event: Event) -> None:
+        if self._admits is None or self._admits(event) is not None:
+            self._put(event, self)
+
+    def _put(self, event: Event, work: Work) -> None:
         assert self.stage is not None
         if self.stage.flow.makes_events:
             self._bus._refuse_unanswerable(self, event)
-        self.stage.put(event, work or self)
+        self.stage.put(event, work)
 
     def _enter_flow_recorded(
         self, timeline: Timeline, event: Event, fired: int | None = None
     ) -> None:
+        if self._admits is not None and self._admits(event) is None:
+            return
         journey = Journey(event, self.name, fired or perf_counter_ns(), emits=self.emits)
         timeline.add(journey)
         try:
-            self._enter_flow(event, _RecordedWork(self, journey))
+            self._put(event, _RecordedWork(self, journey))
         except BaseException:
             _leave(journey, "abandoned")
             raise

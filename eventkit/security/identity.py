@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..bus import EventBus
 
 H = TypeVar("H", bound=Handler)
+Admits = Callable[[Event], Event | None]
 DENIED = "audit.denied"
 _RESERVED = ("audit.", "error.")
 
@@ -121,6 +122,12 @@ class Identity:
             topic = topic.removeprefix("error.")
         return False
 
+    def may_see_all_of(self, event: Event) -> bool:
+        """Return True if the principal may see the event and every event that it carries: those
+        of a batch, and what failed in an error event.
+        """
+        return self.may_see(event.topic) and all(map(self.may_see_all_of, _carried_by(event)))
+
     def withhold(self, event: Event) -> PermissionDenied:
         """Record that an event did not reach the principal; the error that says so."""
         return self._denied("subscribe", event.topic, "it may not be seen by now")
@@ -143,12 +150,19 @@ class Identity:
 
     # What stands around a handler
 
-    def _admits(self, emits: str | None) -> Callable[[Event], bool]:
-        def admits(event: Event) -> bool:
-            if self.may_see(event.topic):
-                return True
-            self._tell_requester(event, emits, self.withhold(event))
-            return False
+    def _admits(self, emits: str | None) -> Admits:
+        """Return what says how much of an event the handler gets now: all, part of a batch, or
+        nothing. What is withheld is recorded.
+        """
+
+        def admits(event: Event) -> Event | None:
+            if self.may_see_all_of(event):
+                return event
+            batch = event.data if _is_batch(event) else ()
+            seen = tuple(one for one in batch if self.may_see_all_of(one))
+            for denied in [one for one in batch if one not in seen] or [event]:
+                self._tell_requester(event, emits, self.withhold(denied))
+            return msgspec.structs.replace(event, topic=seen[0].topic, data=seen) if seen else None
 
         return admits
 
@@ -173,19 +187,42 @@ class Identity:
                 waiting.set_exception(denial)
 
 
-def _guard(
-    handler: Handler, admits: Callable[[Event], bool], passes_on: Callable[[Event, Any], Any]
-) -> Handler:
-    """The handler behind a check, of the same kind: plain, coroutine or generator function."""
+def _is_batch(event: Event) -> bool:
+    data = event.data
+    return type(data) is tuple and bool(data) and all(isinstance(one, Event) for one in data)
+
+
+def _carried_by(event: Event) -> tuple[Event, ...]:
+    """Return the events that a handler of this one gets with it."""
+    if _is_batch(event):
+        batch: tuple[Event, ...] = event.data
+        return batch
+    failed = getattr(event.data, "event", None) if event.topic.startswith("error.") else None
+    return (failed,) if isinstance(failed, Event) else ()
+
+
+def _guard(handler: Handler, admits: Admits, passes_on: Callable[[Event, Any], Any]) -> Handler:
+    """The handler behind a check, of the same kind: plain, coroutine or generator function. A
+    subscription with a flow finds the check in `admits`, to ask it before an event enters.
+    """
 
     def guarded(event: Event) -> Any:
-        return passes_on(event, handler(event)) if admits(event) else None
+        seen = admits(event)
+        if seen is None:
+            return None
+        return passes_on(event, handler(seen))
 
     async def guarded_coroutine(event: Event) -> Any:
-        return passes_on(event, await handler(event)) if admits(event) else None
+        seen = admits(event)
+        if seen is None:
+            return None
+        return passes_on(event, await handler(seen))
 
     def guarded_generator(event: Event) -> Any:
-        return passes_on(event, (yield from handler(event))) if admits(event) else None
+        seen = admits(event)
+        if seen is None:
+            return None
+        return passes_on(event, (yield from handler(seen)))
 
     if not callable(handler):
         return handler  # the bus says what is wrong with it
@@ -197,4 +234,5 @@ def _guard(
         chosen = guarded_generator
     functools.update_wrapper(chosen, handler, updated=())
     chosen.__qualname__ = name_of(handler)
+    chosen.admits = admits  # type: ignore[attr-defined]
     return chosen

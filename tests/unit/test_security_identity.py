@@ -298,3 +298,47 @@ def test_whoever_holds_the_bus_itself_may_do_everything(bus: ek.EventBus) -> Non
     bus.subscribe(">", got.append)
     bus.fire("anything")
     assert len(got) == 1
+
+
+# Events that carry events
+
+
+def test_no_batch_and_no_failed_batch_carries_what_is_denied() -> None:
+    """Judged before it enters the flow, and what was revoked meanwhile at delivery again."""
+    policy = ek.AccessPolicy()
+    policy.allow("ann", subscribe=["pay.>", "error.pay.>"])
+    policy.deny("ann", subscribe="pay.secret")
+    got: list[str] = []
+    clock = ek.ManualClock()
+
+    def handle(event: ek.Event) -> None:
+        got.extend(one.topic for one in event.data)
+
+    with ek.EventBus(policy) as bus:
+        bus.as_("ann").subscribe("pay.>", handle, flow=ek.Batch(9, 1, clock=clock))
+        for topic in ("pay.late", "pay.public", "pay.secret"):
+            bus.fire(topic, topic)
+        policy.deny("ann", subscribe="pay.late")
+        denied: list[str] = []
+        bus.subscribe("audit.denied", lambda event: denied.append(event.data.topic))
+        clock.advance(1)
+        bus.drain()
+    assert got == ["pay.public"]
+    assert denied == ["pay.late"]
+
+
+def test_the_error_event_of_a_failed_batch_is_withheld_from_whom_part_of_it_is_denied() -> None:
+    policy = ek.AccessPolicy()
+    policy.allow("ann", subscribe=["pay.>", "error.pay.>"])
+    policy.deny("ann", subscribe="pay.secret")
+    got: list[str] = []
+    with ek.EventBus(policy) as bus:
+        bus.subscribe("pay.>", lambda event: 1 / 0, flow=ek.Batch(2, 1, clock=ek.ManualClock()))
+        bus.as_("ann").subscribe(
+            "error.pay.>", lambda event: got.append(event.data.event.data[1].topic)
+        )
+        for topics in (("pay.public", "pay.secret"), ("pay.public", "pay.public")):
+            for topic in topics:
+                bus.fire(topic)
+        bus.drain()
+    assert got == ["pay.public"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_wanted: list[float] = []
+_wanted: dict[object, float] = {}  # one for each block that runs
 _usual = 0.0
 
 
@@ -22,25 +22,27 @@ def real_time(interval: float = 0.0005) -> Iterator[None]:
     the shortest interval wins, and after the last block the usual one is back. Raises ValueError
     unless the interval is between 1 microsecond and 1 second.
     """
-    if not 1e-6 <= interval <= 1:
+    is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
+    if not is_number or not 1e-6 <= interval <= 1:
         raise ValueError(f"interval is in seconds, 0.000001 to 1; got {interval!r}.")
-    _begin(interval)
-    try:
+    block = object()
+    try:  # around both: an interrupt can come at any moment
+        _begin(block, interval)
         yield
     finally:
-        _end(interval)
+        _end(block)
 
 
-def _begin(interval: float) -> None:
+def _begin(block: object, interval: float) -> None:
     global _usual
     with _lock:
         if not _wanted:
             _usual = sys.getswitchinterval()
-        _wanted.append(interval)
-        sys.setswitchinterval(min(_wanted))
+        _wanted[block] = interval
+        sys.setswitchinterval(min(_wanted.values()))
 
 
-def _end(interval: float) -> None:
+def _end(block: object) -> None:
     with _lock:
-        _wanted.remove(interval)
-        sys.setswitchinterval(min(_wanted, default=_usual))
+        if _wanted.pop(block, None) is not None:
+            sys.setswitchinterval(min(_wanted.values(), default=_usual))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from .checks import optional_seconds, seconds, whole_number
 from .event import Event
 from .queues import BusClosed
 
@@ -18,18 +19,20 @@ if TYPE_CHECKING:
 
 Arrivals = Literal["poisson", "even"]
 
+_SLOWEST, _FASTEST = 1e-6, 1e9  # events a second
+
 
 class Trigger:
     """Fires events from a thread of its own, until it has fired `count` of them or is stopped.
 
     `fired` says how many so far. `error` holds what the bus raised, such as QueueFull, if that
-    ended it; `wait` raises it.
+    ended it; `wait` raises it. What is no Exception, such as SystemExit out of an inline handler,
+    comes as the cause of a RuntimeError: it was meant to end another thread than the waiting one.
     """
 
     def __init__(self, count: int | None = None) -> None:
-        if count is not None and (not isinstance(count, int) or count < 0):
-            raise ValueError(f"count is a number of events, or None for no end; got {count!r}.")
-        self.count = count
+        meaning = "the number of events, or None for no end"
+        self.count = None if count is None else whole_number("count", count, meaning, least=0)
         self.fired = 0
         self.error: Exception | None = None
         self._stopped = threading.Event()
@@ -45,18 +48,23 @@ class Trigger:
         if any(thread.is_alive() for thread in self._threads):
             raise RuntimeError("this trigger is running already: stop() or wait() first.")
         self.fired, self.error = 0, None
-        self._stopped.clear()
-        self._threads = [
+        self._stopped = threading.Event()
+        threads = [
             threading.Thread(
                 target=self._guard,
-                args=(loop, bus, topic, data),
+                args=(loop, bus, topic, data, self._stopped),
                 name=type(self).__name__,
                 daemon=True,
             )
             for loop in self._loops()
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in threads:
+                thread.start()
+            self._threads = threads
+        except BaseException:  # "can't start new thread", or an interrupt: none goes on alone
+            self._stopped.set()
+            raise
 
     def stop(self) -> None:
         """Fire no more. An event that is being fired is finished first."""
@@ -67,6 +75,7 @@ class Trigger:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the last event has been fired; whether it was, within `timeout` seconds."""
+        timeout = optional_seconds("timeout", timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -77,18 +86,22 @@ class Trigger:
     def _loops(self) -> list[Any]:
         raise NotImplementedError
 
-    def _guard(self, loop: Any, bus: EventBus, topic: str, data: Any) -> None:
+    def _guard(
+        self, loop: Any, bus: EventBus, topic: str, data: Any, stopped: threading.Event
+    ) -> None:
+        if stopped.is_set():  # an interrupted start has left this thread
+            return
         try:
             loop(bus, topic, data)
-        except Exception as error:
-            self.error = error
-            self._stopped.set()
+        except BaseException as error:
+            self.error = _as_exception(error)
+            stopped.set()
 
     def _fire_when_due(self, bus: EventBus, topic: str, data: Any, times: Iterator[int]) -> None:
         """Fire an event for each time in `times`, stamped with that time even if it is late."""
         for due in itertools.islice(times, self.count):
             while (left := (due - perf_counter_ns()) / 1e9) > 0:
-                if self._stopped.wait(left):
+                if self._stopped.wait(min(left, threading.TIMEOUT_MAX)):
                     return
             if self._stopped.is_set():
                 return
@@ -103,7 +116,7 @@ class Timer(Trigger):
 
     def __init__(self, interval: float, count: int | None = None) -> None:
         super().__init__(count)
-        self.interval = _positive("interval", interval, "seconds between two events")
+        self.interval = seconds("interval", interval, above_zero=True)
 
     def _loops(self) -> list[Any]:
         return [self._beat]
@@ -125,7 +138,7 @@ class OpenLoop(Trigger):
         self, rate: float, count: int | None = None, arrivals: Arrivals = "poisson", seed: int = 0
     ) -> None:
         super().__init__(count)
-        self.rate = _positive("rate", rate, "events a second")
+        self.rate = _rate(rate)
         if arrivals not in get_args(Arrivals):
             raise ValueError(f"arrivals is one of {get_args(Arrivals)}; got {arrivals!r}.")
         self.arrivals = arrivals
@@ -162,12 +175,8 @@ class ClosedLoop(Trigger):
 
     def __init__(self, users: int, think: float = 0.0, count: int | None = None) -> None:
         super().__init__(count)
-        if not isinstance(users, int) or users < 1:
-            raise ValueError(f"users is a whole number, 1 or more; got {users!r}.")
-        if think < 0:
-            raise ValueError(f"think is a time in seconds, 0 or more; got {think!r}.")
-        self.users = users
-        self.think = think
+        self.users = whole_number("users", users, "the number of users")
+        self.think = seconds("think", think)
         self.failed = 0
         self._turns: Iterator[Any] = iter(())
 
@@ -191,7 +200,18 @@ class ClosedLoop(Trigger):
                 return
 
 
-def _positive(name: str, value: float, meaning: str) -> float:
-    if not value > 0:
-        raise ValueError(f"{name} is {meaning}, more than 0; got {value!r}.")
-    return value
+def _rate(value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not _SLOWEST <= value <= _FASTEST:  # type: ignore[operator]
+        raise ValueError(
+            f"rate is a number of events a second, {_SLOWEST} to {_FASTEST:.0e}; got {value!r}."
+        )
+    return value  # type: ignore[return-value]
+
+
+def _as_exception(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    problem = RuntimeError(f"a handler ended this trigger with {type(error).__name__}.")
+    problem.__cause__ = error
+    return problem

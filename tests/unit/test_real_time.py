@@ -35,7 +35,7 @@ def test_of_blocks_that_overlap_the_shortest_interval_wins_whichever_ends_first(
     assert sys.getswitchinterval() == usual
 
 
-@pytest.mark.parametrize("interval", [0, -1, 2, float("nan")])
+@pytest.mark.parametrize("interval", [0, -1, 2, float("nan"), float("inf"), True, "0.1", None])
 def test_what_cannot_be_an_interval_is_refused(interval: float) -> None:
     with (
         pytest.raises(ValueError, match=r"in seconds, 0\.000001 to 1; got"),

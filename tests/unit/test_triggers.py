@@ -1,5 +1,6 @@
 """Triggers: when events are due, how many come, and what ends them."""
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Callable
@@ -279,15 +280,16 @@ def test_waiting_for_many_users_takes_no_longer_than_the_timeout_allows(
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ek.Timer(0), "interval is seconds between two events, more than 0; got 0"),
+        (lambda: ek.Timer(0), "interval is a number of seconds, more than 0; got 0"),
         (lambda: ek.Timer(-1.0), "more than 0; got -1.0"),
-        (lambda: ek.OpenLoop(0), "rate is events a second, more than 0; got 0"),
-        (lambda: ek.OpenLoop(float("nan")), "more than 0; got nan"),
-        (lambda: ek.OpenLoop(1, count=-1), "count is a number of events, or None for no end"),
+        (lambda: ek.Timer(threading.TIMEOUT_MAX * 2), "interval .* the longest"),
+        (lambda: ek.OpenLoop(1, count=-1), "count is the number of events, or None for no end"),
         (lambda: ek.OpenLoop(1, count=1.5), "got 1.5"),  # type: ignore[arg-type]
+        (lambda: ek.OpenLoop(1, count=True), "got True"),
         (lambda: ek.OpenLoop(1, arrivals="often"), "arrivals is one of .*poisson.*got 'often'"),  # type: ignore[arg-type]
-        (lambda: ek.ClosedLoop(0), "users is a whole number, 1 or more; got 0"),
-        (lambda: ek.ClosedLoop(1, think=-1), "think is a time in seconds, 0 or more; got -1"),
+        (lambda: ek.ClosedLoop(0), "users is the number of users, 1 or more; got 0"),
+        (lambda: ek.ClosedLoop(1, think=-1), "think is a number of seconds, 0 or more; got -1"),
+        (lambda: ek.ClosedLoop(1, think=float("inf")), "got inf"),
     ],
 )
 def test_nonsense_is_refused_with_what_is_allowed(
@@ -295,3 +297,69 @@ def test_nonsense_is_refused_with_what_is_allowed(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "rate", [0, -1, 1e-300, float("nan"), float("inf"), True, "10", None, 1e300]
+)
+def test_a_rate_is_a_number_of_events_a_second(rate: float) -> None:
+    with pytest.raises(ValueError, match="rate is a number of events a second"):
+        ek.OpenLoop(rate)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, True, "1"])
+def test_wait_refuses_what_is_no_time(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        ek.Timer(1).wait(timeout)
+
+
+class Ends(BaseException):
+    """Raised by a bus, and no Exception."""
+
+
+NOT_EXCEPTIONS = [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Ends]
+
+
+@pytest.mark.parametrize("kind", NOT_EXCEPTIONS)
+@pytest.mark.parametrize("make", [lambda: ek.Timer(0.001, 5), lambda: ek.OpenLoop(FAST, 5)])
+def test_what_is_no_exception_ends_a_trigger_and_wait_says_so(
+    bus: ek.EventBus,
+    make: Callable[[], Trigger],
+    kind: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def publish(event: ek.Event) -> None:
+        raise kind
+
+    monkeypatch.setattr(bus, "publish", publish)
+    trigger = make()
+    with pytest.raises(RuntimeError, match=kind.__name__) as raised:
+        trigger.run(bus, "a")
+    assert isinstance(raised.value.__cause__, kind)
+    assert trigger.error is raised.value
+    monkeypatch.undo()
+    assert [event.data for event in collect(bus, make())] == ["data"] * 5
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_thread_that_cannot_start_leaves_a_trigger_that_can_be_started(
+    bus: ek.EventBus, good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.subscribe("q", lambda event: 1, emits="r")
+    trigger, start = ek.ClosedLoop(users=3, count=9), threading.Thread.start
+    begun: list[threading.Thread] = []
+
+    def fail(thread: threading.Thread) -> None:
+        if len(begun) == good:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="can't start"):
+        trigger.start(bus, "q")
+    monkeypatch.undo()
+    for thread in begun:
+        thread.join(LONG)
+    trigger.run(bus, "q")
+    assert trigger.fired == 9

@@ -36,5 +36,5 @@ def test_an_interrupt_comes_at_each_place_in_turn_and_then_at_none() -> None:
 @pytest.mark.parametrize("instructions", [False, True])
 def test_the_sweep_finds_a_lock_that_stays_held(instructions: bool) -> None:
     assert sweep(Locking, instructions=instructions) > 5
-    with pytest.raises(BrokenByInterrupt, match="__(enter|exit)__"):
+    with pytest.raises(BrokenByInterrupt, match=r"__(enter|exit)__"):
         sweep(lambda: Locking(is_careful=False), instructions=instructions)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import statistics
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,6 +18,24 @@ from tornado.iostream import IOStream
 
 from eventkit.https.server import LimitedServer
 from tests.secured import LONG, PLAIN, House, served
+
+FILES = 4_096  # a thousand clients and their server are one process here
+
+
+@pytest.fixture(autouse=True)
+def enough_files() -> Iterator[None]:
+    """Let this process open as many files as the clients need. The default is 256 on macOS."""
+    if sys.platform == "win32":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def honest(house: House, count: int = 100) -> float:

@@ -34,11 +34,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "flow": {"checks", "event", "clock"},
     "log": {"event", "topics", "checks", "wire"},
     "timeline": {"event", "topics"},
-    "executors": {"event", "queues"},
-    **{f"executors.{name}": {"event", "queues", "executors"} for name in EXECUTORS},
+    "executors": {"checks", "event", "queues"},
+    **{f"executors.{name}": {"checks", "event", "queues", "executors"} for name in EXECUTORS},
     "subscription": {"event", "queues", "executors", "executors.inline", "timeline"},
     "bus": {"event", "topics", "queues", "executors", "subscription", "timeline"},
-    "triggers": {"event", "queues"},
+    "triggers": {"checks", "event", "queues"},
     "testing": {"topics"},
     "security": set(),
     "security.access": {"topics"},
@@ -62,6 +62,12 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+def is_module(name: str) -> bool:
+    """Whether this is a module of eventkit and not something that a module has."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_relative_to(PACKAGE) and (path.is_dir() or path.with_suffix(".py").is_file())
+
+
 def imports(path: Path, *, lazily: bool) -> set[str]:
     """The absolute names of modules that a file imports when it is imported itself, or anywhere
     with `lazily`. What stands under TYPE_CHECKING is imported by nobody.
@@ -82,7 +88,11 @@ def imports(path: Path, *, lazily: bool) -> set[str]:
             found.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            found.add(".".join([*base, node.module or ""]).rstrip("."))
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            found.update(
+                f"{origin}.{alias.name}" if is_module(f"{origin}.{alias.name}") else origin
+                for alias in node.names
+            )
         for child in ast.iter_child_nodes(node):
             look(child)
 

@@ -93,6 +93,7 @@ class _Lanes:
         self._resting: deque[asyncio.Future[None]] = deque()
         self._lane_due = False
         self._starting = threading.RLock()
+        self._stopping = False
         queue.bell = self._ring
 
     def is_here(self) -> bool:
@@ -110,9 +111,13 @@ class _Lanes:
             self._call_a_lane()
             if self._lane_due:  # it answers the bell when it begins
                 return
-        loop = self._started_loop()
+        if self._loop is None:
+            with self._starting:
+                if self._loop is None:
+                    self._start()
+                    return  # it looks at the queue when it begins
         try:
-            loop.call_soon_threadsafe(self._woken, context=Context())
+            self._loop.call_soon_threadsafe(self._woken, context=Context())
         except RuntimeError as closed:
             raise BusClosed(
                 f"the event loop of {self._name} is closed, so nothing can run on it any more. "
@@ -120,6 +125,7 @@ class _Lanes:
             ) from closed
 
     def stop(self, timeout: float = 0.0) -> None:
+        self._stopping = True
         loop = self._loop
         if loop is None or loop.is_closed():
             return
@@ -204,25 +210,20 @@ class _Lanes:
         if self._thread:
             asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
 
-    def _started_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            with self._starting:
-                self._start()
-        assert self._loop is not None
-        return self._loop
-
     def _start(self) -> None:
-        if self._loop is not None:
-            return
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_run_loop, args=(loop,), name=self._name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # can't start new thread
-            loop.close()
-            raise
-        self._thread = thread
-        self._loop = loop
+        threading.Thread(target=self._run_loop, name=self._name, daemon=True).start()
+
+    def _run_loop(self) -> None:
+        """Run a loop of one's own, unless another thread does: an interrupt of `start` can leave
+        a thread that its caller has not heard of.
+        """
+        with self._starting:
+            if self._loop is not None or self._stopping:
+                return
+            self._thread = threading.current_thread()
+            self._loop = loop = asyncio.new_event_loop()
+        loop.call_soon(self._woken, context=Context())
+        _run_loop(loop)
 
 
 def _within(deadline: float | None) -> float:
@@ -250,7 +251,7 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
     """A task of a handler's own that calls sys.exit would end the loop: go on."""
-    while True:
+    while not loop.is_closed():
         try:
             loop.run_forever()
             return

@@ -1,69 +1,48 @@
-"""EventBus: fire, route, isolate failures, drain, close."""
+"""EventBus: fire, route, drain, close."""
 
 from __future__ import annotations
 
-import functools
 import itertools
-import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .checks import optional_seconds
+from .errors import (
+    BusClosed as BusClosed,
+    DrainTimeout as DrainTimeout,
+    HandlersFailed as HandlersFailed,
+    NoReply as NoReply,
+    QueueFull as QueueFull,
+)
 from .event import Event
-from .executors import Executor, name_of
-from .queues import BusClosed, QueueFull
-from .subscription import Group, Handler, Retry, Subscription, check_options
+from .executors import Executor
+from .executors.inline import Inline
+from .forks import process_id, renew_in_child
+from .handlers import Handler, check_returned
+from .outcomes import DeadLetter as DeadLetter, Outcomes
+from .recording import recorded
+from .replies import Replies, result, result_async, settle
+from .subscription import Options, Retry, Route, Subscription
 from .timeline import Timeline
-from .topics import TopicTree, check_pattern, check_topic
+from .topics import TopicTree, check_pattern, check_topic, plain
 
 if TYPE_CHECKING:
-    import logging
     from concurrent.futures import Future
 
-    from .flow import Flow, LeftOut, Stage
+    from .flow import Flow, Stage
     from .log import EventLog
     from .security.access import AccessPolicy
     from .security.identity import Identity
 
 H = TypeVar("H", bound=Handler)
-Route = tuple[Callable[[Event], Any], ...]
 
 _CACHED_TOPICS = 250_000
 _FEW_STAGES = 8
-_DEAD_LETTERS = 1_000
 _numbers = itertools.count(1)
-_process = os.urandom(6).hex()
-
-
-class DeadLetter(NamedTuple):
-    """An event that a handler failed on, or that was accepted and could not be handled."""
-
-    event: Event
-    error: BaseException
-    handler: str
-
-
-class HandlersFailed(ExceptionGroup):
-    """What `assert_clean` raises: the failures in the bus's dead letters, all of them."""
-
-
-class DrainTimeout(TimeoutError):
-    """`drain` ran out of time. `unfinished` says in words what was still running or waiting."""
-
-    def __init__(self, timeout: float | None, unfinished: list[str]) -> None:
-        super().__init__(
-            f"not everything was handled within {timeout} s. Still there: "
-            + "; ".join(unfinished or ["new events kept coming"])
-        )
-        self.unfinished = unfinished
-
-
-class NoReply(LookupError):
-    """A request that nobody will answer: no processor takes it, or the processor gave None."""
 
 
 class EventBus:
@@ -78,44 +57,50 @@ class EventBus:
     topic's route is an immutable tuple in a dict, and the dict is replaced when subscriptions
     change.
 
+    What a handler raises, SystemExit included, ends in `dead_letters`, and the caller goes on. Two
+    things reach the caller as well: a KeyboardInterrupt, and a RecursionError of handlers that
+    fire each other's topics without end.
+
     `policy` says what others may do on this bus, each through an identity of their own; see
-    `as_`. Whoever holds the bus itself may do everything.
+    `as_`. Code that holds the bus itself may do everything.
     """
 
     def __init__(self, policy: AccessPolicy | None = None) -> None:
         self.policy = policy
-        self.source = f"/eventkit/{_process}/{next(_numbers)}"
-        self.dead_letters: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS)
+        self._number = next(_numbers)
+        self._replies = Replies()
+        self._outcomes = Outcomes(self.publish, self._replies)
         self._routes: dict[str, Route] = {}
         self._tree: TopicTree[Subscription] = TopicTree()
         self._order: dict[Subscription, int] = {}
         self._next_place = itertools.count().__next__
-        self._turns: dict[str | None, Iterator[int]] = {}
         self._executors: list[Executor] = []
         self._stages: list[tuple[Subscription, Stage]] = []
         self._stages_allowed = _FEW_STAGES  # with more of them, look for those no longer needed
-        self._dropping: list[Executor | Flow] = []
         self._recorder: Timeline | None = None
-        self._awaited: dict[object, Future[Event]] = {}
-        self._closed = False
+        self._closed = ""  # why nothing can be fired any more
+        self._ended = False  # `close` has come to its end
         self._lock = threading.RLock()
+        renew_in_child(self)
+
+    @property
+    def source(self) -> str:
+        """The name of this bus on any wire, unlike that of any other bus in any process."""
+        return f"/eventkit/{process_id()}/{self._number}"
+
+    @property
+    def dead_letters(self) -> deque[DeadLetter]:
+        """The last 1,000 events that a handler failed on or that could not be handled."""
+        return self._outcomes.dead_letters
 
     # Firing
 
     def fire(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
         """Make an event, due now, and publish it. Returns the event."""
+        if type(topic) is not str or not (key is None or type(key) is str):
+            topic, key = plain(topic), plain(key)
         event = Event(topic, data, key=key)
-        # `publish`, written out: to call it would take a tenth of the whole
-        try:
-            route = self._routes[topic]
-        except (KeyError, TypeError):
-            route = self._find_route(topic)
-        for deliver in route:
-            try:
-                deliver(event)
-            except Exception as error:
-                if self._refused_in(route, deliver, event, error):
-                    raise
+        self.publish(event)
         return event
 
     def publish(self, event: Event) -> None:
@@ -123,18 +108,38 @@ class EventBus:
         their queue.
 
         What handlers raise stays with the bus. Raises InvalidTopic; BusClosed; and QueueFull
-        when an executor with overflow="raise" refused the event, after everybody else got it.
+        when an executor with overflow="raise" refused the event, after all others got it.
         """
         try:
             route = self._routes[event.topic]
         except (KeyError, TypeError):  # not seen yet, or no topic at all
+            event = _plain(event)
             route = self._find_route(event.topic)
-        for deliver in route:
+        for deliver, subscription in route:
             try:
-                deliver(event)
-            except Exception as error:
-                if self._refused_in(route, deliver, event, error):
+                returned = deliver(event)
+                if returned is not None:
+                    check_returned(returned)
+            except BaseException as error:
+                if self._outcomes.raised(subscription, event, error) is not None:
+                    self._deliver_rest(route, subscription, event, error)
                     raise
+
+    def _deliver_rest(
+        self, route: Route, refused: Subscription, event: Event, error: BaseException
+    ) -> None:
+        """One refused the event, or the caller was interrupted: those behind must not lose it."""
+        if isinstance(error, RecursionError):
+            return
+        place = [subscription for _, subscription in route].index(refused)
+        for deliver, subscription in route[place + 1 :]:
+            if isinstance(error, KeyboardInterrupt):
+                self._outcomes.failed(subscription, event, error)
+                continue
+            try:
+                check_returned(deliver(event))
+            except BaseException as failure:
+                self._outcomes.raised(subscription, event, failure)
 
     # Subscribing
 
@@ -148,7 +153,6 @@ class EventBus:
         flow: Flow | None = None,
         priority: int = 0,
         once: bool = False,
-        group: str | None = None,
         retry: Retry | None = None,
     ) -> Subscription:
         """Have `handler(event)` called for every event whose topic fits the pattern.
@@ -157,29 +161,46 @@ class EventBus:
         returns is fired on the topic `emits`, with the event as its cause; None is not fired.
         `flow` lets fewer events through, such as Debounce(0.2); what waits in it is a consequence
         still to come, for `drain` too. `once` ends the subscription with its first event (the
-        first to leave the flow). Of the subscribers that share a `group`, each event goes to one.
-        `retry` calls a handler that raises again.
+        first to leave the flow). `retry` calls a handler that raises again.
 
         Raises InvalidTopic, TypeError or ValueError if any of this cannot work, and BusClosed.
         """
+        pattern = plain(pattern)
         check_pattern(pattern)
         if emits is not None:
+            emits = plain(emits)
             check_topic(emits)
-        check_options(flow, priority, once, group, retry)
-        subscription = Subscription(
-            self, pattern, handler, executor, emits, flow, priority, once, group, retry
-        )
+        options = Options(executor, emits, flow, priority, once, retry)
+        options.check()
+        subscription = Subscription(pattern, handler, options, self._outcomes, self._forget)
         with self._lock:
             if self._closed:
-                raise BusClosed(f"this bus is closed, so {subscription.name} cannot subscribe.")
-            self._order[subscription] = self._next_place()
-            self._tree.add(pattern, subscription)
-            if executor is not None and executor not in self._executors:
-                self._executors.append(executor)
-            if subscription.stage is not None:
-                self._add_stage(subscription, subscription.stage)
-            self._routes = {}
+                raise BusClosed(f"{self._closed}, so {subscription.name} cannot subscribe.")
+            try:
+                self._add(subscription)
+            except BaseException:  # an interrupt: all or nothing
+                self._forget(subscription)
+                raise
         return subscription
+
+    def _add(self, subscription: Subscription) -> None:
+        self._order[subscription] = self._next_place()
+        self._tree.add(subscription.pattern, subscription)
+        executor = subscription.executor
+        if not isinstance(executor, Inline) and executor not in self._executors:
+            self._executors.append(executor)
+        if subscription.stage is not None:
+            self._add_stage(subscription, subscription.stage)
+        self._routes = {}
+
+    def _forget(self, subscription: Subscription) -> None:
+        """Each step can be taken again, so that a cancel that was interrupted can be repeated."""
+        with self._lock:
+            if subscription in self._order:
+                with suppress(KeyError, ValueError):
+                    self._tree.remove(subscription.pattern, subscription)
+                self._routes = {}
+                del self._order[subscription]
 
     def processor(self, pattern: str, **options: Any) -> Callable[[H], H]:
         """Decorator: subscribe a function whose results are events. Options as for `subscribe`."""
@@ -228,6 +249,7 @@ class EventBus:
         a thread that the waiting events need, RuntimeError is raised at once: there use
         `await drain_async()`, and inside a handler do not wait at all.
         """
+        timeout = optional_seconds("timeout", timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         turns = -1
         while (
@@ -247,19 +269,19 @@ class EventBus:
 
     async def drain_async(self, timeout: float | None = None) -> None:
         """As `drain`, without holding up the running event loop."""
-        import asyncio
-
-        await asyncio.to_thread(self.drain, timeout)
+        await in_daemon_thread(lambda: self.drain(timeout))
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
         """The next event that fits the pattern. Raises TimeoutError after `timeout` seconds."""
+        timeout = optional_seconds("timeout", timeout)
         with self._next_event(pattern) as future:
-            return _result(future, timeout, f"no event on {pattern!r}")
+            return result(future, timeout, f"no event on {pattern!r}")
 
     async def wait_for_async(self, pattern: str, timeout: float | None = None) -> Event:
         """As `wait_for`, without holding up the running event loop."""
+        timeout = optional_seconds("timeout", timeout)
         with self._next_event(pattern) as future:
-            return await _result_async(future, timeout, f"no event on {pattern!r}")
+            return await result_async(future, timeout, f"no event on {pattern!r}")
 
     def request(
         self, topic: str, data: Any = None, timeout: float | None = None, *, key: str | None = None
@@ -267,17 +289,20 @@ class EventBus:
         """Fire an event and return the event that the first processor answers it with.
 
         If that processor raises, so does this. Raises NoReply if there is no processor (with
-        `emits=`) for the topic or its answer was None, TimeoutError after `timeout` seconds.
+        `emits=`) for the topic or its answer was None, TimeoutError after `timeout` seconds, and
+        RuntimeError where only this very thread could answer.
         """
-        with self._request(Event(topic, data, key=key)) as future:
-            return _result(future, timeout, f"no reply to {topic!r}", self._unfinished)
+        timeout = optional_seconds("timeout", timeout)
+        with self._request(Event(topic, data, key=key), blocks=True) as future:
+            return result(future, timeout, f"no reply to {topic!r}", self._unfinished)
 
     async def request_async(
         self, topic: str, data: Any = None, timeout: float | None = None, *, key: str | None = None
     ) -> Event:
         """As `request`, without holding up the running event loop while it waits."""
-        with self._request(Event(topic, data, key=key)) as future:
-            return await _result_async(future, timeout, f"no reply to {topic!r}", self._unfinished)
+        timeout = optional_seconds("timeout", timeout)
+        with self._request(Event(topic, data, key=key), blocks=False) as future:
+            return await result_async(future, timeout, f"no reply to {topic!r}", self._unfinished)
 
     # Watching
 
@@ -285,62 +310,53 @@ class EventBus:
     def record(self, capacity: int = 100_000) -> Iterator[Timeline]:
         """Record the journeys of the events fired in this block, the last `capacity` of them."""
         timeline = Timeline(capacity)
-        with self._lock:
-            if self._recorder is not None:
-                raise RuntimeError("this bus is being recorded already; use that timeline.")
-            self._recorder, self._routes = timeline, {}
         try:
+            with self._lock:
+                if self._recorder is not None:
+                    raise RuntimeError("this bus is being recorded already; use that timeline.")
+                self._recorder, self._routes = timeline, {}
             yield timeline
         finally:
             with self._lock:
-                self._recorder, self._routes = None, {}
+                if self._recorder is timeline:
+                    self._recorder, self._routes = None, {}
 
     def assert_clean(self) -> None:
         """Raise HandlersFailed if there are dead letters, naming each handler and its error."""
-        letters = list(self.dead_letters)
-        if letters:
-            lines = [
-                f"{one.handler} on event {one.event.id} ({one.event.topic!r}): "
-                f"{type(one.error).__name__}: {one.error}"
-                for one in letters[:10]
-            ]
-            raise HandlersFailed(
-                f"{len(letters)} dead letter(s); they are in bus.dead_letters.\n  "
-                + "\n  ".join(lines),
-                [_as_exception(one.error) for one in letters],
-            )
+        self._outcomes.assert_clean()
 
     # Ending
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Wait up to `timeout` seconds for what was fired, then end every executor. Nothing can
-        be fired or subscribed afterwards. Can be called twice.
+    def close(self, timeout: float | None = 5.0) -> None:
+        """Wait up to `timeout` seconds for what was fired (None: without limit), then end every
+        executor. Nothing can be fired or subscribed afterwards. Can be called twice, and again
+        after an interrupt.
 
-        What waits in a flow is let out at once, unless a quota holds it back. An event that nobody
-        began in time becomes a dead letter; a handler that is still running is named in a warning.
+        What waits in a flow is let out at once, unless a quota holds it back. An event that no
+        worker began in time becomes a dead letter; a handler that is still running is named in a
+        warning.
         """
-        if self._closed:
+        timeout = optional_seconds("timeout", timeout)
+        if self._ended:
             return
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (_FOR_EVER if timeout is None else timeout)
         for _, stage in list(self._stages):
             stage.flush()
         try:
             self.drain(timeout)
         except (DrainTimeout, RuntimeError) as problem:
-            _log().warning("closing a bus that is still busy: %s", problem)
+            self._outcomes.warn(f"closing a bus that is still busy: {problem}")
         with self._lock:
-            self._closed, self._routes = True, {}
+            self._closed, self._routes = self._closed or "this bus is closed", {}
         for executor in self._busy_ones():
             for work, event in executor.close(max(0.0, deadline - time.monotonic())) or ():
                 work.give_up(event, BusClosed("the bus was closed before this event was handled."))
-        for awaited in list(self._awaited.values()):
-            _settle(awaited, error=BusClosed("the bus was closed while this was waited for."))
+        self._replies.close()
+        self._ended = True
 
-    async def aclose(self, timeout: float = 5.0) -> None:
+    async def aclose(self, timeout: float | None = 5.0) -> None:
         """As `close`, without holding up the running event loop."""
-        import asyncio
-
-        await asyncio.to_thread(self.close, timeout)
+        await in_daemon_thread(lambda: self.close(timeout))
 
     def __enter__(self) -> EventBus:
         return self
@@ -358,181 +374,25 @@ class EventBus:
 
     def _find_route(self, topic: str) -> Route:
         """The slow way, taken once for each topic and change of subscriptions. A change replaces
-        the routes when it is made: one found before that is stored where nobody looks any more.
+        the routes when it is made: one found before that is stored in a dict that is used no more.
         """
         routes, recorder = self._routes, self._recorder  # in this order, before all else
         check_topic(topic)
         if self._closed:
-            raise BusClosed(f"this bus is closed, so {topic!r} cannot be fired on it.")
-        targets = self._targets(topic)
-        if recorder is not None:
-            route = self._recording(targets, recorder)
-        elif len(targets) == 1:
-            route = targets[0].route
+            raise BusClosed(f"{self._closed}, so {topic!r} cannot be fired on it.")
+        found = self._tree.match(topic)
+        found.sort(key=lambda s: (-s.priority, self._order.get(s, 0)))
+        route: Route
+        if len(found) == 1:
+            route = found[0].route  # one tuple for all topics that it alone wants
         else:
-            route = tuple(_each_once([target.deliver for target in targets]))
+            route = tuple((subscription.deliver, subscription) for subscription in found)
+        if recorder is not None:
+            route = recorded(route, recorder, self._outcomes)
         if len(routes) >= _CACHED_TOPICS:
             routes.clear()
         routes[topic] = route
         return route
-
-    def _targets(self, topic: str) -> Sequence[Subscription | Group]:
-        found = self._tree.match(topic)
-        if len(found) < 2:
-            return found
-        found.sort(key=lambda s: (-s.priority, self._order.get(s, 0)))
-        shared: dict[object, list[Subscription]] = {}
-        for subscription in found:
-            shared.setdefault(subscription.group or subscription, []).append(subscription)
-        return [
-            members[0]
-            if len(members) == 1
-            else Group(members, self._turns.setdefault(members[0].group, itertools.count()))
-            for members in shared.values()
-        ]
-
-    def _recording(self, targets: Sequence[Subscription | Group], timeline: Timeline) -> Route:
-        """Of several, one entry stands for all, so that their journeys share one `fired`."""
-        recorded = [(target.recorded(timeline), target) for target in targets]
-        if len(recorded) < 2:
-            return tuple(deliver for deliver, _ in recorded)
-
-        def deliver_recorded(event: Event) -> None:
-            fired = perf_counter_ns()
-            raised: list[QueueFull | None] = []
-            for deliver, target in recorded:
-                try:
-                    deliver(event, fired)
-                except Exception as error:
-                    raised.append(self._raised(target.deliver, event, error))
-            if any(raised):
-                try:
-                    raise next(filter(None, raised))
-                finally:
-                    raised.clear()  # or the error and this very frame would keep each other
-
-        return (deliver_recorded,)
-
-    def _forget(self, subscription: Subscription) -> None:
-        with self._lock:
-            if self._order.pop(subscription, None) is not None:
-                self._tree.remove(subscription.pattern, subscription)
-                self._routes = {}
-
-    # Results and failures
-
-    def _emit(self, subscription: Subscription, event: Event, result: Any) -> None:
-        """A processor's result is the next event, and the reply if its event was a request."""
-        assert subscription.emits is not None
-        reply = None
-        if result is not None:
-            reply = Event(subscription.emits, result, key=event.key, cause=event.id)
-            self.publish(reply)
-        if self._awaited and (future := self._awaited.get(event.id)):
-            _settle(future, reply, NoReply(f"{subscription.name} answered None."))
-
-    def _refuse_request(
-        self, subscription: Subscription, event: Event, error: BaseException
-    ) -> None:
-        if subscription.emits and (future := self._awaited.get(event.id)):
-            _settle(future, error=error)
-
-    def _raised(
-        self, deliver: Callable[[Event], Any], event: Event, error: Exception
-    ) -> QueueFull | None:
-        """A handler failed in the caller's thread. An executor that had no room for this very
-        event is no failure of its handler: that is the caller's to know, and returned.
-        """
-        if isinstance(error, QueueFull) and error.event is event:
-            return error
-        owner = _owner(deliver)
-        if owner is not None:
-            self._failed(owner, event, error)
-        else:
-            self._report(name_of(deliver), event, error)
-        return None
-
-    def _refused_in(
-        self, route: Route, deliver: Callable[[Event], Any], event: Event, error: Exception
-    ) -> bool:
-        """As `_raised`, for one of a route: whether it refused the event. Those behind it have got
-        it all the same, then.
-        """
-        if not self._raised(deliver, event, error):
-            return False
-        place = [one is deliver for one in route].index(True)
-        for behind in route[place + 1 :]:
-            try:
-                behind(event)
-            except Exception as failure:
-                self._raised(behind, event, failure)
-        return True
-
-    def _failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
-        """Failed for certain, retries and all: who requested it must hear of it, too."""
-        self._report(subscription.name, event, error)
-        self._refuse_request(subscription, event, error)
-
-    def _given_up(self, subscription: Subscription, event: Event, error: Exception | None) -> None:
-        if error is not None:
-            self._report(subscription.name, event, error)
-        else:
-            self._report_drop(subscription, event)
-        self._refuse_request(
-            subscription,
-            event,
-            error or QueueFull(event, f"{subscription.executor!r} was full and dropped"),
-        )
-
-    def _left_out(self, subscription: Subscription, event: Event, how: LeftOut) -> None:
-        """By a flow. That is what it is for; but a quota's first refusal is worth a warning."""
-        assert subscription.stage is not None
-        flow = subscription.stage.flow
-        if how == "dropped" and flow.is_quota and flow not in self._dropping:
-            self._dropping.append(flow)
-            _log().warning(
-                "%r begins to refuse events: event %d (%r) for %s was the first. "
-                "Its `refused` counts them.",
-                flow, event.id, event.topic, subscription.name,
-            )  # fmt: skip
-        self._refuse_request(
-            subscription, event, NoReply(f"{flow!r} has {how} event {event.id} ({event.topic!r}).")
-        )
-
-    def _refuse_unanswerable(self, subscription: Subscription, event: Event) -> None:
-        """What comes out of its flow is another event, and a reply would be to that one."""
-        if subscription.emits and event.id in self._awaited:
-            assert subscription.stage is not None
-            self._refuse_request(
-                subscription,
-                event,
-                NoReply(f"{subscription.stage.flow!r} makes one event of several, so none of them "
-                        "is answered by itself."),
-            )  # fmt: skip
-
-    def _report_drop(self, subscription: Subscription, event: Event) -> None:
-        """The overflow policy did what it was asked to: the first time is worth a warning, every
-        time is counted in the executor's `dropped`.
-        """
-        executor = subscription.executor
-        if executor not in self._dropping:
-            self._dropping.append(executor)
-            _log().warning(
-                "%r is full and begins to drop events: event %d (%r) for %s was the first. "
-                "Its `dropped` counts them.",
-                executor, event.id, event.topic, subscription.name,
-            )  # fmt: skip
-
-    def _report(self, handler: str, event: Event, error: BaseException) -> None:
-        """Never silent: into the log, the dead letters, and to those who listen for errors."""
-        _log().error("%s failed on event %d (%r)", handler, event.id, event.topic, exc_info=error)
-        letter = DeadLetter(event, error, handler)
-        self.dead_letters.append(letter)
-        if not event.topic.startswith("error.") and not self._closed:
-            try:
-                self.publish(Event(f"error.{event.topic}", letter, key=event.key, cause=event.id))
-            except (QueueFull, BusClosed) as refusal:
-                _log().warning("who listens for errors will not hear of it: %s", refusal)
 
     def _idle(self) -> bool:
         return all(executor.wait_idle(0) for executor in self._busy_ones())
@@ -562,111 +422,69 @@ class EventBus:
 
     @contextmanager
     def _next_event(self, pattern: str) -> Iterator[Future[Event]]:
-        from concurrent.futures import Future
-
-        future: Future[Event] = Future()
-        self._awaited[future] = future
-        try:
-            with self.subscribe(
-                pattern, lambda event: _settle(future, event), priority=-1, once=True
-            ):
+        with self._replies.expect() as future:
+            come = lambda event: settle(future, event)  # noqa: E731
+            with self.subscribe(pattern, come, priority=-1, once=True):
                 yield future
-        finally:
-            del self._awaited[future]
 
     @contextmanager
-    def _request(self, event: Event) -> Iterator[Future[Event]]:
-        from concurrent.futures import Future
-
+    def _request(self, event: Event, blocks: bool) -> Iterator[Future[Event]]:
+        event = _plain(event)
         check_topic(event.topic)
-        answering = any(one.emits for one in self._tree.match(event.topic))
+        answering = [one.executor for one in self._tree.match(event.topic) if one.emits]
         if not answering and not self._closed:
             raise NoReply(f"no processor answers {event.topic!r}: subscribe one with emits=.")
-        future: Future[Event] = Future()
-        self._awaited[event.id] = future
-        try:
+        if blocks and answering and all(one.is_only_worker() for one in answering):
+            raise RuntimeError(
+                f"request() here would wait for itself: {answering[0]!r} needs this very thread "
+                "to answer. Use await bus.request_async(), or give the processor an executor of "
+                "its own."
+            )
+        with self._replies.expect(event.id) as future:
             self.publish(event)
             yield future
-        finally:
-            del self._awaited[event.id]
+
+    def renew(self) -> None:
+        """In a child process: what has threads in the parent cannot be used here."""
+        self._lock = threading.RLock()  # a thread of the parent may have held it
+        if any(executor.turns for executor in self._busy_ones()):
+            self._routes = {}
+            self._closed = (
+                "this bus was used before the process was forked, and its threads live in the "
+                "parent only (make the bus in the child, or fork first)"
+            )
 
 
-def _each_once(route: list[Callable[[Event], Any]]) -> list[Callable[[Event], Any]]:
-    """No two entries are one object, as a handler is that was subscribed twice: so there is no
-    doubt which of them it was that raised.
-    """
-    if len(route) < 2:
-        return route
-    seen: set[int] = set()
-    once = []
-    for deliver in route:
-        once.append(functools.partial(deliver) if id(deliver) in seen else deliver)
-        seen.add(id(deliver))
-    return once
-
-
-def _owner(deliver: Callable[[Event], Any]) -> Subscription | None:
-    """The subscription behind an entry of a route; None for a bare handler."""
-    method = getattr(deliver, "func", deliver)  # a partial's
-    behind = getattr(method, "__self__", None)
-    return behind if isinstance(behind, Subscription) else None
-
-
-def _settle(
-    future: Future[Event], event: Event | None = None, error: BaseException | None = None
-) -> None:
-    """Give a future its outcome, unless it has one: the first answer counts."""
-    from concurrent.futures import InvalidStateError
-
-    try:
-        if event is not None:
-            future.set_result(event)
-        else:
-            future.set_exception(error)
-    except InvalidStateError:
-        pass
-
-
-def _result(
-    future: Future[Event],
-    timeout: float | None,
-    missing: str,
-    unfinished: Callable[[], list[str]] = list,
-) -> Event:
-    try:
-        return future.result(timeout)
-    except TimeoutError:
-        if future.done():  # the handler's own, or an answer at the last moment
-            return future.result()
-        raise TimeoutError(_too_late(missing, timeout, unfinished())) from None
-
-
-async def _result_async(
-    future: Future[Event],
-    timeout: float | None,
-    missing: str,
-    unfinished: Callable[[], list[str]] = list,
-) -> Event:
+async def in_daemon_thread(call: Callable[[], None]) -> None:
+    """Run a call that blocks in a thread that nothing waits for, should this be cancelled."""
     import asyncio
 
-    wrapped = asyncio.wrap_future(future)
-    done, _ = await asyncio.wait([wrapped], timeout=timeout)
-    if not done:
-        raise TimeoutError(_too_late(missing, timeout, unfinished()))
-    return wrapped.result()
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def finish(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            call()
+        except BaseException as problem:
+            error = problem
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(finish, error)
+
+    threading.Thread(target=run, name="eventkit-waits", daemon=True).start()
+    await done
 
 
-def _too_late(missing: str, timeout: float | None, unfinished: list[str]) -> str:
-    return f"{missing} within {timeout} s." + (
-        f" Still there: {'; '.join(unfinished)}" if unfinished else ""
-    )
+def _plain(event: Event) -> Event:
+    """Return the event with a topic and key that are plain strings."""
+    topic, key = plain(event.topic), plain(event.key)
+    if topic is event.topic and key is event.key:
+        return event
+    return Event(topic, event.data, event.id, event.time, key, event.cause)
 
 
-def _as_exception(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else RuntimeError(repr(error))
-
-
-def _log() -> logging.Logger:
-    import logging  # only when there is something to say: it would double our import time
-
-    return logging.getLogger("eventkit")
+_FOR_EVER = 1e8  # seconds: three years

@@ -27,21 +27,22 @@ def seconds(name: str, value: object, *, above_zero: bool = False) -> float:
     It must be 0 or more (more than 0 with `above_zero`) and at most `threading.TIMEOUT_MAX`.
     """
     least = "more than 0" if above_zero else "0 or more"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf or (above_zero and value == 0):  # type: ignore[operator]
         raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
-    if value < 0 or (above_zero and value == 0):
-        raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
-    if value > threading.TIMEOUT_MAX:
+    if value > threading.TIMEOUT_MAX:  # type: ignore[operator]
         raise ValueError(
             f"{name} is a number of seconds, at most {threading.TIMEOUT_MAX:.0f}, the longest "
             f"that a thread can wait here; got {value!r}."
         )
-    return value
+    return value  # type: ignore[return-value]
 
 
 def optional_seconds(name: str, value: object) -> float | None:
-    """Return `value` if it is None, for no limit, or a time as for `seconds`."""
-    if value is None:
+    """Return `value` if it is a time as for `seconds`, or None for no limit: that is what None and
+    infinity say.
+    """
+    if value is None or value == math.inf:
         return None
     try:
         return seconds(name, value)

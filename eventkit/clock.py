@@ -5,16 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
-from typing import Protocol
 
 from .checks import seconds as check_seconds
+from .forks import renew_in_child
 
 _Call = tuple[int, int, Callable[[], object]]
 
@@ -175,32 +173,6 @@ def _moment(name: str, value: object) -> int:
         return round(value * 1e9)  # type: ignore[operator]
     return round(check_seconds(name, value) * 1e9)
 
-
-# Forks
-
-
-class Renewable(Protocol):
-    """What has locks or a thread that the child of a fork cannot use."""
-
-    def renew(self) -> None: ...
-
-
-_renewable: set[weakref.ref[Renewable]] = set()  # no WeakSet: its callbacks swallow interrupts
-
-
-def renew_in_child(thing: Renewable) -> None:
-    """Have `thing.renew()` called in the child of each fork, for as long as `thing` lives."""
-    _renewable.add(weakref.ref(thing, _renewable.discard))
-
-
-def _renew_all() -> None:
-    for reference in list(_renewable):
-        if (thing := reference()) is not None:
-            thing.renew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
 
 CLOCK = Clock()
 """The clock of every flow that is given no other."""

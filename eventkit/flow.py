@@ -25,8 +25,9 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
 from .checks import optional_seconds, seconds, whole_number
-from .clock import CLOCK, renew_in_child
+from .clock import CLOCK
 from .event import Event
+from .forks import renew_in_child
 
 LeftOut = Literal["merged", "dropped"]
 

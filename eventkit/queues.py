@@ -16,16 +16,16 @@ by `with`, which Python does not interrupt between taking the lock and entering 
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, get_args
 
+from .errors import BusClosed as BusClosed, QueueFull as QueueFull
 from .event import Event
+from .forks import renew_in_child
 
 Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
 
@@ -50,21 +50,6 @@ class Work(Protocol):
 
 Job = tuple[Work, Event]
 """One event for one handler."""
-
-
-class QueueFull(Exception):
-    """An executor had no room for `event`, so that it will not be handled."""
-
-    def __init__(self, event: Event, what: str) -> None:
-        super().__init__(
-            f"{what} event {event.id} ({event.topic!r}). Fire more slowly, add workers, raise "
-            "capacity=, or choose another overflow=."
-        )
-        self.event = event
-
-
-class BusClosed(RuntimeError):
-    """An event was fired at a bus, or handed to an executor, that has been closed."""
 
 
 class JobQueue:
@@ -119,7 +104,7 @@ class JobQueue:
         self._idlers: deque[threading.Lock] = deque()  # each is released when all is done
         # Re-entrant, since a signal handler or the garbage collector may come along inside.
         self._lock = threading.RLock()
-        _all.add(self)
+        renew_in_child(self)
 
     @property
     def waiting(self) -> int:
@@ -208,16 +193,21 @@ class JobQueue:
         self._give_up_waiting()
         self._tell_idlers()
 
-    def leave_to_parent(self) -> None:
+    def forget(self) -> None:
+        """Lose what waits: nothing will be done any more, and it has been said how much."""
+        self._ready.clear()
+        self._parked.clear()
+        self._behind = 0
+
+    def renew(self) -> None:
         """In a child process: forget what its parent had begun. Used there, it cannot be used here,
         since no thread has come along.
         """
         self._lock = threading.RLock()  # a thread of the parent may have held it
         if self.used:
             self.closed = self.forked = self._alert = True
-            for jobs in (self._ready, self._parked, self._active, self._blocked, self._idlers):
-                jobs.clear()
-            self._behind = 0
+            self._active.clear()
+            self.forget()
 
     # Room
 
@@ -449,15 +439,3 @@ def _release(locks: deque[threading.Lock]) -> None:
 def _discard(locks: deque[threading.Lock], lock: threading.Lock) -> None:
     with suppress(ValueError):
         locks.remove(lock)
-
-
-_all: weakref.WeakSet[JobQueue] = weakref.WeakSet()
-
-
-def _leave_all_to_parent() -> None:
-    for queue in list(_all):
-        queue.leave_to_parent()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_leave_all_to_parent)

@@ -20,6 +20,15 @@ class InvalidTopic(ValueError):
     """A topic or pattern that NATS would refuse or misroute."""
 
 
+def plain(text: T) -> T:
+    """Return a plain str for an instance of a subclass, such as a member of a `str, Enum`. Anything
+    else is returned as it is.
+    """
+    if type(text) is not str and isinstance(text, str):
+        return str.__str__(text)  # type: ignore[return-value]
+    return text
+
+
 def check_topic(topic: object) -> None:
     """Raise InvalidTopic unless `topic` can be fired: words joined by dots, no wildcards."""
     if not isinstance(topic, str) or not _is_plain(topic):

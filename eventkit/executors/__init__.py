@@ -6,15 +6,12 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from .. import checks
+from ..checks import seconds
 from ..event import Event
+from ..handlers import WaitsBy as WaitsBy, name_of as name_of
 from ..queues import Job, JobQueue, Work
-
-WaitsBy = Literal["await", "yield"] | None
-"""How a handler gives way to others while it waits: not at all, as a coroutine function that
-awaits, or as a generator function that yields what it waits for."""
 
 
 class Executor(Protocol):
@@ -42,6 +39,11 @@ class Executor(Protocol):
 
     def is_own_thread(self) -> bool:
         """Whether the calling thread is one that this executor needs for its work."""
+
+    def is_only_worker(self) -> bool:
+        """Return whether the calling thread is the only one that this executor works on, so that
+        nothing happens here while it waits.
+        """
 
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
@@ -109,6 +111,9 @@ class Queued:
     def is_own_thread(self) -> bool:
         return self._engine.is_here()
 
+    def is_only_worker(self) -> bool:
+        return self.is_own_thread()
+
     def wait_idle(self, timeout: float | None) -> bool:
         return self._queue.wait_idle(timeout)
 
@@ -123,7 +128,7 @@ class Queued:
         return lines
 
     def close(self, timeout: float) -> None:
-        deadline = time.monotonic() + checks.seconds("timeout", timeout)
+        deadline = time.monotonic() + seconds("timeout", timeout)
         if not self.is_own_thread():
             self._queue.wait_idle(timeout)
         self._queue.close()
@@ -143,12 +148,6 @@ def _end(queue: JobQueue, engine: Engine) -> None:
             "the program ended first. Wait with bus.drain() or bus.close().",
             file=sys.stderr,
         )
+        queue.forget()
     queue.close()
     engine.stop()
-
-
-def name_of(handler: Callable[..., Any]) -> str:
-    """How a handler is called in messages and pictures."""
-    function = getattr(handler, "func", handler)  # a partial goes by its function's name
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return str(name).rpartition("<locals>.")[2]

@@ -13,6 +13,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from ..checks import whole_number
+from ..handlers import check_returned
 from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
 from . import Queued, WaitsBy
 
@@ -184,7 +185,7 @@ class _Lanes:
                             self._call_a_lane()
                         await work.run(event)
                     else:
-                        work.run(event)
+                        check_returned(work.run(event))
                 except BaseException as error:
                     report_failure(work, event, error)
                     if isinstance(error, GeneratorExit) or _is_being_cancelled():

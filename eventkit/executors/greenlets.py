@@ -11,6 +11,7 @@ from contextvars import copy_context
 from typing import Any
 
 from ..checks import whole_number
+from ..handlers import check_returned
 from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
 from . import Queued
 from .hub import Hub
@@ -89,7 +90,7 @@ class _Green(Hub):
                 self._current[lane] = job
                 work, event = job
                 try:
-                    work.run(event)
+                    check_returned(work.run(event))
                 except BaseException as error:
                     report_failure(work, event, error)
                 self._current[lane] = None

@@ -6,18 +6,9 @@ import threading
 import time
 
 from ..event import Event
+from ..handlers import check_returned
 from ..queues import Work
 from . import WaitsBy
-
-
-class _ThisThread(threading.local):
-    """What each thread is called: looked up once, since a recorded bus asks for every event."""
-
-    def __init__(self) -> None:
-        self.name = threading.current_thread().name
-
-
-this_thread = _ThisThread()
 
 
 class Inline:
@@ -31,15 +22,18 @@ class Inline:
     turns = 0
 
     def submit(self, work: Work, event: Event, /) -> None:
-        work.run(event)
+        check_returned(work.run(event))
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
 
     def worker(self) -> str:
-        return this_thread.name
+        return threading.current_thread().name
 
     def is_own_thread(self) -> bool:
+        return False
+
+    def is_only_worker(self) -> bool:
         return False
 
     def wait_idle(self, timeout: float | None) -> bool:

@@ -14,6 +14,7 @@ from contextvars import Context
 from typing import Any
 
 from ..checks import whole_number
+from ..handlers import check_returned
 from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
 from . import Queued, WaitsBy
 from .hub import Hub
@@ -190,7 +191,7 @@ class _Reactor(Hub):
             self._step(task)
             return
         try:
-            task.context.run(work.run, event)
+            check_returned(task.context.run(work.run, event))
         except BaseException as error:
             report_failure(work, event, error)
         self._finish(task)

@@ -8,6 +8,7 @@ from collections import deque
 from contextvars import Context, copy_context
 
 from ..checks import whole_number
+from ..handlers import check_returned
 from ..queues import Job, JobQueue, Overflow, report_failure
 from . import Queued
 
@@ -32,6 +33,9 @@ class Threads(Queued):
         self.workers = whole_number("workers", workers, "the number of threads")
         queue = JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers)
         super().__init__(name, queue, _Pool(queue, workers, name))
+
+    def is_only_worker(self) -> bool:
+        return self.workers == 1 and self.is_own_thread()
 
 
 class _Pool:
@@ -107,7 +111,7 @@ def _work_in_context(
             current[me] = job
             work, event = job
             try:
-                work.run(event)
+                check_returned(work.run(event))
             except BaseException as error:
                 report_failure(work, event, error)
             current[me] = None

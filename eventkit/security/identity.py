@@ -5,21 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from ..event import Event
-from ..executors import name_of
+from ..handlers import Handler, name_of
 from ..log import PermissionDenied
-from ..subscription import Handler, Subscription
+from ..subscription import Subscription
 from ..topics import check_pattern
 from .access import AccessPolicy, Action, check_principal
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from ..bus import EventBus
 
 H = TypeVar("H", bound=Handler)
@@ -179,12 +176,8 @@ class Identity:
         return passes_on
 
     def _tell_requester(self, event: Event, emits: str | None, denial: PermissionDenied) -> None:
-        from concurrent.futures import InvalidStateError
-
-        waiting: Future[Event] | None = self._bus._awaited.get(event.id)
-        if emits is not None and waiting is not None:
-            with suppress(InvalidStateError):  # the first answer counts
-                waiting.set_exception(denial)
+        if emits is not None:
+            self._bus._replies.refuse(event.id, denial)
 
 
 def _is_batch(event: Event) -> bool:

@@ -354,22 +354,6 @@ def test_raise_tells_the_caller_after_all_others_got_the_event(setting: Setting)
 
 
 @every_queue
-@pytest.mark.parametrize("recording", [False, True])
-def test_a_refusal_in_a_group_reaches_the_caller_too(setting: Setting, recording: bool) -> None:
-    executor = setting.occupy(capacity=1, overflow="raise")
-    for _ in range(2):
-        setting.bus.subscribe("a", lambda event: None, executor=executor, group="g")
-    setting.bus.fire("a")
-    if recording:
-        with setting.bus.record(), pytest.raises(ek.QueueFull):
-            setting.bus.fire("a")
-    else:
-        with pytest.raises(ek.QueueFull):
-            setting.bus.fire("a")
-    setting.bus.assert_clean()
-
-
-@every_queue
 def test_a_worker_that_fires_into_its_own_full_queue_does_not_wait_for_itself(
     setting: Setting,
 ) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import functools
+import gc
 import sys
 import threading
 import types
@@ -89,6 +90,7 @@ def interrupt(
     """
     tracer = _Tracer(place, "opcode" if instructions else "line", {*_USUAL, *also})
     before = sys.gettrace()
+    gc.disable()  # what it calls back is traced, too, and an interrupt there is swallowed
     sys.settrace(tracer.enter)
     try:
         call()
@@ -97,6 +99,7 @@ def interrupt(
             raise
     finally:
         sys.settrace(before)
+        gc.enable()
     return tracer.where
 
 

@@ -140,17 +140,6 @@ def test_a_listener_emits_nothing(bus: ek.EventBus) -> None:
     assert "a listener emits nothing; use processor(..., emits=...) instead" in text
 
 
-def test_once_and_group_do_not_go_together(bus: ek.EventBus) -> None:
-    text = refusal(ValueError, bus.subscribe, "a", handler, once=True, group="g")
-    assert "once= and group= do not go together" in text
-
-
-@pytest.mark.parametrize("group", ["", 5, ["g"]])
-def test_a_group_is_a_name(bus: ek.EventBus, group: Any) -> None:
-    text = refusal(TypeError, bus.subscribe, "a", handler, group=group)
-    assert f"group is a name such as 'workers', or None; got {group!r}" in text
-
-
 def test_a_priority_is_a_number(bus: ek.EventBus) -> None:
     text = refusal(TypeError, bus.subscribe, "a", handler, priority="high")
     assert "priority is a number, the higher the sooner; got 'high'" in text

@@ -246,7 +246,7 @@ def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
     bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[ek.Event] = []
-    find = bus._targets
+    find = bus._tree.match
 
     def subscribe_in_between(topic: str) -> object:
         found = find(topic)
@@ -254,7 +254,7 @@ def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
         bus.subscribe("a", got.append)
         return found
 
-    monkeypatch.setattr(bus, "_targets", subscribe_in_between)
+    monkeypatch.setattr(bus._tree, "match", subscribe_in_between)
     bus.fire("a")
     event = bus.fire("a")
     assert got == [event]
@@ -306,86 +306,6 @@ def test_once_is_over_even_if_its_handler_fires_the_same_topic(bus: ek.EventBus)
     bus.subscribe("a", again, once=True)
     bus.fire("a")
     assert len(got) == 1
-
-
-# Groups
-
-
-def test_of_a_group_each_event_goes_to_one_in_turn(bus: ek.EventBus) -> None:
-    got: list[str] = []
-    for name in "xyz":
-        bus.subscribe("a", note(got, name), group="workers")
-    for _ in range(6):
-        bus.fire("a")
-    assert got == ["x", "y", "z", "x", "y", "z"]
-
-
-def test_turns_go_on_when_others_subscribe_and_cancel_between_events(bus: ek.EventBus) -> None:
-    got: list[str] = []
-    for name in "xy":
-        bus.subscribe("a", note(got, name), group="workers")
-    for _ in range(6):
-        bus.fire("a")
-        bus.subscribe("b", print).cancel()
-    assert sorted(got) == ["x", "x", "x", "y", "y", "y"]
-
-
-def test_those_outside_the_group_and_other_groups_get_every_event(bus: ek.EventBus) -> None:
-    got: list[str] = []
-    for name, group in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b"), ("all", None)]:
-        bus.subscribe("t", note(got, name), group=group)
-    for _ in range(4):
-        bus.fire("t")
-    assert got.count("all") == 4
-    assert got.count("a1") + got.count("a2") == 4
-    assert got.count("b1") + got.count("b2") == 4
-
-
-def test_members_of_a_group_may_have_different_patterns(bus: ek.EventBus) -> None:
-    got: list[str] = []
-    bus.subscribe("a.*", note(got, "star"), group="g")
-    bus.subscribe("a.b", note(got, "exact"), group="g")
-    bus.fire("a.b")
-    bus.fire("a.b")
-    bus.fire("a.c")
-    assert sorted(got) == ["exact", "star", "star"]
-
-
-def test_events_with_one_key_go_to_one_member_of_the_group(bus: ek.EventBus) -> None:
-    got: dict[str | None, set[str]] = {}
-
-    def by_key(name: str, event: ek.Event) -> None:
-        got.setdefault(event.key, set()).add(name)
-
-    for name in "xyz":
-        bus.subscribe("a", functools.partial(by_key, name), group="workers")
-    for _ in range(5):
-        for number in range(30):
-            bus.fire("a", key=f"customer-{number}")
-    assert all(len(members) == 1 for members in got.values())
-    assert len(set().union(*got.values())) > 1
-
-
-def test_a_group_left_by_all_but_one_sends_everything_to_that_one(bus: ek.EventBus) -> None:
-    got: list[str] = []
-    first = bus.subscribe("a", note(got, "first"), group="g")
-    bus.subscribe("a", note(got, "second"), group="g")
-    first.cancel()
-    bus.fire("a")
-    bus.fire("a")
-    assert got == ["second", "second"]
-
-
-def test_a_failing_member_of_a_group_is_named(bus: ek.EventBus) -> None:
-    def breaks(event: ek.Event) -> None:
-        raise RuntimeError("broken")
-
-    bus.subscribe("a", breaks, group="g")
-    bus.subscribe("a", breaks, group="g")
-    bus.fire("a")
-    with bus.record():
-        bus.fire("a")
-    assert [letter.handler for letter in bus.dead_letters] == ["breaks", "breaks"]
 
 
 # Results

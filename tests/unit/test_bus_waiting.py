@@ -211,7 +211,7 @@ def test_wait_for_leaves_nothing_behind(bus: ek.EventBus) -> None:
     with pytest.raises(TimeoutError, match=r"no event on 'a\.>' within 0\.0 s"):
         bus.wait_for("a.>", 0.0)
     assert not bus._order
-    assert not bus._awaited
+    assert not bus._replies
 
 
 def test_wait_for_ends_when_the_bus_is_closed(bus: ek.EventBus) -> None:
@@ -329,7 +329,7 @@ def test_a_late_answer_is_a_timeout_that_names_what_is_unfinished(
     bus.subscribe("a", gate, emits="b", executor=ek.Threads(1, name="press"))
     with pytest.raises(TimeoutError, match=r"no reply to 'a' within .*Gate with event .* press-1"):
         ask(bus, how, "a", None, SHORT)
-    assert not bus._awaited
+    assert not bus._replies
 
 
 def test_the_first_answer_counts(bus: ek.EventBus) -> None:
@@ -363,7 +363,7 @@ def test_a_request_that_is_dropped_raises_queue_full(
         return
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bus.request, "a", None, LONG)
-        while not bus._awaited:
+        while not bus._replies:
             pass
         while not waiting.done():
             bus.fire("a")
@@ -378,7 +378,7 @@ def test_a_refused_request_raises_queue_full(bus: ek.EventBus, gate: Gate) -> No
     bus.fire("a")
     with pytest.raises(ek.QueueFull, match="and refused event"):
         bus.request("a", None, LONG)
-    assert not bus._awaited
+    assert not bus._replies
 
 
 def test_a_request_under_way_ends_when_the_bus_is_closed(bus: ek.EventBus, gate: Gate) -> None:
@@ -387,7 +387,7 @@ def test_a_request_under_way_ends_when_the_bus_is_closed(bus: ek.EventBus, gate:
     gate.wait_entered()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bus.request, "a")
-        while not bus._awaited:
+        while not bus._replies:
             pass
         bus.close(timeout=0)
         with pytest.raises(ek.BusClosed):

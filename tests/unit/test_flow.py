@@ -658,16 +658,6 @@ def test_once_is_the_first_that_leaves_the_flow(bus: ek.EventBus, clock: Clock) 
     assert [event.data for event in got] == [2]
 
 
-def test_each_member_of_a_group_has_a_flow_of_its_own(bus: ek.EventBus, clock: Clock) -> None:
-    got: list[str] = []
-    for name in "ab":
-        bus.subscribe("t", note(got, name), group="g",
-                      flow=ek.Throttle(1, trailing=False, clock=clock))  # fmt: skip
-    for _ in range(4):
-        bus.fire("t")
-    assert got == ["a", "b"]
-
-
 def test_a_handler_that_fails_behind_a_flow_is_not_silent(bus: ek.EventBus, clock: Clock) -> None:
     errors: list[ek.Event] = []
     bus.subscribe("error.t", errors.append)

@@ -63,6 +63,7 @@ def command(*arguments: object) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize(
     "source",
     [

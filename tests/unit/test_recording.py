@@ -99,10 +99,9 @@ def test_all_subscribers_of_one_event_share_one_fired_stamp(bus: ek.EventBus) ->
     assert len(timeline) == 2
 
 
-def test_members_of_a_group_and_flows_share_that_stamp_too(bus: ek.EventBus) -> None:
-    bus.subscribe("a", lambda event: None)
+def test_flows_share_that_stamp_too(bus: ek.EventBus) -> None:
     for _ in range(2):
-        bus.subscribe("a", lambda event: None, group="g")
+        bus.subscribe("a", lambda event: None)
     bus.subscribe("a", lambda event: None, flow=ek.Debounce(0.001))
     with bus.record() as timeline:
         bus.fire("a")
@@ -145,15 +144,6 @@ def test_whom_a_closed_executor_belongs_to_is_known_while_recording(bus: ek.Even
     with bus.record():
         bus.fire("a")
     assert [letter.handler for letter in bus.dead_letters] == ["fails"]
-
-
-def test_a_member_of_a_group_that_fails_is_named_while_recording(bus: ek.EventBus) -> None:
-    for _ in range(2):
-        bus.subscribe("a", fails, group="g")
-    with bus.record() as timeline:
-        bus.fire("a")
-    assert [letter.handler for letter in bus.dead_letters] == ["fails"]
-    assert [journey.outcome for journey in timeline] == ["failed"]
 
 
 @pytest.mark.parametrize("overflow", ["drop_newest", "drop_oldest", "raise"])
@@ -225,15 +215,6 @@ def test_once_has_one_journey_of_one_event(bus: ek.EventBus) -> None:
     assert len(got) == 1
 
 
-def test_of_a_group_only_the_chosen_member_has_a_journey(bus: ek.EventBus) -> None:
-    for _ in range(3):
-        bus.subscribe("a", lambda event: None, group="g")
-    with bus.record() as timeline:
-        for _ in range(6):
-            bus.fire("a")
-    assert len(timeline) == 6
-
-
 def test_nothing_is_recorded_outside_the_block(bus: ek.EventBus) -> None:
     bus.subscribe("a", lambda event: None)
     bus.fire("a")
@@ -247,14 +228,14 @@ def test_when_nobody_records_the_route_is_the_bare_handler(bus: ek.EventBus) -> 
     def handler(event: ek.Event) -> None:
         pass
 
-    bus.subscribe("a", handler)
+    subscription = bus.subscribe("a", handler)
     bus.fire("a")
-    assert bus._routes["a"] == (handler,)
+    assert bus._routes["a"] == ((handler, subscription),)
     with bus.record():
         bus.fire("a")
-        assert bus._routes["a"] != (handler,)
+        assert bus._routes["a"] != ((handler, subscription),)
     bus.fire("a")
-    assert bus._routes["a"] == (handler,)
+    assert bus._routes["a"] == ((handler, subscription),)
 
 
 def test_topics_that_one_subscriber_alone_wants_share_its_route(bus: ek.EventBus) -> None:

@@ -307,7 +307,7 @@ def test_a_rate_is_a_number_of_events_a_second(rate: float) -> None:
         ek.OpenLoop(rate)
 
 
-@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, True, "1"])
+@pytest.mark.parametrize("timeout", [float("nan"), -1, True, "1"])
 def test_wait_refuses_what_is_no_time(timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
         ek.Timer(1).wait(timeout)

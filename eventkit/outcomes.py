@@ -1,0 +1,225 @@
+"""Outcomes: what became of each delivery, and who is told of it.
+
+A failure is recorded before it is reported: the dead letter first, then the log line, then the
+event `error.<topic>`, and last the caller that waits for an answer. A report that fails itself
+takes nothing from those that follow.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import BusClosed, HandlersFailed, NoReply, QueueFull
+from .event import Event
+from .handlers import check_returned
+from .replies import Replies
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+
+    from .executors import Executor
+    from .flow import Flow, LeftOut
+    from .subscription import Subscription
+
+_DEAD_LETTERS = 1_000
+
+
+class DeadLetter(NamedTuple):
+    """An event that a handler failed on, or that was accepted and could not be handled."""
+
+    event: Event
+    error: BaseException
+    handler: str
+
+
+class Outcomes:
+    """The dead letters of a bus, and the ways in which a delivery can end. `publish` is the bus's,
+    for what a processor emits and for error events.
+    """
+
+    def __init__(self, publish: Callable[[Event], None], replies: Replies) -> None:
+        self.dead_letters: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS)
+        self._publish = publish
+        self._replies = replies
+        self._dropping: list[Executor | Flow] = []
+
+    def emitted(self, subscription: Subscription, event: Event, result: Any) -> None:
+        """A processor's result is the next event, and the reply if its event was a request."""
+        assert subscription.emits is not None
+        reply = None
+        if result is not None:
+            check_returned(result)
+            reply = Event(subscription.emits, result, key=event.key, cause=event.id)
+            self._publish(reply)
+        if self._replies and event.id in self._replies:
+            if reply is None:
+                self._replies.refuse(event.id, NoReply(f"{subscription.name} answered None."))
+            else:
+                self._replies.answer(event.id, reply)
+
+    def raised(
+        self, subscription: Subscription, event: Event, error: BaseException
+    ) -> BaseException | None:
+        """Record what a delivery raised in the caller's thread. Return it if it is the caller's to
+        know: an executor had no room for this very event, or the caller was interrupted.
+        """
+        if isinstance(error, QueueFull) and error.event is event:
+            return error
+        if isinstance(error, RecursionError) and _is_nested():
+            return error  # or each level of a recursion would call all handlers once more
+        self.failed(subscription, event, error)
+        return error if isinstance(error, KeyboardInterrupt) else None
+
+    def failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
+        """A handler failed for certain, retries and all."""
+        try:
+            self._record(subscription.name, event, error)
+        finally:
+            self.refuse_request(subscription, event, error)
+
+    def given_up(
+        self, subscription: Subscription, event: Event, error: BaseException | None
+    ) -> None:
+        """An accepted event will not be handled: dropped by the overflow policy (no error), or cut
+        off.
+        """
+        try:
+            if error is not None:
+                self._record(subscription.name, event, error)
+            else:
+                self._warn_of_drop(subscription, event)
+        finally:
+            dropped = QueueFull(event, f"{subscription.executor!r} was full and dropped")
+            self.refuse_request(subscription, event, error or dropped)
+
+    def left_out(self, subscription: Subscription, event: Event, how: LeftOut) -> None:
+        """A flow has merged or dropped an event, as it should. Only a quota's first refusal is
+        worth a warning.
+        """
+        assert subscription.stage is not None
+        flow = subscription.stage.flow
+        if how == "dropped" and flow.is_quota:
+            self._warn_once(
+                flow,
+                f"{flow!r} begins to refuse events: event {event.id} ({event.topic!r}) for "
+                f"{subscription.name} was the first. Its `refused` counts them.",
+            )
+        self.refuse_request(
+            subscription, event, NoReply(f"{flow!r} has {how} event {event.id} ({event.topic!r}).")
+        )
+
+    def refuse_request(
+        self, subscription: Subscription, event: Event, error: BaseException
+    ) -> None:
+        """Have the caller that waits for this processor's answer raise `error`, if one does."""
+        if subscription.emits and self._replies:
+            self._replies.refuse(event.id, error)
+
+    def refuse_unanswerable(self, subscription: Subscription, event: Event) -> None:
+        """What comes out of its flow is another event, and a reply would be to that one."""
+        if subscription.emits and event.id in self._replies:
+            assert subscription.stage is not None
+            said = f"{subscription.stage.flow!r} makes one event of several"
+            self._replies.refuse(
+                event.id, NoReply(f"{said}, so none of them is answered by itself.")
+            )
+
+    def assert_clean(self) -> None:
+        """Raise HandlersFailed if there are dead letters, naming each handler and its error."""
+        letters = list(self.dead_letters)
+        if letters:
+            lines = [
+                f"{one.handler} on event {one.event.id} ({one.event.topic!r}): {_text(one.error)}"
+                for one in letters[:10]
+            ]
+            raise HandlersFailed(
+                f"{len(letters)} dead letter(s); they are in bus.dead_letters.\n  "
+                + "\n  ".join(lines),
+                [_as_exception(one.error) for one in letters],
+            )
+
+    def warn(self, text: str) -> None:
+        """Write a warning into the log, whatever the log does."""
+        with _quietly():
+            _log().warning("%s", text)
+
+    def _record(self, handler: str, event: Event, error: BaseException) -> None:
+        letter = DeadLetter(event, error, handler)
+        self.dead_letters.append(letter)
+        with _quietly():
+            _log().error(
+                "%s failed on event %d (%r)", handler, event.id, event.topic, exc_info=error
+            )
+        if not event.topic.startswith("error."):
+            with _quietly():
+                self._publish_error(letter)
+
+    def _publish_error(self, letter: DeadLetter) -> None:
+        event = letter.event
+        try:
+            self._publish(Event(f"error.{event.topic}", letter, key=event.key, cause=event.id))
+        except BusClosed:
+            pass
+        except QueueFull as refusal:
+            self.warn(f"could not publish the error event: {refusal}")
+
+    def _warn_of_drop(self, subscription: Subscription, event: Event) -> None:
+        """The overflow policy did what it was asked to. The executor's `dropped` counts each."""
+        executor = subscription.executor
+        self._warn_once(
+            executor,
+            f"{executor!r} is full and begins to drop events: event {event.id} ({event.topic!r}) "
+            f"for {subscription.name} was the first. Its `dropped` counts them.",
+        )
+
+    def _warn_once(self, what: Executor | Flow, text: str) -> None:
+        if what not in self._dropping:
+            self._dropping.append(what)
+            self.warn(text)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let nothing out of this block but an interrupt: a report that fails is no failure of what it
+    reports.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        pass
+
+
+def _is_nested() -> bool:
+    """Return whether the bus is delivering inside another delivery, in this thread."""
+    frame = inspect.currentframe()
+    here = frame.f_back.f_back if frame and frame.f_back else None  # `publish`, which has asked
+    code = here.f_code if here else None
+    while here is not None:
+        here = here.f_back
+        if here is not None and here.f_code is code:
+            return True
+    return False
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as problem:
+        return f"{type(error).__name__} (whose text cannot be had: {type(problem).__name__})"
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(_text(error))
+
+
+def _log() -> logging.Logger:
+    import logging  # only when there is something to say: it would double our import time
+
+    return logging.getLogger("eventkit")

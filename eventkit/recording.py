@@ -1,0 +1,135 @@
+"""Recording: while a timeline is being recorded, each delivery stamps a journey as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from .errors import QueueFull
+from .event import Event
+from .timeline import Journey, Outcome, Timeline
+
+if TYPE_CHECKING:
+    from .flow import LeftOut
+    from .outcomes import Outcomes
+    from .subscription import Route, Subscription
+
+
+def recorded(route: Route, timeline: Timeline, outcomes: Outcomes) -> Route:
+    """Return a route that records each journey. One entry stands for all subscribers, so that
+    their journeys share one `fired`.
+    """
+    subscriptions = [subscription for _, subscription in route]
+    if not subscriptions:
+        return ()
+
+    def deliver_recorded(event: Event) -> None:
+        fired = perf_counter_ns()
+        refused: BaseException | None = None
+        unsolved: BaseException | None
+        try:
+            for place, subscription in enumerate(subscriptions):
+                try:
+                    _deliver(subscription, event, fired, timeline)
+                except BaseException as error:
+                    unsolved = outcomes.raised(subscription, event, error)
+                    refused = refused or unsolved  # the first refusal is the one to raise
+                    if isinstance(error, KeyboardInterrupt | RecursionError) and refused:
+                        _skip(subscriptions[place + 1 :], event, error, outcomes)
+                        break
+            if refused is not None:
+                raise refused
+        finally:
+            refused = unsolved = None  # or the error and this very frame would keep each other
+
+    return ((deliver_recorded, subscriptions[0]),)
+
+
+def _skip(
+    rest: Sequence[Subscription], event: Event, error: BaseException, outcomes: Outcomes
+) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        for subscription in rest:
+            outcomes.failed(subscription, event, error)
+
+
+def _deliver(subscription: Subscription, event: Event, fired: int, timeline: Timeline) -> None:
+    if not subscription.claim() or (subscription.stage and not subscription.admits(event)):
+        return
+    journey = Journey(event, subscription.name, fired, emits=subscription.emits)
+    timeline.add(journey)
+    work = RecordedWork(subscription, journey)
+    try:
+        if subscription.stage is not None:
+            subscription.enter_flow(event, work)
+        else:
+            journey.queued = perf_counter_ns()
+            subscription.executor.submit(work, event)
+    except BaseException as error:
+        if journey.outcome is None:
+            _leave(journey, "dropped" if isinstance(error, QueueFull) else "abandoned")
+        raise
+
+
+class RecordedWork:
+    """A subscription's work for one event, stamping the journey as it goes."""
+
+    def __init__(self, subscription: Subscription, journey: Journey):
+        self.name = subscription.name
+        self._subscription = subscription
+        self._journey = journey
+        self.is_async = subscription.is_async
+        self.failed = subscription.failed
+
+    def run(self, event: Event) -> Any:
+        return self._run_async(event) if self.is_async else self._run(event)
+
+    def give_up(self, event: Event, error: Exception | None = None) -> None:
+        refused = error is None or isinstance(error, QueueFull)
+        _leave(self._journey, "dropped" if refused else "abandoned")
+        self._subscription.give_up(event, error)
+
+    def left_flow(self, event: Event) -> None:
+        """The flow let it out, perhaps as part of an event that stands for several."""
+        self._journey.event = event
+        self._journey.queued = perf_counter_ns()
+
+    def left_out(self, how: LeftOut) -> None:
+        """The flow has merged or dropped it."""
+        _leave(self._journey, how)
+
+    def _run(self, event: Event) -> Any:
+        self._start()
+        try:
+            returned = self._subscription.run(event)
+        except BaseException:
+            _finish(self._journey, "failed")
+            raise
+        _finish(self._journey, "ok")
+        return returned
+
+    async def _run_async(self, event: Event) -> Any:
+        self._start()
+        try:
+            returned = await self._subscription.run(event)
+        except BaseException:
+            _finish(self._journey, "failed")
+            raise
+        _finish(self._journey, "ok")
+        return returned
+
+    def _start(self) -> None:
+        self._journey.worker = self._subscription.executor.worker()
+        self._journey.started = perf_counter_ns()
+
+
+def _finish(journey: Journey, outcome: Outcome) -> None:
+    journey.finished = perf_counter_ns()
+    journey.outcome = outcome
+
+
+def _leave(journey: Journey, outcome: Outcome) -> None:
+    """It will not be handled."""
+    journey.outcome = outcome
+    journey.left = perf_counter_ns()

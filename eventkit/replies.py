@@ -1,0 +1,117 @@
+"""Replies: who waits for which answer, and how the answer gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .errors import BusClosed
+from .event import Event
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future  # imported where it is needed: it takes its time
+
+Unfinished = Callable[[], list[str]]
+
+
+class Replies:
+    """The futures that callers wait for: of a request under its event's id, of the next event that
+    fits a pattern under the future itself.
+    """
+
+    def __init__(self) -> None:
+        self._awaited: dict[object, Future[Event]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._awaited)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._awaited
+
+    @contextmanager
+    def expect(self, key: object = None) -> Iterator[Future[Event]]:
+        """Wait for an answer under `key` in this block."""
+        from concurrent.futures import Future
+
+        future: Future[Event] = Future()
+        key = future if key is None else key
+        try:
+            self._awaited[key] = future
+            yield future
+        finally:
+            self._awaited.pop(key, None)
+
+    def answer(self, key: object, event: Event) -> None:
+        """Give the caller that waits under `key` its answer, if one does. The first counts."""
+        future = self._awaited.get(key)
+        if future is not None:
+            settle(future, event)
+
+    def refuse(self, key: object, error: BaseException) -> None:
+        """Have the caller that waits under `key` raise `error`, if one does."""
+        future = self._awaited.get(key)
+        if future is not None:
+            settle(future, error=error)
+
+    def close(self) -> None:
+        """Have every caller that waits raise BusClosed."""
+        for future in list(self._awaited.values()):
+            settle(future, error=BusClosed("the bus was closed while this was waited for."))
+
+
+def settle(
+    future: Future[Event], event: Event | None = None, error: BaseException | None = None
+) -> None:
+    """Give a future its outcome, unless it has one."""
+    from concurrent.futures import InvalidStateError
+
+    try:
+        if event is not None:
+            future.set_result(event)
+        else:
+            future.set_exception(_raisable(error))
+    except InvalidStateError:
+        pass
+
+
+def _raisable(error: BaseException | None) -> Exception:
+    """Return an error that a waiting caller can raise: another's SystemExit is not the caller's,
+    and no future can carry a StopIteration.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    failure = RuntimeError(f"the handler ended with {type(error).__name__}, not with an answer.")
+    failure.__cause__ = error
+    return failure
+
+
+def result(
+    future: Future[Event], timeout: float | None, missing: str, unfinished: Unfinished = list
+) -> Event:
+    """Return the answer, or raise TimeoutError after `timeout` seconds."""
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        if future.done():  # the handler's own, or an answer at the last moment
+            return future.result()
+        raise TimeoutError(_too_late(missing, timeout, unfinished())) from None
+
+
+async def result_async(
+    future: Future[Event], timeout: float | None, missing: str, unfinished: Unfinished = list
+) -> Event:
+    """As `result`, without holding up the running event loop."""
+    import asyncio
+
+    wrapped = asyncio.wrap_future(future)
+    done, _ = await asyncio.wait([wrapped], timeout=timeout)
+    if not done:
+        raise TimeoutError(_too_late(missing, timeout, unfinished()))
+    return wrapped.result()
+
+
+def _too_late(missing: str, timeout: float | None, unfinished: list[str]) -> str:
+    return f"{missing} within {timeout} s." + (
+        f" Still there: {'; '.join(unfinished)}" if unfinished else ""
+    )

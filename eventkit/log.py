@@ -315,6 +315,15 @@ class EventLog(ABC):
         is not acknowledged either), unless `unread` says that these may go, too.
         """
 
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy what the log holds at this moment to a new file, which is a log itself.
+
+        This is the way to copy a file that is open: a plain copy in the same process takes away
+        SQLite's locks. Raises FileExistsError; LogError if the log lives on a server, which has a
+        backup of its own.
+        """
+        raise LogError("this log lives on a server: use the server's backup, nats stream backup.")
+
     @abstractmethod
     def close(self) -> None:
         """Finish what was begun and let go of the files or the connection. Can be called twice."""

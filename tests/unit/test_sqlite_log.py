@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -271,6 +272,145 @@ def test_an_empty_file_becomes_a_log(path: Path) -> None:
 def test_a_folder_and_a_path_in_no_folder_are_refused(tmp_path: Path) -> None:
     refused(tmp_path, "is a folder")
     refused(tmp_path / "none" / "log.db", "there is no folder")
+
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+
+
+@needs_links
+def test_a_hard_link_to_a_log_is_refused_and_the_name_that_it_had_is_not(filled: Path) -> None:
+    other = filled.with_name("other.db")
+    os.link(filled, other)
+    refused(other, "hard link")
+    with ek.open_log(filled) as log:
+        assert log.append(ek.Event("a")) == ENTRIES + 1
+    filled.unlink()
+    with ek.open_log(other) as log:  # the only name now
+        assert log.last_sequence == ENTRIES + 1
+
+
+@needs_links
+def test_a_log_that_is_open_cannot_be_opened_by_a_hard_link(path: Path) -> None:
+    with ek.open_log(path) as log:
+        os.link(path, path.with_name("other.db"))
+        with pytest.raises(ek.LogUnusable, match="hard link"):
+            ek.open_log(path.with_name("other.db"))
+        log.append(ek.Event("a"))
+
+
+@needs_links
+@pytest.mark.parametrize("exists", [True, False])
+def test_all_symbolic_links_to_a_log_share_one_lock(path: Path, exists: bool) -> None:
+    if exists:
+        ek.open_log(path).close()
+    folder = path.with_name("folder")
+    folder.mkdir()
+    link = folder / "link.db"
+    link.symlink_to(path)
+    with ek.open_log(link) as one, ek.open_log(path) as two:
+        assert [one.append(ek.Event("a")), two.append(ek.Event("a"))] == [1, 2]
+    assert sorted(folder.iterdir()) == [link]
+
+
+@needs_links  # Windows removes no open file
+@pytest.mark.parametrize("what", ["log.db", "log.db-wal"])
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved"])
+def test_a_log_whose_file_is_gone_acknowledges_nothing_more(
+    path: Path, what: str, how: str
+) -> None:
+    name = path.with_name(what)
+    other = path.with_name("other")
+    log = ek.open_log(path)
+    consumer = log.consumer("mail")
+    log.append(ek.Event("a"))
+    list(log.read())
+    if how == "removed":
+        name.unlink()
+    elif how == "moved":
+        name.rename(other)
+    else:
+        other.write_bytes(name.read_bytes())
+        other.replace(name)
+    for ask in (
+        lambda: log.append(ek.Event("a")),
+        lambda: log.append_all([ek.Event("a")]),
+        consumer.claim,
+        log.lock("x").acquire,
+    ):
+        with pytest.raises(ek.LogUnusable, match="removed, or replaced"):
+            ask()
+    log.close()
+
+
+@needs_links
+def test_closing_a_log_that_was_replaced_leaves_the_new_one_alone(path: Path) -> None:
+    """In a process of its own, since Python closes what is left at its end."""
+    program = """
+        import os, sys, eventkit as ek
+        path = sys.argv[1]
+        old = ek.open_log(path)
+        old.append(ek.Event("old"))
+        for end in ("", "-wal", "-shm"):
+            os.rename(path + end, path + ".old" + end)
+        print("moved", flush=True)
+        sys.stdin.readline()
+        old.close()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with ek.open_log(path) as log:
+            log.append(ek.Event("new"))
+            process.communicate("\n", timeout=LONG)
+            assert process.returncode == 0
+            assert log.append(ek.Event("new")) == 2
+    with ek.open_log(path) as log:
+        assert [entry.topic for entry in log.read()] == ["new", "new"]
+
+
+def test_a_backup_is_a_log_with_all_that_was_stored(path: Path) -> None:
+    target = path.with_name("copy.db")
+    with ek.open_log(path) as log:
+        log.append_all(ek.Event("a", number) for number in range(3_000))
+        log.consumer("mail").claim(5)
+        log.backup(target)
+        log.append(ek.Event("a", "later"))
+        with pytest.raises(FileExistsError):
+            log.backup(target)
+        with pytest.raises(FileExistsError):
+            log.backup(path)
+        with pytest.raises(ek.LogUnusable):
+            log.backup(path.with_name("no such folder") / "copy.db")
+    with ek.open_log(target) as copied:
+        assert [entry.data for entry in copied.read()] == list(range(3_000))
+        assert copied.consumer("mail").progress() == (2_995, 5, 0)
+        assert copied.append(ek.Event("a")) == 3_001
+    assert sorted(one.name for one in path.parent.glob("*.part*")) == []
+
+
+def test_a_backup_beside_others_who_append_is_a_moment_of_the_log(path: Path) -> None:
+    target = path.with_name("copy.db")
+    with ek.open_log(path) as log, ThreadPoolExecutor(4) as pool:
+        ended = threading.Event()
+
+        def append() -> None:
+            while not ended.is_set():
+                log.append(ek.Event("a"))
+
+        writing = [pool.submit(append) for _ in range(4)]
+        wait_until(lambda: log.last_sequence > 20)
+        before = log.last_sequence
+        log.backup(target)
+        ended.set()
+        for one in writing:
+            one.result(LONG)
+    with ek.open_log(target) as copied:
+        found = [entry.sequence for entry in copied.read()]
+        assert found == list(range(1, len(found) + 1))
+        assert len(found) >= before
 
 
 def test_without_create_no_file_is_made(path: Path) -> None:

@@ -7,6 +7,9 @@ keeps a page while the caller works on it, so that memory is flat and the file c
 Sequences have no gaps and entries are removed from the front only: that is how the number of
 entries and their bytes are known without counting.
 
+Copy a log that is open with `log.backup(path)` only. SQLite's locks end as soon as the process
+that holds them opens and closes the file by other means, as a plain copy does.
+
 Whoever waits (`follow`, `claim`, a lock) is woken at once by what this process does, and looks
 every 50 ms for what others did.
 """
@@ -23,7 +26,7 @@ from .store import THE_PARENTS, Clock, Store, identity_of
 
 def open(path: str, *, create: bool = True, clock: Clock = time.time) -> EventLog:
     """The log in the file at `path`; see `open_log`."""
-    path = os.path.abspath(path)
+    path = os.path.realpath(path)  # one lock for all names of a file
     if os.path.exists(path) and identity_of(path) in THE_PARENTS:
         raise LogClosed(
             f"{path!r} was open when this process was forked, and SQLite would take the parent's "

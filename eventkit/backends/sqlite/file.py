@@ -17,6 +17,7 @@ for another program that writes into the file. A network file system is no place
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 import urllib.parse
@@ -130,6 +131,12 @@ def _check_place(path: str, *, create: bool) -> None:
         raise LogUnusable(f"there is no folder {str(place.parent)!r}: make it first.")
     if not place.exists() and not create:
         raise LogUnusable(f"there is no log at {path!r}.")
+    if place.exists() and place.stat().st_nlink > 1 and not os.path.exists(path + "-lock"):
+        raise LogUnusable(
+            f"{path!r} has another name (a hard link), and SQLite would keep a write-ahead log for "
+            "each. Open it by the name beside which its -lock file is, make a copy with "
+            "log.backup(), or remove the other names."
+        )
     for needed in (place, place.parent):
         if needed.exists() and not os.access(needed, os.W_OK):
             raise PermissionDenied(
@@ -207,6 +214,50 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"pragma {setting}")
     if is_new:
         connection.executescript(_SCHEMA)
+
+
+def identities(path: str) -> tuple[tuple[int, int], ...]:
+    """What tells the log's files from others that get their names. Raises LogUnusable for none."""
+    try:
+        return tuple((f.st_dev, f.st_ino) for f in (os.stat(path), os.stat(path + "-wal")))
+    except OSError as problem:
+        raise _replaced(path) from problem
+
+
+def check_same(path: str, before: tuple[tuple[int, int], ...]) -> None:
+    """Raise LogUnusable if the log's files were removed or others have their names."""
+    if identities(path) != before:
+        raise _replaced(path)
+
+
+def _replaced(path: str) -> LogUnusable:
+    return LogUnusable(
+        f"the file {path!r} or its write-ahead log was removed, or replaced by another, while the "
+        "log was open. Nothing more is stored. Close this log, see to the file and open it again."
+    )
+
+
+def keep_open(connection: sqlite3.Connection) -> None:
+    """Never close this connection to a file that was replaced, not even at the interpreter's end.
+    SQLite would remove the write-ahead log, which by its name is the other file's.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+def copy_file(connection: sqlite3.Connection, target: str) -> None:
+    """Copy the database to a new file, which is there when it is whole. Raises FileExistsError."""
+    if os.path.lexists(target):
+        raise FileExistsError(f"there is a file {target!r} already: give the copy another name.")
+    part = f"{target}.part"
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+    try:
+        with as_ours(), closing(sqlite3.connect(part)) as copy:
+            connection.backup(copy)
+        os.rename(part, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(part)
 
 
 def close_file(connection: sqlite3.Connection, lock: FileLock) -> None:

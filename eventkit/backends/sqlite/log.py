@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import weakref
 from collections.abc import Iterable
@@ -143,6 +144,9 @@ class SqliteLog(PagedLog):
         put(sql, removed=end, removed_bytes=size)
         self.store.tail = Tail.of(sql)
         return end - tail.removed
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        self.store.backup(os.path.abspath(os.fspath(path)))
 
     def close(self) -> None:
         self.store.close()

@@ -9,9 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
-from ...log import LogClosed, Packed
+from ...log import LogClosed, LogUnusable, Packed
 from ..paging import News, Row
-from .file import as_ours, close_file, connect, lock_beside, open_file
+from .file import (
+    as_ours,
+    check_same,
+    close_file,
+    connect,
+    copy_file,
+    identities,
+    keep_open,
+    lock_beside,
+    open_file,
+)
 from .group_commit import Work, Writer
 from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
 from .tail import Tail
@@ -55,7 +65,6 @@ class Store:
             self._committed,
             self._ended,
         )
-        self._file = identity_of(path)
         _stores.add(self)
 
     def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
@@ -100,6 +109,11 @@ class Store:
                     break
         return page
 
+    def backup(self, target: str) -> None:
+        """Copy all that is stored at this moment to a new file."""
+        with self._reader() as sql:
+            copy_file(sql, target)
+
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
         """As `News.until`."""
         return self._news.until(attempt, seconds)
@@ -120,20 +134,28 @@ class Store:
         self._is_parents = True
         self._refusal = f"the log {self.path!r} was opened before this process was forked."
         self._lock.close()
-        THE_PARENTS[self._file] = (self._writer.connection, self._idle)
+        THE_PARENTS[self._files[0]] = (self._writer.connection, self._idle)
 
     def _connect(self) -> sqlite3.Connection:
         connection = open_file(self.path, self._lock)
+        self._files = identities(self.path)
         connection.create_function("fits", 2, fits_pattern, deterministic=True)
         return connection
 
     def _ended(self, connection: sqlite3.Connection) -> None:
         self._news.ring()
         self._close_idle()
-        close_file(connection, self._lock)
+        try:
+            check_same(self.path, self._files)
+        except LogUnusable:
+            keep_open(connection)
+            self._lock.close()
+        else:
+            close_file(connection, self._lock)
 
     def _begin(self, sql: sqlite3.Cursor) -> bool:
-        """Whether an event can be added by one statement."""
+        """Whether an event can be added by one statement. Raises LogUnusable without the file."""
+        check_same(self.path, self._files)
         (version,) = sql.execute("pragma data_version").fetchone()
         if version != self._settled:  # another process has written, or ours did not get to its end
             self.tail = Tail.of(sql)
@@ -165,6 +187,7 @@ class Store:
 
     def _connect_reader(self) -> sqlite3.Connection:
         with as_ours():
+            check_same(self.path, self._files)
             sql = connect(self.path, read_only=True)
             sql.create_function("fits", 2, fits_pattern, deterministic=True)
             return sql

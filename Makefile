@@ -80,7 +80,7 @@ nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
-	@$(PYTEST) $(PARALLEL) --dist loadgroup -m "not long" tests/browser
+	@$(PYTEST) $(PARALLEL) --dist loadscope -m "not long" tests/browser
 
 unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
@@ -90,7 +90,7 @@ unit-long: $(VENV)/.has-test
 
 browser-long: $(VENV)/.has-test chromium
 	@echo "==> the lessons in every theme and width"
-	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadgroup -m "long or thorough" tests/browser
+	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadscope -m "long or thorough" tests/browser
 
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py

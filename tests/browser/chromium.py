@@ -64,7 +64,7 @@ def starts(browser: Path) -> bool:
 
 def downloaded() -> Path | None:
     """The Chromium that Playwright downloaded, if it did."""
-    ask = [sys.executable, "-c", ASK_PLAYWRIGHT]
+    ask = [sys.executable, "-X", "utf8", "-c", ASK_PLAYWRIGHT]
     run = subprocess.run(ask, capture_output=True, encoding="utf-8", check=False)
     path = Path(run.stdout.strip())
     return path if path.is_file() else None

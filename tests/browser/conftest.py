@@ -1,10 +1,13 @@
-"""One JupyterLab and one Chromium for all browser tests; a page and a kernel for each."""
+"""One JupyterLab, one Chromium and two pages in each process that runs browser tests: one for the
+lesson under test, and a workbench for panels alone.
+
+With pytest-xdist's `--dist loadscope`, all tests of one class or module go to one process.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from itertools import count
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -19,7 +22,6 @@ SETUP = "import eventkit as ek\nfrom eventkit import lab\nlab.setup()"
 expect.set_options(timeout=PATIENCE)  # what must come may take its time on a busy machine
 
 _failed = pytest.StashKey[bool]()
-_numbers = count(1)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,68 +47,77 @@ def context() -> Iterator[BrowserContext]:
 
 
 class Pages:
-    """The pages that a module's tests have opened. `cells` runs the same cells again in the page
-    that has them: new widgets every time, without the seconds that a new page and kernel take.
+    """The pages of this process. Opening a page and starting a kernel takes seconds, so tests share
+    them, and each runs afresh the cells that make its widgets.
     """
 
     def __init__(self, context: BrowserContext, server: LabServer):
         self._context = context
         self._server = server
-        self._of_cells: dict[tuple[str, ...], Notebook] = {}
-        self.opened: list[Notebook] = []
+        self._lesson: Notebook | None = None
+        self._workbench: Notebook | None = None
 
     def lesson(self, path: str) -> Notebook:
-        """A notebook of the server's, run from top to bottom by keyboard. One at a time is open."""
-        if [notebook.path for notebook in self.opened] != [path]:
-            self.close()
-            self._open(path).run_by_keyboard()
-        return self.opened[0]
+        """A notebook of the server's, run once from top to bottom by keyboard. One at a time is
+        open.
+        """
+        if self._lesson is None or self._lesson.path != path:
+            self._close_lesson()
+            self._lesson = Notebook(self._context, self._server, path)
+            self._lesson.run_by_keyboard()
+        return self._lesson
 
     def cells(self, *sources: str) -> Notebook:
-        """A notebook of a set-up cell and these code cells, freshly run."""
-        if sources not in self._of_cells:
-            path = self._server.write(f"cells-{next(_numbers)}", SETUP, *sources)
-            self._of_cells[sources] = self._open(path)
-        notebook = self._of_cells[sources]
-        notebook.run_all()
-        return notebook
+        """A notebook of a set-up cell and these code cells, freshly run, in a new kernel unless the
+        cells are those of the call before.
+        """
+        if self._workbench is None:
+            path = self._server.write("workbench", SETUP, *sources)
+            self._workbench = Notebook(self._context, self._server, path)
+        self._workbench.replace_cells(SETUP, *sources)
+        self._workbench.run_all()
+        return self._workbench
 
-    def _open(self, path: str) -> Notebook:
-        self.opened.append(Notebook(self._context, self._server, path))
-        return self.opened[-1]
+    def opened(self) -> list[Notebook]:
+        return [notebook for notebook in (self._lesson, self._workbench) if notebook]
 
     def close(self) -> None:
-        for notebook in self.opened:
-            notebook.close()
-        self.opened.clear()
-        self._of_cells.clear()
+        self._close_lesson()
+        if self._workbench is not None:
+            self._workbench.close()
+            self._workbench = None
+
+    def _close_lesson(self) -> None:
+        if self._lesson is not None:
+            self._lesson.close()
+            self._lesson = None
 
     def complaints(self) -> list[str]:
         """What the pages have complained about since this was asked last."""
-        said = [one for notebook in self.opened for one in notebook.complaints]
-        for notebook in self.opened:
+        said = [one for notebook in self.opened() for one in notebook.complaints]
+        for notebook in self.opened():
             notebook.complaints.clear()
         return said
 
 
-@pytest.fixture(scope="module")
-def _pages_of_module(context: BrowserContext, server: LabServer) -> Iterator[Pages]:
+@pytest.fixture(scope="session")
+def _pages_of_process(context: BrowserContext, server: LabServer) -> Iterator[Pages]:
     pages = Pages(context, server)
     yield pages
     pages.close()
 
 
 @pytest.fixture
-def pages(request: pytest.FixtureRequest, _pages_of_module: Pages) -> Iterator[Pages]:
+def pages(request: pytest.FixtureRequest, _pages_of_process: Pages) -> Iterator[Pages]:
     """Opens notebooks. In the end no page must have complained; after a failure there is a
     picture of each in build/browser.
     """
-    yield _pages_of_module
-    complaints = _pages_of_module.complaints()
+    yield _pages_of_process
+    complaints = _pages_of_process.complaints()
     if complaints or request.node.stash.get(_failed, False):
-        for number, notebook in enumerate(_pages_of_module.opened):
+        for number, notebook in enumerate(_pages_of_process.opened()):
             _leave_picture(notebook, f"{request.node.name}-{number}")
-        _pages_of_module.close()
+        _pages_of_process.close()
     assert complaints == []
 
 

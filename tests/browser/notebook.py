@@ -38,6 +38,16 @@ KEEP_ERRORS = f"""() => {{ {KERNEL}
   kernel.iopubMessage.connect((_, {{ header, parent_header, content }}) => {{
     if (header.msg_type === "error" && parent_header.msg_type !== "execute_request")
       raisedByCallbacks.push(`${{content.ename}}: ${{content.evalue}}`) }}) }}"""
+SOURCES = f"() => {{ {CURRENT} return notebook.model.sharedModel.cells.map((one) => one.source) }}"
+NEW_KERNEL = (
+    f"() => {{ {CURRENT} return notebook.sessionContext.changeKernel({{ name: 'python3' }}) }}"
+)
+PUT_CELLS = f"""(sources) => {{ {CURRENT}
+  const shared = notebook.model.sharedModel;
+  shared.transact(() => {{
+    shared.deleteCellRange(0, shared.cells.length);
+    shared.insertCells(0, sources.map((source) => ({{ cell_type: "code", source, outputs: [] }})));
+  }}) }}"""
 IS_ACTIVE = f"(number) => {{ {CURRENT} return notebook.content.activeCellIndex === number }}"
 IDLE = f"""() => {{ {KERNEL}
   return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
@@ -63,6 +73,9 @@ class Notebook:
         self.page.on("pageerror", self._page_error)
         self.page.goto(server.address(path))
         self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget")
+        self._kernel_is_new()
+
+    def _kernel_is_new(self) -> None:
         self.wait_idle()
         self.page.evaluate(KEEP_ERRORS)
 
@@ -76,6 +89,13 @@ class Notebook:
             self.do("pass")
             self.page.wait_for_function(IDLE)
         self.page.evaluate(ANSWERED)
+
+    def replace_cells(self, *sources: str) -> None:
+        """Have these code cells and a new kernel, unless the notebook's cells are these already."""
+        if self.page.evaluate(SOURCES) != list(sources):
+            self.page.evaluate(PUT_CELLS, list(sources))
+            self.page.evaluate(NEW_KERNEL)
+            self._kernel_is_new()
 
     def run_all(self, timeout: float = 120) -> None:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless
@@ -107,13 +127,18 @@ class Notebook:
 
     def run_last(self) -> None:
         """Run the last code cell again: in a lesson, the one that asserts that all is clean."""
+        self.run_cell("")
+
+    def run_cell(self, words: str) -> None:
+        """Run the last code cell that has these words once more, which makes its widgets afresh."""
         self.page.evaluate(
-            f"""async () => {{ {CURRENT}
-            const cells = notebook.content.widgets;
-            const last = cells.findLastIndex((cell) => cell.model.type === "code");
-            notebook.content.activeCellIndex = last;
+            f"""async (words) => {{ {CURRENT}
+            const wanted = notebook.content.widgets.findLastIndex(({{ model }}) =>
+              model.type === "code" && model.sharedModel.source.includes(words));
+            notebook.content.activeCellIndex = wanted;
             notebook.content.deselectAll();
-            await jupyterapp.commands.execute("notebook:run-cell") }}"""
+            await jupyterapp.commands.execute("notebook:run-cell") }}""",
+            words,
         )
         self.wait_idle()
         assert self.errors() == []

@@ -15,6 +15,8 @@ from types import TracebackType
 
 import nbformat
 
+from . import watchdog
+
 REPOSITORY = Path(__file__).parents[2]
 LESSONS = REPOSITORY / "notebooks"
 
@@ -27,8 +29,9 @@ SECONDS_TO_START = 90
 
 
 class LabServer:
-    """Starts on entering the context and ends on leaving it, kernels included. Notebooks are
-    served from `root`, a copy: whatever a test saves, the checkout stays as it is.
+    """Starts on entering the context and ends on leaving it, kernels included, or when this process
+    ends in any other way. Notebooks are served from `root`, a copy: whatever a test saves, the
+    checkout stays as it is.
     """
 
     def __init__(self) -> None:
@@ -37,7 +40,7 @@ class LabServer:
         self.home = Path(tempfile.mkdtemp(prefix="eventkit-lab-"))
         self.root = self.home / "root"
         self.log = self.home / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> LabServer:
         settings = self.home / "settings"
@@ -76,15 +79,10 @@ class LabServer:
         return f"{self.url}lab/tree/{path}?reset&token={self.token}"
 
     def stop(self) -> None:
-        """End the server, which ends its kernels, and remove what it wrote."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        """End the server and its kernels, and remove what it wrote."""
+        if self._watchdog is not None:
+            watchdog.stop(self._watchdog)
+            self._watchdog = None
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _start(self, settings: Path) -> None:
@@ -111,22 +109,23 @@ class LabServer:
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--allow-root")
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self.root, env=environment, stdout=log, stderr=log
+            self._watchdog = watchdog.start(
+                self.home, command, cwd=self.root, env=environment, stdout=log, stderr=log
             )
         self.url = self._wait_for_address(Path(environment["JUPYTER_RUNTIME_DIR"]))
 
     def _wait_for_address(self, runtime: Path) -> str:
         """The server writes the port that it really got into a file named for its process."""
-        assert self._process is not None
+        assert self._watchdog is not None
         deadline = time.monotonic() + SECONDS_TO_START
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self._watchdog.poll() is None:
             for file in runtime.glob("jpserver-*.json"):
                 try:
                     return str(json.loads(file.read_text(encoding="utf-8"))["url"])
                 except ValueError:  # half written
                     pass
             time.sleep(0.05)
-        raise RuntimeError(
-            f"JupyterLab did not start:\n{self.log.read_text(encoding='utf-8')[-4000:]}"
-        )
+        raise RuntimeError(f"JupyterLab did not start:\n{self._log_so_far()[-4000:]}")
+
+    def _log_so_far(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")

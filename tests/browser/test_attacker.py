@@ -79,6 +79,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(console: Console) -> None:
     assert console.last() == ["1", "Wait in the queue", "off", "yes", "0"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(console: Console, theme: str) -> None:
     console.notebook.theme(f"JupyterLab {theme}")

@@ -1,9 +1,12 @@
-"""The checker of accessibility itself: it sees what it is there to see."""
+"""The checks of lessons themselves: they see what they are there to see."""
 
 from __future__ import annotations
 
+import pytest
+
 from .axe import grave_faults
 from .conftest import Pages
+from .test_lessons import OfALesson
 
 SPOILT = """
 import ipywidgets as widgets
@@ -23,3 +26,17 @@ def test_axe_sees_a_button_without_a_name_faint_text_and_a_picture_without_words
 
     rules = {fault.partition(":")[0] for fault in found}
     assert rules == {"button-name", "color-contrast", "image-alt"}
+
+
+TRAP = """
+keeps_tab = "if (event.key === 'Tab') event.preventDefault()"
+trap = widgets.HTML(f'<button onkeydown="{keeps_tab}">trap</button>')
+lab.Panel("Spoilt", trap, widgets.Button(description="behind it"))
+"""
+
+
+@pytest.mark.long
+def test_a_keyboard_trap_is_noticed(pages: Pages) -> None:
+    notebook = pages.cells("import ipywidgets as widgets" + TRAP)
+    with pytest.raises(AssertionError, match="behind it"):
+        OfALesson().test_every_control_of_a_lesson_works_with_the_keyboard_alone(notebook)

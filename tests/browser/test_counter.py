@@ -12,6 +12,10 @@ from eventkit.lab.counter import EXECUTORS
 from .conftest import Pages
 from .notebook import Notebook
 
+QUICK = "Threads(4): handed over"  # the others run in the long tier
+EACH_EXECUTOR = [
+    pytest.param(name, marks=() if name == QUICK else pytest.mark.long) for name in EXECUTORS
+]
 PANEL = "panel = lab.CounterPanel(threshold=10); panel"
 
 
@@ -63,7 +67,7 @@ def counter(pages: Pages) -> Counter:
     return Counter(pages.cells(PANEL))
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("executor", EACH_EXECUTOR)
 def test_two_hundred_clicks_count_two_hundred(counter: Counter, executor: str) -> None:
     counter.choose(executor)
 
@@ -76,7 +80,7 @@ def test_two_hundred_clicks_count_two_hundred(counter: Counter, executor: str) -
     counter.is_clean()
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("executor", EACH_EXECUTOR)
 def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) -> None:
     """How soon they stand there is measured by the benchmark `click`."""
     counter.choose(executor)
@@ -89,7 +93,7 @@ def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) 
     counter.is_clean()
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("executor", EACH_EXECUTOR)
 def test_each_crossing_is_told_once(counter: Counter, executor: str) -> None:
     counter.choose(executor)
     page = counter.notebook.page

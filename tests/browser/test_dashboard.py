@@ -64,6 +64,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(board: Board) -> None:
     board.notebook.do("board.end(); lab.assert_clean(board)")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(board: Board, theme: str) -> None:
     board.notebook.theme(f"JupyterLab {theme}")

@@ -41,6 +41,7 @@ def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
     expect(panel.get_by_role("status")).to_contain_text("reached 10")
 
 
+@pytest.mark.long
 def test_the_race_is_run_as_an_app_and_the_question_before_it_answers(open_app: Open) -> None:
     page = open_app("03_blocking_vs_nonblocking")
     question = page.get_by_role("group", name=re.compile("^Ten clicks come"))

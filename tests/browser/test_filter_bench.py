@@ -101,6 +101,7 @@ def test_it_can_be_used_with_the_keyboard_alone(bench: RunPanel) -> None:
     expect(bench.status).to_contain_text("throttle 101 ms: of 1,000 clicks")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_all_text_stands_out_in_both_themes(bench: RunPanel, theme: str) -> None:
     bench.notebook.theme(f"JupyterLab {theme}")

@@ -5,6 +5,7 @@ the mouse and with the keyboard, and its outputs checked by axe-core in both the
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 import pytest
 from playwright.sync_api import ElementHandle, expect
@@ -17,63 +18,90 @@ from .server import LESSONS
 TABS = 400
 
 
-@pytest.fixture(scope="module", params=sorted(LESSONS.glob("*.ipynb")), ids=lambda p: p.stem)
-def path(request: pytest.FixtureRequest) -> str:
-    """A lesson's path in the server's root. All tests of one lesson come together."""
-    return f"notebooks/{request.param.name}"
+class OfALesson:
+    """What holds for every lesson. Each has a class of its own, so that all its tests go to one
+    process and share one page.
+    """
 
+    path: ClassVar[str]
 
-@pytest.fixture
-def lesson(pages: Pages, path: str) -> Notebook:
-    """A lesson that has been run from top to bottom."""
-    return pages.lesson(path)
+    @pytest.fixture
+    def lesson(self, pages: Pages) -> Notebook:
+        """The lesson, which has been run from top to bottom."""
+        return pages.lesson(self.path)
 
+    def test_every_button_of_a_lesson_can_be_clicked_and_nothing_fails(
+        self, lesson: Notebook
+    ) -> None:
+        buttons = lesson.page.locator(".jp-OutputArea-output :is(button, summary)")
+        clicked = 0
+        for handle in buttons.element_handles():
+            if handle.is_enabled() and handle.is_visible():
+                handle.scroll_into_view_if_needed()
+                handle.click()
+                stop_what_can_be_stopped(lesson)
+                clicked += 1
 
-def test_every_button_of_a_lesson_can_be_clicked_and_nothing_fails(lesson: Notebook) -> None:
-    buttons = lesson.page.locator(".jp-OutputArea-output :is(button, summary)")
-    clicked = 0
-    for handle in buttons.element_handles():
-        if handle.is_enabled() and handle.is_visible():
-            handle.scroll_into_view_if_needed()
-            handle.click()
-            stop_what_can_be_stopped(lesson)
-            clicked += 1
+        assert clicked
+        lesson.run_last()  # asserts that nothing failed in the background
 
-    assert clicked
-    lesson.run_last()  # asserts that nothing failed in the background
+    def test_every_control_of_a_lesson_works_with_the_keyboard_alone(
+        self, lesson: Notebook
+    ) -> None:
+        page = lesson.page
+        names: dict[str, str] = {}
+        for control in lesson.controls().all():
+            if control.is_enabled() and control.is_visible():
+                name = control.aria_snapshot().splitlines()[0]
+                control.evaluate(
+                    "(control, number) => { control.dataset.number = number }", len(names)
+                )
+                names[str(len(names))] = name
+                assert re.match(r"""- '?[\w ]+ (['"/]).+|- text: .+""", name), (
+                    f"has no name: {name}"
+                )
 
+        lesson.to_the_top()
+        keys = iter(["Enter", "Space"] * TABS)
+        reached: set[str] = set()
+        for _ in range(TABS):
+            page.keyboard.press("Tab")
+            focused = lesson.focused()
+            number = focused and focused.get_attribute("data-number")
+            if focused and number and number not in reached:
+                reached.add(number)
+                operate(lesson, focused, next(keys))
+            if len(reached) == len(names):
+                break
 
-def test_every_control_of_a_lesson_works_with_the_keyboard_alone(lesson: Notebook) -> None:
-    page = lesson.page
-    names: dict[str, str] = {}
-    for control in lesson.controls().all():
-        if control.is_enabled() and control.is_visible():
-            name = control.aria_snapshot().splitlines()[0]
-            control.evaluate("(control, number) => { control.dataset.number = number }", len(names))
-            names[str(len(names))] = name
-            assert re.match(r"""- '?[\w ]+ (['"/]).+|- text: .+""", name), f"has no name: {name}"
+        assert [name for number, name in names.items() if number not in reached] == []
+        lesson.run_last()
 
-    lesson.to_the_top()
-    keys = iter(["Enter", "Space"] * TABS)
-    reached: set[str] = set()
-    for _ in range(TABS):
-        page.keyboard.press("Tab")
-        focused = lesson.focused()
-        number = focused and focused.get_attribute("data-number")
-        if focused and number and number not in reached:
-            reached.add(number)
-            operate(lesson, focused, next(keys))
-        if len(reached) == len(names):
-            break
-
-    assert [name for number, name in names.items() if number not in reached] == []
-    lesson.run_last()
-
-
-def test_axe_finds_no_grave_fault_in_the_outputs_of_a_lesson(lesson: Notebook) -> None:
-    for theme in ("Dark", "Light"):  # the light one last: what comes next finds it as it was
+    @pytest.mark.parametrize("theme", [pytest.param("Dark", marks=pytest.mark.long), "Light"])
+    def test_axe_finds_no_grave_fault_in_the_outputs_of_a_lesson(
+        self, lesson: Notebook, theme: str
+    ) -> None:
         lesson.theme(f"JupyterLab {theme}")
-        assert grave_faults(lesson) == [], theme
+        found = grave_faults(lesson)
+        lesson.theme("JupyterLab Light")
+        assert found == []
+
+
+class LiveCounter(OfALesson):
+    def test_the_painted_flood_ends_on_the_right_number(self, lesson: Notebook) -> None:
+        lesson.run_cell("def flood_painted")
+        panel = lesson.panel("Flood: 10,000 updates")
+        panel.get_by_role("button", name="Flood painted").click()
+        expect(panel.get_by_text("painted: 10000")).to_be_visible()
+        expect(panel.get_by_text("naive: 0")).to_be_visible()
+
+
+MORE: dict[str, type[OfALesson]] = {"02_live_counter": LiveCounter}
+
+for _path in sorted(LESSONS.glob("*.ipynb")):
+    _name = "Test" + _path.stem.title().replace("_", "")  # Test02LiveCounter
+    _base = MORE.get(_path.stem, OfALesson)
+    globals()[_name] = type(_name, (_base,), {"path": f"notebooks/{_path.name}"})
 
 
 def operate(notebook: Notebook, control: ElementHandle, key: str) -> None:

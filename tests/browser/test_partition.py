@@ -76,6 +76,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(switch: Switch) -> None:
     switch.notebook.do("switch.end(); lab.assert_clean(switch)")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(switch: Switch, theme: str) -> None:
     switch.notebook.theme(f"JupyterLab {theme}")

@@ -84,6 +84,7 @@ def test_sliders_and_fields_move_together(race: RunPanel) -> None:
     assert race.notebook.ask("race._work.value") == 120
 
 
+@pytest.mark.long
 def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: RunPanel) -> None:
     race.set("Events", 4)
     race.set("Work", 50)

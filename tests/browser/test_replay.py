@@ -52,7 +52,6 @@ with ek.EventBus() as bus, bus.record() as timeline:
 large = lab.replay(timeline, "Large")
 large
 """
-
 # Goes to each time in turn, and tells what the page then says: in words, in rows and by itself.
 LOOK_AT = """([panel, times]) => {
   const slider = panel.querySelector("input"), details = panel.querySelector("details");
@@ -118,17 +117,21 @@ class View:
 
 
 @pytest.fixture
-def notebook(pages: Pages) -> Notebook:
-    return pages.cells(RECORD, LARGE)
+def small(pages: Pages) -> View:
+    return View(pages.cells(RECORD), "Small")
 
 
-@pytest.fixture
-def small(notebook: Notebook) -> View:
-    return View(notebook, "Small")
-
-
-@pytest.mark.parametrize("title", ["Small", "Large"])
-def test_at_any_time_the_page_shows_what_the_record_implies(notebook: Notebook, title: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "cell"),
+    [
+        pytest.param("Small", RECORD, id="Small"),
+        pytest.param("Large", LARGE, id="Large", marks=pytest.mark.long),
+    ],
+)
+def test_at_any_time_the_page_shows_what_the_record_implies(
+    pages: Pages, title: str, cell: str
+) -> None:
+    notebook = pages.cells(cell)
     view = View(notebook, title)
     chance = random.Random(1)
     times = [0, view.span, *(chance.randrange(view.span) for _ in range(25))]
@@ -197,6 +200,7 @@ def test_it_plays_to_the_end_and_again_from_the_start(small: View) -> None:
     small.notebook.page.wait_for_function(HAS_COLOUR, arg=[canvas, GREEN])
 
 
+@pytest.mark.long
 def test_where_motion_is_not_wanted_pictures_follow_in_steps(small: View) -> None:
     page = small.notebook.page
     small.speed.select_option("0.001")
@@ -217,9 +221,9 @@ def changes(frames: list[dict[str, float]]) -> list[float]:
     return [later["at"] for sooner, later in pairs if sooner["time"] != later["time"]]
 
 
-def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(
-    notebook: Notebook,
-) -> None:
+@pytest.mark.long
+def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(pages: Pages) -> None:
+    notebook = pages.cells(LARGE)
     view = View(notebook, "Large")
     notebook.page.emulate_media(reduced_motion="no-preference")
     view.slider.fill(str(view.span // 2))
@@ -232,6 +236,7 @@ def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(
     assert took < 20 * max(bare, 0.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(small: View, theme: str) -> None:
     small.notebook.theme(f"JupyterLab {theme}")

@@ -60,6 +60,7 @@ def theme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.long
 def test_all_text_stands_out_from_its_background(pages: Pages, theme: str) -> None:
     notebook = pages.cells(*CELLS)
     notebook.theme(f"JupyterLab {theme}")

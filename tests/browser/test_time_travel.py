@@ -122,6 +122,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(slider: Slider) -> None:
     slider.says(f"After event 0 of {EVENTS + 1}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(slider: Slider, theme: str) -> None:
     slider.notebook.theme(f"JupyterLab {theme}")

@@ -43,6 +43,7 @@ def test_a_race_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
     assert five.column(7) == ["1", "20", "1", "1", "1"]
 
 
+@pytest.mark.long
 def test_stop_ends_a_race_early_and_the_next_one_works(five: RunPanel) -> None:
     five.set("Connections", 1000)
     five.press("Run the race of five")

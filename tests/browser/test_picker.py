@@ -61,7 +61,7 @@ def test_a_learner_walks_into_the_deadlock_and_back_out(picker: Picker) -> None:
     expect(picker.status).to_contain_text("deadlock: A waits for right, held by B")
 
     picker.press(*["Undo"] * 4)
-    picker.go("AAAABBBBBBB")
+    picker.go("AAAABBBBBB")
 
     expect(picker.status).to_contain_text("The end: all is well.")
 

@@ -28,6 +28,7 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -541,7 +542,7 @@ def unpack(body: bytes) -> CloudEvent:
     try:
         check_json(body, DEPTH + 1)
         event = _decoder.decode(body)
-        check_topic(event.type)
+        _check_topic_once(event.type)
     except (ValueError, InvalidTopic) as problem:  # JSON and UTF-8 errors among them
         raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
     return event
@@ -681,6 +682,7 @@ def consumer_gone(consumer: str) -> LogError:
 _LARGEST_NUMBER = 2**63 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _decoder = msgspec.json.Decoder(CloudEvent)
+_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # what it refuses is not remembered
 
 
 class _Source:

@@ -85,7 +85,7 @@ def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
 
     A whole CloudEvent is one level deeper than its data. Texts that are no JSON may pass.
     """
-    text = raw.encode(errors="replace") if isinstance(raw, str) else raw
+    text = raw if isinstance(raw, bytes) else raw.encode(errors="replace")
     if text.count(b"[") + text.count(b"{") <= depth:
         return
     brackets = _STRING.sub(b"", text).translate(_AS_LISTS, _NO_BRACKETS)

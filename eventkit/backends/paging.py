@@ -29,11 +29,11 @@ def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
 
 def readable(rows: Iterable[Row]) -> Iterator[Entry]:
     """The entries among `rows` that are not damaged. Those that are, are reported."""
-    for row in rows:
+    for sequence, body, stored in rows:
         try:
-            entry = entry_of(*row)
+            entry = Entry(sequence, unpack(body), stored)
         except LogUnusable as problem:
-            report_damaged(row[0], problem)
+            report_damaged(sequence, problem)
         else:
             yield entry
 

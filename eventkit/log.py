@@ -485,7 +485,13 @@ def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
     scheme, separator, _ = place.partition("://")
     if separator and scheme not in _BACKENDS:
         raise ValueError(
-            f"no log can be opened at {place!r}: give the path of a file, or nats://host:port."
+            f"no log can be opened at an address with the scheme {scheme!r}: give the path of a "
+            "file, or nats://host:port."
+        )
+    if not separator and _looks_like_a_server(place):
+        raise ValueError(
+            "this looks like a server's address, with a name and a password, that lacks its "
+            "scheme: write nats:// before it. For a file of such a name, write ./ before it."
         )
     backend = importlib.import_module(
         f".backends.{_BACKENDS[scheme] if separator else 'sqlite'}", __package__
@@ -493,6 +499,8 @@ def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
     log: EventLog = backend.open(place, **options)
     return log
 
+
+_looks_like_a_server = re.compile(r"[^/\\]+:[^/\\]*@[^/\\]+:\d+").match
 
 # What backends share
 

@@ -22,8 +22,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from ...checks import seconds, whole_number
 from ...distributed.connecting import options_for
-from ...log import EventLog, check_name, check_seconds
+from ...log import EventLog, check_name
 from .log import NatsLog as NatsLog
 from .store import Store
 
@@ -47,9 +48,8 @@ def open(
     `options` are nats-py's.
     """
     check_name(name, "log")
-    check_seconds("timeout", timeout, above=0)
-    if type(replicas) is not int or replicas < 1:
-        raise ValueError(f"replicas is a number of servers, 1 or more; got {replicas!r}.")
+    seconds("timeout", timeout, above_zero=True)
+    whole_number("replicas", replicas, "a number of servers")
     return NatsLog(
         Store(
             url, name=name, create=create, replicas=replicas, timeout=timeout, clock=clock,

@@ -20,7 +20,6 @@ from concurrent.futures import CancelledError, Future, InvalidStateError, wait
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
 from ..paging import Row
@@ -30,6 +29,7 @@ try:
     from nats.errors import Error as NatsError
 
     from ...distributed.client import DirectClient, message
+    from ...distributed.connecting import places
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
@@ -160,7 +160,7 @@ class Connection:
             raise
 
     def __repr__(self) -> str:
-        return ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in self._urls)
+        return places(self._urls)
 
     def ask(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Any:
         """What JetStream's API answers. Raises Refused."""
@@ -209,19 +209,23 @@ class Connection:
         if self._refusal:
             raise LogClosed(self._refusal)
         if os.getpid() != self._process:
-            raise LogClosed("the log was opened before this process was forked.")
+            raise LogClosed(
+                "the log was opened before this process was forked, and its connection is the "
+                "parent's. Open it in the child, with open_log()."
+            )
 
     def close(self) -> None:
         """Wait for what was begun, and end. Can be called twice, and does nothing in a fork."""
         if os.getpid() != self._process:
             return
         with self._beginning:
-            if self._refusal:
-                return
             self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
+        if not self._thread.is_alive():
+            return
         if self._thread is not threading.current_thread():
             wait([question.answer for question in list(self._asked.values())], _ATTEMPT)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with suppress(RuntimeError):  # another thread has closed it
+            self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
 
@@ -242,9 +246,16 @@ class Connection:
             question.answer.add_done_callback(lambda _: self._asked.pop(number, None))
             self._outgoing.append((question, sent))
             if not self._is_woken:
-                self._is_woken = True
-                self._loop.call_soon_threadsafe(self._send)
+                self._wake()
         return question
+
+    def _wake(self) -> None:
+        try:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._send)
+        except BaseException:  # an interrupt: the next question wakes the loop
+            self._is_woken = False
+            raise
 
     def _until_answered(self, *questions: Question, changes: bool) -> list[Any]:
         """The answers, in the order of the questions, which were begun."""
@@ -294,7 +305,7 @@ class Connection:
         if messages:
             self._nats.send(b"".join(messages))
 
-    def _take(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
+    def _take(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
         """An answer as it comes; but headers are nats-py's to read."""
         return not headers and self._answer(subject, {}, body)
 

@@ -189,8 +189,8 @@ class Store:
         if result or seconds == 0:
             return result
         if not self._listens:
-            self._listens = True
             self.connection.listen(f"{self.root}.stored.>", self.ring)
+            self._listens = True  # afterwards, so that the next call listens after an interrupt
         return self._news.until(attempt, seconds)
 
     def ring(self) -> None:

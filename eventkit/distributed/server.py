@@ -128,8 +128,12 @@ class NatsServer:
     def monitor(self, path: str, timeout: float = 2.0) -> Any:
         """What the server says of itself, such as `monitor("varz")`. OSError if it does not."""
         url = f"http://{self._settings['http']}/{path}"
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            refusal.close()  # it is an open answer, too
+            raise
 
     def __repr__(self) -> str:
         return f"<NatsServer at {self.address}, {'running' if self.is_running else 'not running'}>"

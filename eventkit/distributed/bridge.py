@@ -16,24 +16,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import re
 import ssl
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+
+import msgspec
 
 from ..bus import EventBus
-from ..event import CloudEvent, Event, InvalidEvent, decode, encode
+from ..checks import seconds, whole_number
+from ..event import CloudEvent, Event, InvalidEvent, decode, to_cloud
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
 from ..subscription import Subscription
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
-from .connecting import options_for
+from ..wire import check_cloud_event
+from .connecting import address_in, options_for, places
+from .counting import Counts, Gaps
 from .leader_follower import LeaderFollower
 
 try:
@@ -49,8 +55,13 @@ except ImportError as missing:
 _CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
 _RECONNECT = 0.1
 _GREETING = 0.5
+_GRACE = 0.5  # seconds that receivers have to come back before a sender goes on
+_PING = 5  # seconds; a server that says nothing is given up at the third
+_FOREVER = 10**9  # seconds
 _BUFFER = 0.001
 _BEHIND = 0.005
+_ROOM = 0.001
+_LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
 _LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
 _find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
 _log = logging.getLogger("eventkit")
@@ -86,12 +97,25 @@ class Bridge:
     that may have been lost with a connection becomes one of the bus's dead letters, with
     OutcomeUnknown, and one that the server refused with PermissionDenied.
 
-    `flush` waits until all of it is sent. `sent`, `received`, `dropped` and `refused` count events.
-    `options` are nats-py's.
+    `flush` waits until all of it is sent. These count events: `sent`, those that the server has
+    confirmed; `refused`, those that it refused; `lost`, those that became dead letters because the
+    connection broke or the bridge was closed; `received`; `dropped`; and `skipped`, this bus's own
+    that came back. They never forget, while the dead letters keep only the last ones.
+
+    "The server has it" does not say that a bridge was there to receive it. After an outage a
+    sender waits for half a second, so that receivers are back first. Events carry numbers,
+    counted for each bridge and topic: a receiver counts those that never came in `missed`, with a
+    warning. It notices when the next event on that topic arrives, and knows nothing of a topic
+    of which it has heard nothing before. Events that are reported as `lost` and did not arrive
+    are among them. Bridges of a group count no missed events. Use an EventLog where every event
+    must arrive.
+
+    A server that says nothing for about three times `ping_interval`, one of nats-py's options and
+    5 s here, is given up, and the connection is made again.
 
     With `tls`, such as an authority's `client_context`, nothing is said to a server before it has
     shown its certificate: who offers plaintext, or a certificate that is not good, is left alone,
-    at first and whenever the connection is made anew. The own certificate says who one is; when a
+    at first and whenever the connection is rebuilt. The own certificate says who one is; when a
     server lets one in no more, what waits becomes dead letters with PermissionDenied.
 
     Raises InvalidTopic for patterns and prefixes that NATS would misroute; ConnectionError if no
@@ -118,29 +142,32 @@ class Bridge:
         self._incoming = _patterns("incoming", incoming)
         for name in (prefix,) if group is None else (prefix, group):
             check_topic(name)
-        if type(capacity) is not int or capacity < 1:
-            raise ValueError(f"capacity is a number of events, 1 or more; got {capacity!r}.")
-        options = options_for(url, tls, options)
+        whole_number("capacity", capacity, "a number of events")
+        seconds("timeout", timeout, above_zero=True)
+        options = {"ping_interval": _PING} | options_for(url, tls, options)
         self.bus = bus
         self.prefix = prefix
         self.group = group
         self.capacity = capacity
         self.sent = self.received = self.dropped = self.refused = 0
+        self.lost = self.skipped = 0
         self._urls = url.split(",")
         self._timeout = timeout
-        self._waiting: deque[tuple[Event, bytes]] = deque()
+        self._waiting: deque[tuple[Event, str, bytes]] = deque()
         self._unconfirmed: deque[tuple[int, Event]] = deque()
         self._next_number = itertools.count(1).__next__
-        self._room = threading.Condition()
-        self._ending = threading.Lock()
+        self._process = os.getpid()
+        self._counts = Counts()
+        self._gaps = Gaps()
+        self._ending = threading.RLock()  # so that the thread of an interrupted close can repeat it
         self._refusals: list[PermissionDenied] = []
         self._subscriptions: list[Subscription] = []
-        self._is_woken = self._is_confirming = self._closing = False
+        self._is_woken = self._closing = self._is_closed = False
         self._broken = 0  # how often the connection has been
-        self._lost = 0  # how many events it took with it
+        self._is_held = False  # for the receivers to be back first
+        self._confirming: asyncio.Task[None] | None = None
         self._is_turned_away = False
         self._problem: Exception | None = None  # the last that nats-py told of
-        self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping: asyncio.TimerHandle | None = None
         self._nats = DirectClient(self._receive)
@@ -172,11 +199,13 @@ class Bridge:
         it has not confirmed everything within `timeout` seconds, or the connection broke meanwhile
         and took events with it: whether they arrive is open.
         """
+        self._check_process()
+        seconds("timeout", timeout)
         if self._threads.is_on_loop:
             raise RuntimeError("flush() on the bridge's own loop would wait for itself.")
         if self._closing:
             raise BusClosed(f"{self!r} is closed.")
-        lost = self._lost
+        lost = self.lost
         try:
             self._threads.run(self._confirm_all(), timeout)
         except FutureTimeout:
@@ -187,9 +216,9 @@ class Bridge:
         if self._refusals:
             refusal, self._refusals = self._refusals[0], []
             raise refusal
-        if self._lost > lost:
+        if self.lost > lost:
             raise OutcomeUnknown(
-                f"{self._lost - lost} events were on their way when the connection of {self!r} "
+                f"{self.lost - lost} events were on their way when the connection of {self!r} "
                 "ended. They are among the dead letters, and may have arrived."
             )
 
@@ -198,8 +227,11 @@ class Bridge:
 
         What cannot be sent within `timeout` seconds becomes dead letters.
         """
-        if self._closing or not self._ending.acquire(blocking=False):
-            return  # it is closed, or somebody else is about to
+        seconds("timeout", timeout)
+        if os.getpid() != self._process or self._is_closed:
+            return
+        if not self._ending.acquire(blocking=False):
+            return  # another thread is closing it
         try:
             self._close(timeout)
         finally:
@@ -208,16 +240,20 @@ class Bridge:
     def _close(self, timeout: float) -> None:
         for subscription in self._subscriptions:
             subscription.cancel()
-        with suppress(LogError):
-            self.flush(timeout)
+        if not self._closing:
+            with suppress(LogError):
+                self.flush(timeout)
         self._closing = True
-        with suppress(FutureTimeout):
+        with suppress(FutureTimeout, RuntimeError):  # an interrupted close has ended the loop
             self._threads.run(self._disconnect(), timeout)
         self._end(timeout)
+        self._is_closed = True
         self._lose(OutcomeUnknown(f"{self!r} was closed while this event was on its way."))
         while self._waiting:
             unsent = BusClosed(f"{self!r} was closed before this event could be sent.")
-            self._give_up(self._waiting.popleft()[0], unsent)
+            event = self._waiting.popleft()[0]
+            self.lost += 1
+            self._give_up(event, unsent)
 
     def __enter__(self) -> Bridge:
         return self
@@ -226,7 +262,19 @@ class Bridge:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Bridge to {', '.join(urlsplit(u).netloc.rpartition('@')[2] for u in self._urls)}>"
+        return f"<Bridge to {places(self._urls)}>"
+
+    @property
+    def missed(self) -> int:
+        """How many events other bridges sent and this one did not get, as far as it has noticed."""
+        return self._gaps.missed
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"{self!r} was made before this process was forked, and its connection is the "
+                "parent's. Make a bus and a bridge in the child."
+            )
 
     # Out: in the firer's thread
 
@@ -243,8 +291,9 @@ class Bridge:
         return send
 
     def _send(self, event: Event) -> None:
+        self._check_process()
         subject = f"{self.prefix}.{event.topic}"
-        body = encode(event, self.bus.source)
+        body = self._encode(event)
         if len(subject) * 4 > _LONGEST_SUBJECT < len(subject.encode()):
             raise InvalidTopic(
                 f"the topic of event {event.id} has {len(event.topic):,} letters: NATS takes no "
@@ -257,19 +306,37 @@ class Bridge:
             )
         if len(self._waiting) + len(self._unconfirmed) >= self.capacity:
             self._wait_for_room(event)
-        self._waiting.append((event, message(subject, body)))
+        self._waiting.append((event, subject, body))
         if not self._is_woken:
+            self._wake()
+
+    def _encode(self, event: Event) -> bytes:
+        """Return bytes that every receiver can decode. Raises TypeError or ValueError."""
+        if event.key == "":  # CloudEvents have no empty subject
+            raise ValueError("an event's key is None or a string that is not empty.")
+        wire = to_cloud(event, self.bus.source)
+        check_cloud_event(wire)
+        body = msgspec.json.encode(wire)
+        if len(body) > _LONGEST_INTEGER:
+            decode(body)
+        return body
+
+    def _wake(self) -> None:
+        try:
             self._is_woken = True
             self._threads.wake(self._pump)
+        except BaseException:  # an interrupt: the next event wakes the loop
+            self._is_woken = False
+            raise
 
     def _wait_for_room(self, event: Event) -> None:
-        with self._room:
-            if self.is_connected:
-                self._room.wait_for(self._is_to_go_on, self._timeout)
+        deadline = time.monotonic() + self._timeout
+        while not self._is_to_go_on() and time.monotonic() < deadline:
+            time.sleep(_ROOM)
         if self.waiting >= self.capacity:
             state = "" if self.is_connected else " is not connected,"
-            places = f"{self!r}{state} has all {self.capacity} places taken"
-            raise QueueFull(event, f"{places} and refused")
+            full = f"{self!r}{state} has all {self.capacity} places taken"
+            raise QueueFull(event, f"{full} and refused")
 
     def _is_to_go_on(self) -> bool:
         return self.waiting < self.capacity or not self.is_connected
@@ -288,13 +355,13 @@ class Bridge:
         self._is_woken = False  # who fires from now on rings again
         if self._can_send():
             self._pump_again()
-        elif self._unconfirmed and not (self._timer or self._is_confirming):
+        elif self._unconfirmed and not (self._timer or self._confirming):
             is_half_full = 2 * len(self._unconfirmed) > self.capacity
             delay = 0 if is_half_full else _CONFIRM
             self._timer = self._loop.call_later(delay, self._start_confirming)
 
     def _can_send(self) -> bool:
-        return bool(self._waiting) and self._nats.is_connected
+        return bool(self._waiting) and self._nats.is_connected and not self._is_held
 
     def _pump_again(self, delay: float = 0) -> None:
         if self._pumping:
@@ -304,8 +371,9 @@ class Bridge:
     def _send_piece(self) -> None:
         messages, size = [], 0
         while self._waiting and size < MUCH:
-            event, sent = self._waiting.popleft()
+            event, subject, body = self._waiting.popleft()
             self._unconfirmed.append((self._next_number(), event))
+            sent = message(subject, body, headers=self._counts.next_on(event.topic))
             messages.append(sent)
             size += len(sent)
         self._nats.send(b"".join(messages))
@@ -314,22 +382,31 @@ class Bridge:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if not self._is_confirming:
-            self._is_confirming = True
-            self._start(self._confirm())
+        if not self._confirming:
+            self._confirming = self._loop.create_task(self._confirm())
 
     async def _confirm(self) -> None:
-        """Ask the server: when it answers, it has what was sent before the question."""
+        """Ask the server: when it answers, it has what was sent before the question.
+
+        The question has no time limit. nats-py would forget one that timed out, but not its
+        answer, and stop reading when that comes. A server that never answers is noticed by
+        pings, and a broken connection cancels this task.
+        """
         asked, broken = self._next_number(), self._broken
-        with suppress(NatsError, OSError):  # asked again, unless the connection is broken
-            await self._nats.flush(self._timeout)  # type: ignore[arg-type]
+        with suppress(NatsError, OSError):  # asked again
+            await self._nats.flush(_FOREVER)
             # without a connection, nats-py returns from `flush` at once, as if all were well
             if self.is_connected and broken == self._broken:
                 self._count_sent(asked)
-        if broken == self._broken:
-            self._is_confirming = False
-            self._answered.set()
-            self._pump()
+        self._confirming = None
+        self._answered.set()
+        self._pump()
+
+    def _stop_confirming(self) -> None:
+        """Give up the question: its connection is broken, and no answer will come any more."""
+        if self._confirming:
+            self._confirming.cancel()
+            self._confirming = None
 
     async def _ask(self) -> None:
         """Wait for an answer. The subscriptions in nats-py's buffer go out first: the question
@@ -338,13 +415,12 @@ class Bridge:
         await asyncio.sleep(0)
         while self._nats.pending_data_size and self.is_connected:
             await asyncio.sleep(_BUFFER)
-        await self._nats.flush(self._timeout)  # type: ignore[arg-type]
+        await self._nats.flush(_FOREVER)  # `_connect` ends it, and the connection with it
 
     def _count_sent(self, before: int) -> None:
         while self._unconfirmed and self._unconfirmed[0][0] < before:
             self._unconfirmed.popleft()
             self.sent += 1
-        self._ring()
 
     async def _confirm_all(self) -> None:
         self._pump()
@@ -354,29 +430,38 @@ class Bridge:
                 self._start_confirming()
             await self._answered.wait()
 
-    def _ring(self) -> None:
-        """Tell those who wait for room."""
-        with self._room:
-            self._room.notify_all()
-
     # In: on the loop, then on the thread that delivers
 
-    def _receive(self, number: int, subject: str, body: bytes, headers: bytes) -> bool:
+    def _receive(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
         """What the server sends for one of the subscriptions."""
         topic = subject[len(self.prefix) + 1 :]
         is_its_own = number == 1 or _first(self._incoming, topic) == number - 1
+        if is_its_own and self.group is None:
+            self._note_gap(topic, headers)
         if is_its_own and not self._threads.put(topic, body):
             self._drop(topic)
         return True
+
+    def _note_gap(self, topic: str, headers: bytes | None) -> None:
+        missing = self._gaps.note(topic, headers)
+        if missing > 0:
+            _log.warning(
+                "%r has missed %d events on %r: they were sent while it was not there, or "
+                "lost on their way. Its `missed` counts them; a log would have kept them.",
+                self, missing, topic,
+            )  # fmt: skip
 
     def _deliver(self, topic: str, body: bytes) -> None:
         try:
             wire = decode(body)
             if wire.type != topic:
                 raise InvalidEvent(f"it says that its type is {wire.type!r}.")
-            if wire.source != self.bus.source:
-                self.received += 1
-                self.bus.publish(_arrived(wire))
+            if wire.source == self.bus.source:
+                self.skipped += 1
+                return
+            event = _arrived(wire)
+            self.received += 1
+            self.bus.publish(event)
         except (InvalidEvent, QueueFull, BusClosed) as problem:
             self.dropped += 1
             _log.warning("%r cannot fire what came on %r: %s", self, topic, problem)
@@ -434,9 +519,8 @@ class Bridge:
     async def _is_offered_plaintext(self) -> bool:
         """Whether somebody there speaks first, and says what a server without TLS does."""
         for url in self._urls:
-            where = urlsplit(url)
-            with suppress(OSError, TimeoutError):
-                reader, writer = await asyncio.open_connection(where.hostname, where.port)
+            with suppress(OSError, TimeoutError, ValueError):
+                reader, writer = await asyncio.open_connection(*address_in(url))
                 try:
                     greeting = await asyncio.wait_for(reader.read(4), _GREETING)
                 finally:
@@ -509,21 +593,27 @@ class Bridge:
             self.refused += len(self._waiting)
             while self._waiting:
                 self._give_up(self._waiting.popleft()[0], error)
-            self._ring()
             self._answered.set()
 
     async def _on_disconnected(self) -> None:
         self._broken += 1
-        self._is_confirming = False  # no answer will come any more
+        self._is_held = True
+        self._stop_confirming()
         if not self._closing:
             _log.warning("%r: the connection is broken; events wait until it is there again.", self)
         self._lose(OutcomeUnknown("the connection broke while this event was on its way."))
-        self._ring()
         self._answered.set()
 
     async def _on_reconnected(self) -> None:
         self._is_turned_away = False
-        self._pump()
+        broken = self._broken
+        self._loop.call_later(_GRACE, lambda: self._go_on(broken))
+
+    def _go_on(self, broken: int) -> None:
+        """Send what waits, unless the connection has broken again meanwhile."""
+        if broken == self._broken:
+            self._is_held = False
+            self._pump()
 
     async def _disconnect(self) -> None:
         if self.is_connected:
@@ -535,20 +625,16 @@ class Bridge:
 
     def _lose(self, error: Exception) -> None:
         while self._unconfirmed:
-            self._lost += 1
-            self._give_up(self._unconfirmed.popleft()[1], error)
+            event = self._unconfirmed.popleft()[1]
+            self.lost += 1
+            self._give_up(event, error)
 
     def _give_up(self, event: Event, error: Exception) -> None:
         self._subscriptions[0].give_up(event, error)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _end(self, timeout: float) -> None:
         self._closing = True
-        with suppress(FutureTimeout):
+        with suppress(FutureTimeout, RuntimeError):  # an interrupted close has ended the loop
             self._threads.run(self._nats.close(), timeout)
         self._threads.close(timeout)
 

@@ -6,15 +6,17 @@ a turn of the loop, and messages for two subscriptions overtake each other.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from nats.aio.client import Client
 from nats.protocol.command import hpub_cmd, pub_cmd
 
-Take = Callable[[int, str, bytes, bytes], bool]
+Take = Callable[[int, str, bytes, bytes | None], bool]
 """Given a subscription's number, counted from 1, a subject, a body and the headers as they are on
 the wire: whether it has taken the message."""
 MUCH = 2**20  # bytes
+_log = logging.getLogger("eventkit")
 
 
 def message(
@@ -57,5 +59,10 @@ class DirectClient(Client):
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
-        if not self._take(sid, subject.decode(), bytes(data), headers):
+        try:
+            is_taken = self._take(sid, subject.decode("utf-8", "replace"), bytes(data), headers)
+        except Exception:  # would end the task that reads, and with it all that comes later
+            _log.exception("a message from the server cannot be read and is left out:")
+            return
+        if not is_taken:
             await super()._process_msg(sid, subject, reply, data, headers)

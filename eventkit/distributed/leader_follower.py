@@ -82,7 +82,11 @@ class LeaderFollower:
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """What the work on the loop returns. Raises TimeoutError after `timeout` seconds."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # the loop is closed
+            work.close()
+            raise
         self._calls.put("lead")
         try:
             return future.result(timeout)

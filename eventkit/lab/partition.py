@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CAPACITY = 20
 TIMEOUT = 1.0
 LONG = 20.0
+_PATIENCE = 120  # seconds between pings: a frozen line is not noticed while one looks at it
 _POLL = 0.01
 
 COUNTER = """
@@ -147,7 +148,7 @@ class Halves:
 
         return Bridge(
             self.bus, url, ["button.click"], ["counter.changed"],
-            capacity=CAPACITY, timeout=TIMEOUT,
+            capacity=CAPACITY, timeout=TIMEOUT, ping_interval=_PATIENCE,
         )  # fmt: skip
 
     def _hear(self, event: Event) -> None:

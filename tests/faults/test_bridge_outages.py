@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 import eventkit as ek
 from eventkit import lab
+from tests.tiers import rounds
 
 LONG = 30.0
 
@@ -26,10 +28,10 @@ def server() -> Iterator[ek.NatsServer]:
 class Counter:
     """What has arrived on a bus, to be waited for."""
 
-    def __init__(self, bus: ek.EventBus) -> None:
+    def __init__(self, bus: ek.EventBus, topic: str = "a") -> None:
         self.data: list[object] = []
         self._came = threading.Condition()
-        bus.subscribe("a", self._note)
+        bus.subscribe(topic, self._note)
 
     def _note(self, event: ek.Event) -> None:
         with self._came:
@@ -219,6 +221,122 @@ def _fire_until_sent(bus: ek.EventBus, bridge: ek.Bridge, data: str) -> None:
             return
         while bus.dead_letters:
             assert isinstance(bus.dead_letters.pop().error, ek.OutcomeUnknown)
+
+
+@pytest.mark.parametrize("hold", [0.1, 0.3, 1.0, 2.0])
+def test_a_stall_of_any_length_leaves_a_bridge_that_sends_and_hears(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus, hold: float
+) -> None:
+    there, back = Counter(receiver), Counter(sender, "b")
+    with (
+        lab.Cable(server.address) as line,
+        ek.Bridge(
+            sender, server.url.replace(server.address, line.address), ["a"], ["b"], timeout=0.3
+        ) as out,
+        ek.Bridge(receiver, server.url, ["b"], ["a"]),
+    ):
+        for number in range(1, 3):
+            line.freeze()
+            sender.fire("a", number)
+            time.sleep(hold)
+            line.mend()
+            out.flush(LONG)
+            assert there.wait_until(number) == list(range(1, number + 1))
+            receiver.fire("b", number)
+            assert back.wait_until(number) == list(range(1, number + 1))
+        assert (out.sent, out.lost, out.waiting) == (2, 0, 0)
+
+
+def test_a_server_that_says_nothing_more_is_given_up_and_left(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    counter = Counter(receiver)
+    with (
+        lab.Cable(server.address) as line,
+        ek.Bridge(receiver, server.url, [], ["a"]),
+        ek.Bridge(
+            sender, f"{server.url.replace(server.address, line.address)},{server.url}", ["a"],
+            ping_interval=1, dont_randomize=True,
+        ) as out,
+    ):  # fmt: skip
+        line.freeze_answers()
+        sender.fire("a", 1)
+        wait_until(lambda: out.lost)  # in doubt, although it has arrived
+        sender.fire("a", 2)
+        out.flush(LONG)
+        assert counter.wait_until(2) == [1, 2]
+
+
+def test_what_waits_for_the_server_is_sent_once_the_receivers_are_back(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    counter = Counter(receiver)
+    with (
+        ek.Bridge(sender, server.url, ["a"]) as out,
+        ek.Bridge(receiver, server.url, [], ["a"]) as into,
+    ):
+        sender.fire("a", 0)
+        counter.wait_until(1)
+        server.kill()
+        wait_until(lambda: not out.is_connected)
+        for number in range(1, 500):
+            sender.fire("a", number)
+        server.start()
+        out.flush(LONG)
+        sender.fire("a", "last")
+        wait_until(lambda: counter.data[-1] == "last")
+        assert len(counter.data) + into.missed == 501
+
+
+@pytest.mark.thorough
+def test_around_restarts_every_event_has_arrived_or_is_counted(
+    server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus
+) -> None:
+    restarts = rounds("EVENTKIT_RESTARTS", quick=2, long=20)
+    fired = refused = 0
+    counter = Counter(receiver)
+    with (
+        ek.Bridge(sender, server.url, ["a"]) as out,
+        ek.Bridge(receiver, server.url, [], ["a"], capacity=200_000) as into,
+    ):
+        sender.fire("a", -1)
+        counter.wait_until(1)
+        for _ in range(restarts):
+            restarting = threading.Thread(target=server.restart)
+            restarting.start()
+            for _ in range(5_000):
+                try:
+                    sender.fire("a", fired)
+                except ek.QueueFull:
+                    refused += 1
+                fired += 1
+            restarting.join()
+            _until_there(out, into)
+        sender.fire("a", "last")
+        wait_until(lambda: counter.data[-1] == "last")
+        out.flush(LONG)
+        accepted = fired + 2 - refused
+        assert accepted == len(counter.data) + into.missed + into.dropped
+        assert accepted == out.sent + out.lost
+
+
+def _until_there(*bridges: ek.Bridge) -> None:
+    wait_until(lambda: all(one.is_connected for one in bridges))
+    for one in bridges:
+        with suppress(ek.OutcomeUnknown):
+            one.flush(LONG)
+
+
+def test_losses_are_counted_although_only_the_last_dead_letters_are_kept(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    bridge = ek.Bridge(sender, server.url, ["a"])
+    server.kill()
+    wait_until(lambda: not bridge.is_connected)
+    for number in range(3_000):
+        sender.fire("a", number)
+    bridge.close(timeout=0.1)
+    assert bridge.lost == 3_000 > len(sender.dead_letters)
 
 
 def test_closing_while_the_server_is_away_ends_in_time_and_says_what_is_lost(

@@ -7,12 +7,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import eventkit as ek
 from eventkit.topics import matches
+from tests import arbitrary
 from tests.tiers import rounds
 
 LONG = 30.0
@@ -101,6 +103,47 @@ def test_what_is_fired_arrives_once_and_in_order_and_nothing_else_does(
         for bridge, side in zip(bridges, sides, strict=True):
             bridge.close()
             side.bus.close()
+
+
+@pytest.mark.thorough
+def test_arbitrary_events_that_the_sender_accepts_arrive_and_are_equal(
+    server: ek.NatsServer,
+) -> None:
+    random = Random(16)
+    number = rounds("EVENTKIT_ARBITRARY", quick=500, long=100_000)
+    expected: list[ek.Event] = []
+    arrived: list[ek.Event] = []
+    last = threading.Event()
+    with ek.EventBus() as here, ek.EventBus() as there:
+        there.subscribe("a.b", arrived.append)
+        there.subscribe("last", lambda _: last.set())
+        with (
+            ek.Bridge(here, server.url, [">"], prefix="arbitrary") as out,
+            ek.Bridge(there, server.url, [], [">"], prefix="arbitrary", capacity=number) as into,
+        ):
+            for _ in range(number):
+                event = arbitrary.event(random)
+                if isinstance(event, ek.Event) and _is_accepted(here, event):
+                    expected.append(event)
+            here.fire("last")
+            assert last.wait(LONG)
+            out.flush(LONG)
+            assert (out.refused, into.dropped, into.missed) == (0, 0, 0)
+    assert len(arrived) == len(expected) > number // 10
+    for came, sent in zip(arrived, expected, strict=True):
+        assert isinstance(came, ek.Arrived)
+        assert (came.original.id, came.key) == (str(sent.id), sent.key)
+        assert came.data == arbitrary.as_read(sent.data)
+
+
+def _is_accepted(bus: ek.EventBus, event: ek.Event) -> bool:
+    try:
+        bus.publish(event)
+    except (TypeError, ValueError):
+        return False
+    is_refused = bool(bus.dead_letters)
+    bus.dead_letters.clear()
+    return not is_refused
 
 
 def _fire_all(sides: list[Side]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,8 +16,10 @@ from typing import Any
 
 import nats
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import eventkit as ek
+from eventkit.distributed.counting import Counts, Gaps
 
 ROOT = Path(__file__).parents[2]
 LONG = 20.0
@@ -347,6 +351,103 @@ def test_a_bridge_that_cannot_be_made_leaves_nothing_behind(server: ek.NatsServe
     with pytest.raises(ek.BusClosed):
         ek.Bridge(bus, server.url, ["a"])
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://ann:hidden@127.0.0.1:9", "nats://hidden@127.0.0.1:9", "ann:hidden@127.0.0.1:9",
+        "nats://ann:hidden@127.0.0.1:port", "nats://ann:hid@hidden@127.0.0.1:9",
+        "nats://ann:hidden,x@127.0.0.1:9", "tls://ann:hidden@127.0.0.1:9", "nats://ann:hidden",
+        "other://ann:hidden@127.0.0.1:9",
+    ],
+)  # fmt: skip
+def test_no_error_and_no_log_line_shows_a_password_or_token(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    opens: list[Callable[[], object]] = [
+        lambda: ek.Bridge(ek.EventBus(), url, timeout=0.2),
+        lambda: ek.open_log(url, timeout=0.2),
+    ]
+    for opening in opens:
+        with pytest.raises(Exception) as failed:  # noqa: PT011  # whichever it is
+            opening()
+        error: BaseException | None = failed.value
+        while error is not None:
+            assert "hidden" not in f"{error!r} {error}"
+            error = error.__cause__ or error.__context__
+    assert "hidden" not in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1, 0, "1", True, 1e12])
+def test_a_time_out_is_a_number_that_a_thread_can_wait_for(
+    server: ek.NatsServer, side: Make, wrong: Any
+) -> None:
+    with ek.EventBus() as bus, pytest.raises(ValueError, match="timeout"):
+        ek.Bridge(bus, server.url, timeout=wrong)
+    if wrong != 0:
+        here = side()
+        for call in (here.bridge.flush, here.bridge.close):
+            with pytest.raises(ValueError, match="timeout"):
+                call(wrong)
+
+
+def test_a_message_on_a_subject_that_is_no_text_stops_nothing(
+    side: Make, server: ek.NatsServer
+) -> None:
+    there, here = side([], [">"]), side(["a"])
+    host, _, port = server.address.partition(":")
+    user, _, password = server.url.partition("://")[2].partition("@")[0].partition(":")
+    login = json.dumps({"user": user, "pass": password, "verbose": False})
+    with socket.create_connection((host, int(port))) as raw_client:
+        raw_client.sendall(f"CONNECT {login}\r\n".encode())
+        raw_client.sendall(b"PUB eventkit.\xff\xfe 2\r\n{}\r\nPING\r\n")
+        answers = b""
+        while b"PONG" not in answers:
+            answers += raw_client.recv(4096)
+    here.bus.fire("a", "last")
+    assert there.wait_for(1) == ["last"]
+    assert there.bridge.dropped == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_in_the_child_of_a_fork_a_bridge_says_what_to_do(side: Make) -> None:
+    here, there = side(["a"]), side([], ["a"])
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            here.bridge.flush()
+        except RuntimeError as error:
+            os.write(writing, str(error).encode())
+        here.bridge.close()  # leaves the parent's connection alone
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert b"in the child" in os.read(reading, 1_000)
+    os.close(reading)
+    os.close(writing)
+    here.bus.fire("a", 1)
+    assert there.wait_for(1) == [1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
+def test_gaps_are_counted_from_the_first_of_a_topic_to_its_last(sent: list[Any]) -> None:
+    counts, gaps = Counts(), Gaps()
+    arrivals: dict[str, list[bool]] = {}
+    for topic, arrives in sent:
+        header = counts.next_on(topic)
+        arrivals.setdefault(topic, []).append(arrives)
+        if arrives:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in header.items())
+            gaps.note(topic, f"NATS/1.0\r\n{lines}\r\n".encode())
+    expected = 0
+    for came in arrivals.values():
+        if True in came:
+            last = len(came) - came[::-1].index(True)
+            expected += came[came.index(True) : last].count(False)
+    assert gaps.missed == expected
 
 
 def test_no_password_is_shown(side: Make, server: ek.NatsServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -23,9 +24,7 @@ class Hub:
         self._stopping = False
         self._has_begun = False
         self._starting = threading.RLock()
-        self._bell, self._ear = socket.socketpair()  # a byte through here ends the sleep
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
+        self._open()
         queue.bell = self._ring
 
     def is_here(self) -> bool:
@@ -50,9 +49,17 @@ class Hub:
 
     def _start(self) -> None:
         if self._thread is None and not self._stopping:
+            if self._process != os.getpid():  # this is a child: the parent listens to that bell
+                self._open()
             thread = threading.Thread(target=self._run_alone, name=self._name, daemon=True)
             thread.start()
             self._thread = thread
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._bell, self._ear = socket.socketpair()  # a byte through here ends the sleep
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
 
     def _send(self) -> None:
         with suppress(OSError):  # full: it has been rung already; closed: no thread is asleep

@@ -100,11 +100,14 @@ class _Reactor(Hub):
         self._free_lanes = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
         self._delays: list[tuple[float, int, _Task]] = []
         self._next_number = itertools.count().__next__
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._ear, selectors.EVENT_READ)
         self._handed_on: deque[_Task] = deque()  # finished, and with a next job to begin
         self._more_to_begin = False
         self._next_look = 0.0
+
+    def _open(self) -> None:
+        super()._open()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._ear, selectors.EVENT_READ)
 
     def lane(self) -> str:
         return self._lane

@@ -314,6 +314,8 @@ class Bridge:
         """Return bytes that every receiver can decode. Raises TypeError or ValueError."""
         if event.key == "":  # CloudEvents have no empty subject
             raise ValueError("an event's key is None or a string that is not empty.")
+        if event.data is msgspec.UNSET:
+            raise TypeError("an event without data has None as its data; got UNSET.")
         wire = to_cloud(event, self.bus.source)
         check_cloud_event(wire)
         body = msgspec.json.encode(wire)

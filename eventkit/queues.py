@@ -244,6 +244,8 @@ class JobQueue:
     def _put_into_full(self, job: Job) -> bool:
         """Do what `overflow` says, and return whether the job has been put."""
         while not self.closed:
+            if self._alert:  # an interrupt may have come between the last job and its bell
+                self._ring()
             with self._lock:
                 if not self._is_full() or (self.overflow == "block" and self.is_worker()):
                     self._ready.append(job)

@@ -1,0 +1,65 @@
+"""Real signals at random moments: what a notebook's stop button sends."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import random, signal, sys
+import eventkit as ek
+random.seed(int(sys.argv[2]))
+ran, given_up, fired = [], [], []
+signals = 0
+
+class Work:
+    name, is_async = "work", False
+    def run(self, event): ran.append(event.id)
+    def failed(self, event, error): given_up.append(event.id)
+    def give_up(self, event, error=None): given_up.append(event.id)
+
+work = Work()
+makers = [
+    lambda **o: ek.Threads(1, **o), lambda **o: ek.Threads(3, **o),
+    ek.EventLoop, ek.Selector, ek.Greenlets,
+]
+options = [{}, {"capacity": 2}, {"capacity": 2, "overflow": "drop_oldest"}]
+want = int(sys.argv[1])
+while signals < want:
+    executor = random.choice(makers)(**random.choice(options))
+    for _ in range(25):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 4e-4))
+            for _ in range(200):
+                event = ek.Event("a")
+                executor.submit(work, event)
+                fired.append(event.id)
+                executor.wait_idle(5)
+        except (KeyboardInterrupt, RuntimeError):
+            signals += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    before = len(ran)
+    executor.submit(work, ek.Event("a"))
+    assert executor.wait_idle(20), executor.unfinished()
+    assert len(ran) > before, executor
+    executor.close(20)
+lost = set(fired) - set(ran) - set(given_up)
+assert len(ran) == len(set(ran)), "run twice"
+print(signals, len(lost))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no setitimer")
+@pytest.mark.parametrize("count", [200, pytest.param(5_000, marks=pytest.mark.long)])
+def test_signals_at_random_moments_leave_every_executor_at_work(count: int) -> None:
+    program = "import signal\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\n" + PROGRAM
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(count), "7"],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3_000:]
+    signals, lost = map(int, ended.stdout.split())
+    assert signals >= count
+    assert lost == 0

@@ -595,20 +595,25 @@ class Stage:
         """Call `act(*args)` while nothing else changes. A signal handler that comes in the middle
         of a change leaves its own for later: it is made when the present one is done.
         """
-        with self._lock:
-            if self._changing.locked():
-                self._later.append((act, args))
-                return
-            try:
-                with self._changing:
-                    if self._torn:
-                        self._mend()
-                    self._torn = True
-                    act(*args)
-                    self._torn = False
-            finally:
-                if self._later:
-                    self._change_later()
+        # in one line, so that no line is left between the change and the release of the lock
+        with self._lock: self._change_locked(act, args)  # fmt: skip  # noqa: E701
+
+    def _change_locked(self, act: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if self._changing.locked():
+            self._later.append((act, args))
+            return
+        try:
+            with self._changing: self._change_alone(act, args)  # fmt: skip  # noqa: E701
+        finally:
+            if self._later:
+                self._change_later()
+
+    def _change_alone(self, act: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if self._torn:
+            self._mend()
+        self._torn = True
+        act(*args)
+        self._torn = False
 
     def _change_later(self) -> None:
         """Make the changes that signal handlers have left. There is no caller to raise to."""

@@ -72,8 +72,12 @@ class Outcomes:
             return error
         if isinstance(error, RecursionError) and _is_nested():
             return error  # or each level of a recursion would call all handlers once more
-        self.failed(subscription, event, error)
-        return error if isinstance(error, KeyboardInterrupt) else None
+        if not isinstance(error, KeyboardInterrupt):
+            self.failed(subscription, event, error)
+            return None
+        if not self._has_recorded(subscription, error):  # behind a flow it has been
+            self.failed(subscription, event, error)
+        return error
 
     def failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         """A handler failed for certain, retries and all."""
@@ -147,6 +151,12 @@ class Outcomes:
         """Write a warning into the log, whatever the log does."""
         with _quietly():
             _log().warning("%s", text)
+
+    def _has_recorded(self, subscription: Subscription, error: BaseException) -> bool:
+        return any(
+            letter.error is error and letter.handler == subscription.name
+            for letter in list(self.dead_letters)
+        )
 
     def _record(self, handler: str, event: Event, error: BaseException) -> None:
         letter = DeadLetter(event, error, handler)

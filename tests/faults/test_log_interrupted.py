@@ -1,22 +1,20 @@
 """A KeyboardInterrupt at any instruction of a call on a log breaks nothing.
 
-Each round raises it one instruction further, in whatever Python code the call goes through, and
-then checks that the lock of the operating system is free, that this thread and others can use the
-log, and that nothing acknowledged is gone. In the quick tier it is raised at each line.
+Each round raises it one instruction further, and then checks that the lock of the operating system
+is free, that this thread and others can use the log, and that nothing acknowledged is gone. In the
+quick tier it is raised at each line.
 """
 
 from __future__ import annotations
 
 import gc
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -25,9 +23,9 @@ import eventkit as ek
 from eventkit.backends.sqlite.file_lock import FileLock
 
 from ..tiers import IS_LONG, rounds
+from .interrupting import interrupt
 
 LONG = 20.0
-AT_EACH = "opcode" if IS_LONG else "line"
 STEP = 1 if IS_LONG else 7  # of what opens a log, which takes a while
 
 pytestmark = [
@@ -37,38 +35,10 @@ pytestmark = [
 ]
 
 
-def interrupt(call: Callable[[], object], place: int) -> bool:
-    """Call it, and raise KeyboardInterrupt at its `place`th line or instruction.
-
-    Return False if it came to its end before.
-    """
-    left = place
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal left
-        frame.f_trace_opcodes = AT_EACH == "opcode"
-        if event == AT_EACH:
-            left -= 1
-            if left == 0:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:  # not suppress, which is Python code itself
-        pass
-    finally:
-        sys.settrace(before)
-    return left <= 0
-
-
 def sweep(calls: Callable[[], Callable[[], object]], step: int = 1) -> Iterator[int]:
     """Interrupt a fresh call at each place, or each `step`th, one after another."""
     place = 1
-    while interrupt(calls(), place):
+    while interrupt(calls(), place, instructions=IS_LONG) is not None:
         yield place
         place += step
 

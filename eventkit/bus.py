@@ -345,7 +345,7 @@ class EventBus:
         try:
             self.drain(timeout)
         except (DrainTimeout, RuntimeError) as problem:
-            self._outcomes.warn(f"closing a bus that is still busy: {problem}")
+            self._outcomes.warn("closing a bus that is still busy: %s", problem)
         with self._lock:
             self._closed, self._routes = self._closed or "this bus is closed", {}
         for executor in self._busy_ones():

@@ -108,11 +108,11 @@ class Outcomes:
         assert subscription.stage is not None
         flow = subscription.stage.flow
         if how == "dropped" and flow.is_quota:
-            self._warn_once(
-                flow,
-                f"{flow!r} begins to refuse events: event {event.id} ({event.topic!r}) for "
-                f"{subscription.name} was the first. Its `refused` counts them.",
+            text = (
+                "%r begins to refuse events: event %d (%r) for %s was the first. "
+                "Its `refused` counts them."
             )
+            self._warn_once(flow, text, event, subscription)
         self.refuse_request(
             subscription, event, NoReply(f"{flow!r} has {how} event {event.id} ({event.topic!r}).")
         )
@@ -147,10 +147,10 @@ class Outcomes:
                 [_as_exception(one.error) for one in letters],
             )
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *arguments: object) -> None:
         """Write a warning into the log, whatever the log does."""
         with _quietly():
-            _log().warning("%s", text)
+            _log().warning(text, *arguments)
 
     def _has_recorded(self, subscription: Subscription, error: BaseException) -> bool:
         return any(
@@ -176,21 +176,23 @@ class Outcomes:
         except BusClosed:
             pass
         except QueueFull as refusal:
-            self.warn(f"could not publish the error event: {refusal}")
+            self.warn("could not publish the error event: %s", refusal)
 
     def _warn_of_drop(self, subscription: Subscription, event: Event) -> None:
         """The overflow policy did what it was asked to. The executor's `dropped` counts each."""
         executor = subscription.executor
-        self._warn_once(
-            executor,
-            f"{executor!r} is full and begins to drop events: event {event.id} ({event.topic!r}) "
-            f"for {subscription.name} was the first. Its `dropped` counts them.",
+        text = (
+            "%r is full and begins to drop events: event %d (%r) for %s was the first. "
+            "Its `dropped` counts them."
         )
+        self._warn_once(executor, text, event, subscription)
 
-    def _warn_once(self, what: Executor | Flow, text: str) -> None:
+    def _warn_once(
+        self, what: Executor | Flow, text: str, event: Event, subscription: Subscription
+    ) -> None:
         if what not in self._dropping:
             self._dropping.append(what)
-            self.warn(text)
+            self.warn(text, what, event.id, event.topic, subscription.name)
 
 
 @contextmanager

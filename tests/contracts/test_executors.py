@@ -18,7 +18,7 @@ import eventkit as ek
 from eventkit.executors import Executor
 from eventkit.testing import LONG, Gate, wait_until
 
-_given = asyncio.new_event_loop()  # somebody else's loop, which runs in somebody else's thread
+_given: asyncio.AbstractEventLoop  # made by the fixture below, and run in a thread of its own
 
 MAKERS: dict[str, Callable[..., Any]] = {
     "Threads(1)": lambda **options: ek.Threads(1, **options),
@@ -47,6 +47,8 @@ every_owner = pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind n
 
 @pytest.fixture(scope="module", autouse=True)
 def given_loop() -> Iterator[None]:
+    global _given  # a new one for each module that borrows these tests' makers
+    _given = asyncio.new_event_loop()
     thread = threading.Thread(target=_given.run_forever, name="given")
     thread.start()
     yield

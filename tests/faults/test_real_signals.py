@@ -57,7 +57,7 @@ def test_signals_at_random_moments_leave_every_executor_at_work(count: int) -> N
     program = "import signal\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\n" + PROGRAM
     ended = subprocess.run(
         [sys.executable, "-c", program, str(count), "7"],
-        capture_output=True, text=True, timeout=280, check=False,
+        capture_output=True, encoding="utf-8", timeout=280, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3_000:]
     signals, lost = map(int, ended.stdout.split())

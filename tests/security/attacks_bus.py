@@ -98,11 +98,11 @@ def forging_a_failure(house: House) -> bool:
     return _forges(house, "error.button.click")
 
 
-def _as_it_says(self: Identity, topic: str) -> bool:
-    return self._policy.allows(self.principal, "subscribe", topic)
+def _as_its_topic_says(self: Identity, event: ek.Event) -> bool:
+    return self._policy.allows(self.principal, "subscribe", event.topic)
 
 
-@attack("bus", ek.PermissionDenied, patched((Identity, "may_see", _as_it_says)))
+@attack("bus", ek.PermissionDenied, patched((Identity, "may_see_all_of", _as_its_topic_says)))
 def reading_a_secret_out_of_its_failure(house: House) -> bool:
     house.policy.allow("ann", subscribe="error.>")
     seen: list[object] = []

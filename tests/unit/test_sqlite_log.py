@@ -199,7 +199,14 @@ def test_a_consumer_that_was_removed_says_so(path: Path) -> None:
 
 
 NO_COUNT = (-1, 1.0, True, "1", float("nan"), 2**63)
-NO_SECONDS = (-1, True, "1", float("nan"), float("inf"), threading.TIMEOUT_MAX * 2)
+NO_TIMEOUT: tuple[Any, ...] = (
+    -1,
+    True,
+    "1",
+    float("nan"),
+    threading.TIMEOUT_MAX * 2,
+)  # infinity is no limit
+NO_SECONDS: tuple[Any, ...] = (*NO_TIMEOUT, float("inf"))
 
 
 def test_numbers_are_checked_at_the_door(path: Path) -> None:
@@ -224,7 +231,6 @@ def test_numbers_are_checked_at_the_door(path: Path) -> None:
             lambda wrong: consumer.discard(wrong),
         ]
         times: list[Callable[[Any], object]] = [
-            lambda wrong: log.follow(timeout=wrong),
             lambda wrong: log.lock("x", wrong),
             lambda wrong: log.lock("x", wait=wrong),
             lambda wrong: log.trim(older_than=wrong),
@@ -243,6 +249,9 @@ def test_numbers_are_checked_at_the_door(path: Path) -> None:
                 for value in values:
                     with pytest.raises(ValueError, match="got"):
                         call(value)
+        for value in NO_TIMEOUT:
+            with pytest.raises(ValueError, match="got"):
+                log.follow(timeout=value)
         assert log.last_sequence == 1
 
 

@@ -20,7 +20,7 @@ class QueueFull(Exception):
         self._what = what
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.event, self._what)
+        return type(self), (self.event, self._what), self.__dict__
 
 
 class BusClosed(RuntimeError):
@@ -43,7 +43,7 @@ class DrainTimeout(TimeoutError):
         self._timeout = timeout
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._timeout, self.unfinished)
+        return type(self), (self._timeout, self.unfinished), self.__dict__
 
 
 class NoReply(LookupError):

@@ -31,6 +31,9 @@ class Refused(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status, self.detail, self.headers), self.__dict__
+
 
 class Received(Event, frozen=True, gc=False, kw_only=True):
     """An event that came over HTTPS. Its id is this process's and it is due when it arrived.

@@ -58,6 +58,9 @@ class Refused(LogError):
         super().__init__(error.get("description", "no reason given"))
         self.code: int = error.get("err_code", 0)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ({"description": str(self), "err_code": self.code},), self.__dict__
+
 
 class _Unanswered(Exception):
     """Nobody was there to answer; somebody may be, soon."""

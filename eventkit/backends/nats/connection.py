@@ -154,6 +154,7 @@ class Connection:
         self._is_woken = False
         self._nats = DirectClient(self._take)
         self._loop = asyncio.new_event_loop()
+        self._closing: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         self._thread.start()
         try:
@@ -228,7 +229,7 @@ class Connection:
         if self._thread is not threading.current_thread():
             wait([question.answer for question in list(self._asked.values())], _ATTEMPT)
         with suppress(RuntimeError):  # another thread has closed it
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._end)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
 
@@ -383,9 +384,13 @@ class Connection:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        self._loop.run_until_complete(self._closing)
         self._loop.run_until_complete(self._take_leave())
         self._loop.close()
+
+    def _end(self) -> None:
+        if not self._closing.done():  # several threads may close it
+            self._closing.set_result(None)
 
     async def _take_leave(self) -> None:
         with suppress(NatsError, OSError, TimeoutError):

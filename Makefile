@@ -11,6 +11,7 @@ endif
 LESSON ?= 00_start_here
 MINUTES ?= 5
 WORKERS ?= logical  # how many tests run at once
+WAITERS ?= 4  # how many notebooks or pages are open at once: these wait more than they compute
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)
@@ -69,18 +70,18 @@ lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
 	@$(PY) -m mypy
 
 # What compares times runs by itself, after the rest.
-unit: $(VENV)/.has-test
+unit: $(VENV)/.has-test  ## Run unit, property, contract and security tests, and the rules for notebooks
 	@echo "==> unit, property, contract and security tests, rules for notebooks"
 	@$(PYTEST) $(PARALLEL) --dist worksteal -m "not long and not measures" $(NOT_BROWSER)
 	@$(PYTEST) -m "measures and not long" $(NOT_BROWSER)
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
-	@$(PYTEST) $(PARALLEL) --dist loadfile $(NBVAL) notebooks
+	@$(PYTEST) -n $(WAITERS) --dist loadfile $(NBVAL) notebooks
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
-	@$(PYTEST) $(PARALLEL) --dist loadscope -m "not long" tests/browser
+	@$(PYTEST) -n $(WAITERS) --dist loadscope -m "not long" tests/browser
 
 unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
@@ -90,7 +91,7 @@ unit-long: $(VENV)/.has-test
 
 browser-long: $(VENV)/.has-test chromium
 	@echo "==> the lessons in every theme and width"
-	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadscope -m "long or thorough" tests/browser
+	@EVENTKIT_TIER=long $(PYTEST) -n $(WAITERS) --dist loadscope -m "long or thorough" tests/browser
 
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter_ns, time_ns
 from typing import Annotated, Any, Literal
 
@@ -74,6 +75,7 @@ class _Wire(CloudEvent, frozen=True, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(_Wire)
+_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # what it refuses is not remembered
 
 
 def to_cloud(event: Event, source: str) -> CloudEvent:
@@ -103,7 +105,7 @@ def decode(raw: bytes | str) -> CloudEvent:
     """The CloudEvent that `raw` holds. Raises InvalidEvent, which says what is wrong with it."""
     try:
         wire = _decoder.decode(raw)
-        check_topic(wire.type)
+        _check_topic_once(wire.type)
     except (msgspec.DecodeError, InvalidTopic, UnicodeError, RecursionError) as problem:
         raise InvalidEvent(
             f"not a CloudEvents 1.0 JSON object that eventkit can take: {problem}. "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from .event import CloudEvent
+    from .event import CloudEvent, Event
 
 DEPTH = 100
 """How many lists and objects may lie in each other in an event's data.
@@ -58,6 +58,23 @@ def check_cloud_event(event: CloudEvent) -> None:
             check_data(event.data)
     elif type(event.data_base64) is not bytes or event.data is not msgspec.UNSET:
         raise TypeError("data_base64 is bytes, and an event that has it has no other data.")
+
+
+def check_event(event: Event) -> None:
+    """Do for an Event what `check_cloud_event` would do for the CloudEvent made of it.
+
+    Its topic must have been checked. Its time is always written correctly.
+    """
+    if type(event.id) is not int:
+        _check_text("id", str(event.id), needed=True)
+    if event.key is not None:
+        _check_text("subject", event.key, needed=True)
+    if event.cause is not None:
+        _check_text("cause", str(event.cause), needed=True)
+    if event.data is msgspec.UNSET:
+        raise TypeError("an event without data has None as its data; got UNSET.")
+    if type(event.data) is not bytes:
+        check_data(event.data)
 
 
 def check_data(data: Any) -> None:

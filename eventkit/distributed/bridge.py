@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
 import re
 import ssl
 import threading
@@ -25,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -33,13 +32,14 @@ import msgspec
 from ..bus import EventBus
 from ..checks import seconds, whole_number
 from ..event import CloudEvent, Event, InvalidEvent, decode, to_cloud
+from ..forks import renew_in_child
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..queues import BusClosed, QueueFull
 from ..subscription import Subscription
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
-from ..wire import check_cloud_event
+from ..wire import check_event
 from .connecting import address_in, options_for, places
-from .counting import Counts, Gaps
+from .counting import LONGEST, Counts, Gaps
 from .leader_follower import LeaderFollower
 
 try:
@@ -140,6 +140,7 @@ class Bridge:
     ) -> None:
         self._outgoing = _patterns("outgoing", outgoing)
         self._incoming = _patterns("incoming", incoming)
+        self._place_of = lru_cache(maxsize=10_000)(partial(_first, self._incoming))
         for name in (prefix,) if group is None else (prefix, group):
             check_topic(name)
         whole_number("capacity", capacity, "a number of events")
@@ -147,6 +148,7 @@ class Bridge:
         options = {"ping_interval": _PING} | options_for(url, tls, options)
         self.bus = bus
         self.prefix = prefix
+        self._prefix_length = len(prefix) + 1
         self.group = group
         self.capacity = capacity
         self.sent = self.received = self.dropped = self.refused = 0
@@ -156,7 +158,8 @@ class Bridge:
         self._waiting: deque[tuple[Event, str, bytes]] = deque()
         self._unconfirmed: deque[tuple[int, Event]] = deque()
         self._next_number = itertools.count(1).__next__
-        self._process = os.getpid()
+        self._source = bus.source
+        self._is_inherited = False  # by the child of a fork
         self._counts = Counts()
         self._gaps = Gaps()
         self._ending = threading.RLock()  # so that the thread of an interrupted close can repeat it
@@ -174,6 +177,7 @@ class Bridge:
         self._loop = _Loop()
         self._answered = asyncio.Event()
         self._threads = LeaderFollower(self._loop, capacity, self._deliver)
+        renew_in_child(self)
         try:
             self._threads.run(self._connect(options), timeout + 1)
             for place, pattern in enumerate(self._outgoing):
@@ -228,7 +232,7 @@ class Bridge:
         What cannot be sent within `timeout` seconds becomes dead letters.
         """
         seconds("timeout", timeout)
-        if os.getpid() != self._process or self._is_closed:
+        if self._is_inherited or self._is_closed:
             return
         if not self._ending.acquire(blocking=False):
             return  # another thread is closing it
@@ -269,8 +273,12 @@ class Bridge:
         """How many events other bridges sent and this one did not get, as far as it has noticed."""
         return self._gaps.missed
 
+    def renew(self) -> None:
+        """In a child process: the connection and its threads are the parent's."""
+        self._is_inherited = True
+
     def _check_process(self) -> None:
-        if os.getpid() != self._process:
+        if self._is_inherited:
             raise RuntimeError(
                 f"{self!r} was made before this process was forked, and its connection is the "
                 "parent's. Make a bus and a bridge in the child."
@@ -280,9 +288,10 @@ class Bridge:
 
     def _sender(self, place: int) -> Callable[[Event], None]:
         """A handler for one of the patterns. What fits an earlier one as well is that one's."""
+        place_of = lru_cache(maxsize=10_000)(partial(_first, self._outgoing))
 
         def send(event: Event) -> None:
-            if place and _first(self._outgoing, event.topic) != place:
+            if place and place_of(event.topic) != place:
                 return
             if not (isinstance(event, Arrived) or event.topic.startswith("error.")):
                 self._send(event)
@@ -299,7 +308,7 @@ class Bridge:
                 f"the topic of event {event.id} has {len(event.topic):,} letters: NATS takes no "
                 f"subject of more than {_LONGEST_SUBJECT:,} bytes."
             )
-        if len(body) > self._nats.max_payload:
+        if len(body) + LONGEST > self._nats.max_payload:
             raise ValueError(
                 f"event {event.id} ({event.topic!r}) has {len(body):,} bytes, and the server takes "
                 f"{self._nats.max_payload:,}. Store such data elsewhere, and send where that is."
@@ -312,13 +321,8 @@ class Bridge:
 
     def _encode(self, event: Event) -> bytes:
         """Return bytes that every receiver can decode. Raises TypeError or ValueError."""
-        if event.key == "":  # CloudEvents have no empty subject
-            raise ValueError("an event's key is None or a string that is not empty.")
-        if event.data is msgspec.UNSET:
-            raise TypeError("an event without data has None as its data; got UNSET.")
-        wire = to_cloud(event, self.bus.source)
-        check_cloud_event(wire)
-        body = msgspec.json.encode(wire)
+        check_event(event)
+        body = msgspec.json.encode(to_cloud(event, self._source))
         if len(body) > _LONGEST_INTEGER:
             decode(body)
         return body
@@ -375,7 +379,7 @@ class Bridge:
         while self._waiting and size < MUCH:
             event, subject, body = self._waiting.popleft()
             self._unconfirmed.append((self._next_number(), event))
-            sent = message(subject, body, headers=self._counts.next_on(event.topic))
+            sent = message(subject, self._counts.number(event.topic, body))
             messages.append(sent)
             size += len(sent)
         self._nats.send(b"".join(messages))
@@ -436,29 +440,27 @@ class Bridge:
 
     def _receive(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
         """What the server sends for one of the subscriptions."""
-        topic = subject[len(self.prefix) + 1 :]
-        is_its_own = number == 1 or _first(self._incoming, topic) == number - 1
-        if is_its_own and self.group is None:
-            self._note_gap(topic, headers)
-        if is_its_own and not self._threads.put(topic, body):
-            self._drop(topic)
+        topic = subject[self._prefix_length :]
+        if number == 1 or self._place_of(topic) == number - 1:  # else the other pattern's
+            if self.group is None and (missing := self._gaps.note(topic, body)):
+                self._warn_of_gap(topic, missing)
+            if not self._threads.put(topic, body):
+                self._drop(topic)
         return True
 
-    def _note_gap(self, topic: str, headers: bytes | None) -> None:
-        missing = self._gaps.note(topic, headers)
-        if missing > 0:
-            _log.warning(
-                "%r has missed %d events on %r: they were sent while it was not there, or "
-                "lost on their way. Its `missed` counts them; a log would have kept them.",
-                self, missing, topic,
-            )  # fmt: skip
+    def _warn_of_gap(self, topic: str, missing: int) -> None:
+        _log.warning(
+            "%r has missed %d events on %r: they were sent while it was not there, or "
+            "lost on their way. Its `missed` counts them; a log would have kept them.",
+            self, missing, topic,
+        )  # fmt: skip
 
     def _deliver(self, topic: str, body: bytes) -> None:
         try:
             wire = decode(body)
             if wire.type != topic:
                 raise InvalidEvent(f"it says that its type is {wire.type!r}.")
-            if wire.source == self.bus.source:
+            if wire.source == self._source:
                 self.skipped += 1
                 return
             event = _arrived(wire)
@@ -664,7 +666,6 @@ def _patterns(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(patterns))
 
 
-@lru_cache(maxsize=10_000)
 def _first(patterns: tuple[str, ...], topic: str) -> int:
     """The place of the first pattern that a topic fits."""
     return next(place for place, pattern in enumerate(patterns) if matches(pattern, topic))

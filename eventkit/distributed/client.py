@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from nats.aio.client import Client
-from nats.protocol.command import hpub_cmd, pub_cmd
+from nats.protocol.command import hpub_cmd
 
 Take = Callable[[int, str, bytes, bytes | None], bool]
 """Given a subscription's number, counted from 1, a subject, a body and the headers as they are on
@@ -24,7 +24,7 @@ def message(
 ) -> bytes:
     """What a message is on the wire. A header's value is one line."""
     if not headers:
-        return bytes(pub_cmd(subject, reply, body))
+        return b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body)
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return bytes(hpub_cmd(subject, reply, f"NATS/1.0\r\n{lines}\r\n".encode(), body))
 

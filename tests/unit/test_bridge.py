@@ -14,15 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nats
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import eventkit as ek
-from eventkit.distributed.counting import Counts, Gaps
+from eventkit.distributed.counting import LONGEST, Counts, Gaps
 
 ROOT = Path(__file__).parents[2]
 LONG = 20.0
+MAX_PAYLOAD = 2**20  # bytes, a server's default
 USERS = {
     "reader": {"publish": ["eventkit.allowed.>"], "subscribe": ["eventkit.>"]},
     "writer": {"publish": ["eventkit.>"], "subscribe": ["eventkit.allowed"]},
@@ -437,17 +439,61 @@ def test_gaps_are_counted_from_the_first_of_a_topic_to_its_last(sent: list[Any])
     counts, gaps = Counts(), Gaps()
     arrivals: dict[str, list[bool]] = {}
     for topic, arrives in sent:
-        header = counts.next_on(topic)
+        body = counts.number(topic, b'{"data":1}')
         arrivals.setdefault(topic, []).append(arrives)
         if arrives:
-            lines = "".join(f"{name}: {value}\r\n" for name, value in header.items())
-            gaps.note(topic, f"NATS/1.0\r\n{lines}\r\n".encode())
+            gaps.note(topic, body)
     expected = 0
     for came in arrivals.values():
         if True in came:
             last = len(came) - came[::-1].index(True)
             expected += came[came.index(True) : last].count(False)
     assert gaps.missed == expected
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=40)), st.integers(0, 70))
+def test_a_number_changes_nothing_else_of_an_event(data: dict[str, str], padding: int) -> None:
+    event = ek.Event("a.b", data | {"padding": "x" * padding}, key="k")
+    body = ek.encode(event, "/here")
+    numbered = Counts().number(event.topic, body)
+
+    assert len(numbered) <= len(body) + LONGEST
+    assert ek.decode(numbered) == ek.decode(body)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        b"",
+        b"{}",
+        b'{"eventkitnumber":"abcdef0123456789 7"}',
+        b'{"a":1,"eventkitnumber":"abcdef0123456789 7","b":2}',
+        b'{"a":{"b":1,"eventkitnumber":"abcdef0123456789 7"}}',
+        b'{"a":1,"eventkitnumber":"abcdef0123456789 many"}',
+        b'{"a":1,"eventkitnumber":"7"}',
+        b'{"a":1,"eventkitnumber":7}',
+        b'{"a":"\\",\\"eventkitnumber\\":\\"abcdef0123456789 7\\"}"}',
+    ],
+)
+def test_what_other_programs_send_is_not_taken_for_a_number(foreign: bytes) -> None:
+    gaps, counts = Gaps(), Counts()
+    gaps.note("a", counts.number("a", b"{}"))
+    assert gaps.note("a", foreign) == 0
+    assert gaps.note("a", counts.number("a", b"{}")) == 0
+    assert gaps.missed == 0
+
+
+def test_an_event_as_large_as_the_server_takes_arrives_with_its_number(side: Make) -> None:
+    here, there = side(["a"]), side([], ["a"])
+    event = ek.Event("a", "")
+    room = MAX_PAYLOAD - LONGEST - len(ek.encode(event, here.bus.source))
+    here.bus.publish(msgspec.structs.replace(event, data="x" * room))
+    here.bus.publish(msgspec.structs.replace(event, data="x" * (room + 10)))
+    here.bus.fire("a", "last")
+
+    assert there.wait_for(2) == ["x" * room, "last"]
+    assert [type(one.error) for one in here.bus.dead_letters] == [ValueError]
 
 
 def test_no_password_is_shown(side: Make, server: ek.NatsServer) -> None:

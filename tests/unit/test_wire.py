@@ -10,13 +10,16 @@ import sys
 import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
 import eventkit as ek
-from eventkit.wire import DEPTH, check_cloud_event, check_data, check_json
+from eventkit.event import to_cloud
+from eventkit.wire import DEPTH, check_cloud_event, check_data, check_event, check_json
+from tests import arbitrary
 
 
 class Struct(msgspec.Struct):
@@ -184,3 +187,26 @@ def test_the_deepest_data_is_written_and_read_on_a_small_stack(tmp_path: Any) ->
         check=False,
     )
     assert done.stdout.split("\n")[:-1] == [*["refused"] * 3, "[True]"], done.stderr
+
+
+def test_an_event_is_refused_exactly_when_its_cloud_event_would_be() -> None:
+    random, refused = Random(16), 0
+    for _ in range(3_000):
+        event = arbitrary.event(random)
+        if isinstance(event, ek.Event) and type(event.time) is int and abs(event.time) < 10**18:
+            problem = problem_of(check_event, event)
+            refused += problem is not None
+            if event.key != "" and event.data is not msgspec.UNSET:  # left out of CloudEvents
+                wire = to_cloud(event, "/here")
+                assert type(problem) is type(problem_of(check_cloud_event, wire)), (event, problem)
+            else:
+                assert problem is not None
+    assert refused > 100
+
+
+def problem_of(check: Callable[[Any], None], event: Any) -> Exception | None:
+    try:
+        check(event)
+    except (TypeError, ValueError) as problem:
+        return problem
+    return None

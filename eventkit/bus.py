@@ -140,6 +140,9 @@ class EventBus:
                 check_returned(deliver(event))
             except BaseException as failure:
                 self._outcomes.raised(subscription, event, failure)
+                if isinstance(failure, KeyboardInterrupt):
+                    self._deliver_rest(route, subscription, event, failure)
+                    raise  # rather than the refusal: it ends more than this event
 
     # Subscribing
 
@@ -311,15 +314,26 @@ class EventBus:
         """Record the journeys of the events fired in this block, the last `capacity` of them."""
         timeline = Timeline(capacity)
         try:
-            with self._lock:
-                if self._recorder is not None:
-                    raise RuntimeError("this bus is being recorded already; use that timeline.")
-                self._recorder, self._routes = timeline, {}
-            yield timeline
-        finally:
-            with self._lock:
-                if self._recorder is timeline:
-                    self._recorder, self._routes = None, {}
+            try:
+                self._begin_recording(timeline)
+                yield timeline
+            finally:
+                self._end_recording(timeline)
+        except BaseException:
+            self._end_recording(timeline)  # once more, should an interrupt have come in between
+            raise
+
+    def _begin_recording(self, timeline: Timeline) -> None:
+        with self._lock:
+            if self._recorder is not None:
+                raise RuntimeError("this bus is being recorded already; use that timeline.")
+            self._recorder, self._routes = timeline, {}
+
+    def _end_recording(self, timeline: Timeline) -> None:
+        with self._lock:
+            if self._recorder is timeline:
+                self._recorder = None
+            self._routes = {}
 
     def assert_clean(self) -> None:
         """Raise HandlersFailed if there are dead letters, naming each handler and its error."""

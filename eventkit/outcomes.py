@@ -75,7 +75,7 @@ class Outcomes:
         if not isinstance(error, KeyboardInterrupt):
             self.failed(subscription, event, error)
             return None
-        if not self._has_recorded(subscription, error):  # behind a flow it has been
+        if not self._has_recorded(subscription, event, error):
             self.failed(subscription, event, error)
         return error
 
@@ -152,9 +152,10 @@ class Outcomes:
         with _quietly():
             _log().warning(text, *arguments)
 
-    def _has_recorded(self, subscription: Subscription, error: BaseException) -> bool:
+    def _has_recorded(self, subscription: Subscription, event: Event, error: BaseException) -> bool:
+        """Return whether it has been: behind a flow, or where journeys are recorded."""
         return any(
-            letter.error is error and letter.handler == subscription.name
+            letter.error is error and (letter.event is event or letter.handler == subscription.name)
             for letter in list(self.dead_letters)
         )
 

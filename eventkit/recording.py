@@ -34,7 +34,8 @@ def recorded(route: Route, timeline: Timeline, outcomes: Outcomes) -> Route:
                     _deliver(subscription, event, fired, timeline)
                 except BaseException as error:
                     unsolved = outcomes.raised(subscription, event, error)
-                    refused = refused or unsolved  # the first refusal is the one to raise
+                    if refused is None or isinstance(unsolved, KeyboardInterrupt):
+                        refused = unsolved  # raise the first refusal, and an interrupt before it
                     if isinstance(error, KeyboardInterrupt | RecursionError) and refused:
                         _skip(subscriptions[place + 1 :], event, error, outcomes)
                         break

@@ -312,6 +312,26 @@ def test_when_one_refuses_an_event_whoever_is_behind_gets_it_once_then_it_is_rai
 
 
 @pytest.mark.parametrize("recording", [False, True], ids=["", "recorded"])
+def test_an_interrupt_behind_a_refusal_is_what_the_caller_gets(
+    bus: ek.EventBus, recording: bool
+) -> None:
+    def refuse(event: ek.Event) -> None:
+        raise ek.QueueFull(event, "it is full and refused")
+
+    def interrupt(event: ek.Event) -> None:
+        raise KeyboardInterrupt
+
+    def skipped(event: ek.Event) -> None:
+        raise AssertionError("it is called after the interrupt")
+
+    for handler in (refuse, interrupt, skipped):
+        bus.subscribe("a", handler)
+    with bus.record() if recording else nullcontext(), pytest.raises(KeyboardInterrupt):
+        bus.fire("a")
+    assert [type(letter.error) for letter in bus.dead_letters] == [KeyboardInterrupt] * 2
+
+
+@pytest.mark.parametrize("recording", [False, True], ids=["", "recorded"])
 def test_a_failure_behind_a_refusal_is_no_secret(bus: ek.EventBus, recording: bool) -> None:
     def refuse(event: ek.Event) -> None:
         raise ek.QueueFull(event, "it is full and refused")

@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,8 +16,11 @@ from random import Random
 from statistics import median
 from typing import NamedTuple
 
-from .parts import ALL, Part, Turn
+from . import parts, violent
+from .tools import Part, Turn
 
+ALL = (*parts.ALL, *violent.ALL)
+ON_MAIN = violent.interrupts  # signals reach the main thread
 _WARM = 3  # rounds until everything has been used once
 
 
@@ -42,7 +46,7 @@ class Soak:
     """So many rounds as there is time for. In each, every part has a turn, all at the same time."""
 
     def __init__(self, seconds: float, seed: int, *, say: Callable[[str], object] = print) -> None:
-        self.turns: dict[str, list[Turn]] = {make.__name__: [] for make in ALL}
+        self.turns: dict[str, list[Turn]] = {make.__name__: [] for make in (*ALL, ON_MAIN)}
         self.held: list[Held] = []
         self.failures: list[str] = []
         self._seconds = seconds
@@ -53,20 +57,22 @@ class Soak:
         end = time.monotonic() + self._seconds
         with ExitStack() as stack:
             stack.enter_context(_quiet())
-            parts = {make.__name__: stack.enter_context(make()) for make in ALL}
+            made = {one.__name__: stack.enter_context(one()) for one in (*ALL, ON_MAIN)}
             while not self.failures and (time.monotonic() < end or len(self.held) <= _WARM):
-                self._round(parts)
+                self._round(made)
                 self.held.append(Held.now())
                 left = max(0.0, end - time.monotonic())
                 self._say(f"round {len(self.held)}: {self.held[-1]}, {left / 60:.1f} minutes left")
 
-    def _round(self, parts: dict[str, Part]) -> None:
+    def _round(self, made: dict[str, Part]) -> None:
         threads = [
             threading.Thread(target=self._turn, args=(name, part, Random(self._random.random())))
-            for name, part in parts.items()
+            for name, part in made.items()
+            if name != ON_MAIN.__name__
         ]
         for thread in threads:
             thread.start()
+        self._turn(ON_MAIN.__name__, made[ON_MAIN.__name__], Random(self._random.random()))
         for thread in threads:
             thread.join()
 
@@ -75,6 +81,7 @@ class Soak:
             self.turns[name].append(part(random))
         except BaseException as error:
             self.failures.append(f"{name}: {error!r}")
+            self._say(traceback.format_exc())
 
     def grown(self) -> list[str]:
         """What the process holds more of in the last third than in the first, warmed up."""

@@ -14,11 +14,9 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
 
 import eventkit as ek
 from eventkit.executors import Executor
@@ -26,19 +24,10 @@ from eventkit.queues import Overflow
 from tests.faults.programs import program
 from tests.secured import served
 
-LONG = 60.0
+from .tools import LONG, Part, Turn, at_once, until
+
 _LEASE = 0.5
 _GIVING_UP: tuple[Overflow, ...] = ("drop_oldest", "drop_newest", "raise")
-
-
-class Turn(NamedTuple):
-    """How many events there were in one turn, and how many things were made to go wrong."""
-
-    events: int
-    faults: int
-
-
-Part = Callable[[Random], Turn]
 
 
 @contextmanager
@@ -75,7 +64,7 @@ def _bus_turn(random: Random) -> Turn:
         for notes, executor in zip(seen, executors, strict=True):
             bus.subscribe("soak.*", keep(notes), executor=executor)
         with bus.record() if random.random() < 0.5 else nullcontext():
-            _at_once(fire, 4, _coming_and_going(bus))
+            at_once(fire, 4, _coming_and_going(bus))
         bus.drain(LONG)
         failed = len(bus.dead_letters)
 
@@ -93,18 +82,6 @@ def _coming_and_going(bus: ek.EventBus) -> Callable[[], None]:
             time.sleep(0)
 
     return churn
-
-
-def _at_once(
-    work: Callable[[int], object], workers: int, meanwhile: Callable[[], object] | None = None
-) -> None:
-    """Have `work(place)` done in so many threads; what goes wrong in one of them is raised."""
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, place) for place in range(workers)]
-        while meanwhile and not all(future.done() for future in futures):
-            meanwhile()
-        for future in futures:
-            future.result()
 
 
 @contextmanager
@@ -128,7 +105,7 @@ def _overflow_turn(random: Random) -> Turn:
 
     with ek.EventBus() as bus:
         bus.subscribe("soak", lambda event: handled.append(event.data), executor=executor)
-        _at_once(fire, 3)
+        at_once(fire, 3)
         bus.drain(LONG)
     lost = executor.dropped + next(refused)
     assert len(set(handled)) == len(handled), "an event was handled twice"
@@ -165,7 +142,7 @@ def _cancelled_turn(random: Random) -> Turn:
 
     with ek.EventBus() as bus:
         bus.subscribe("soak", handle, executor=executor)
-        _at_once(fire, 3)
+        at_once(fire, 3)
         bus.drain(LONG)
         errors = Counter(type(letter.error) for letter in bus.dead_letters)
     expected = {f"{p}-{k}": list(range(k, 500, keys)) for p in range(3) for k in range(keys)}
@@ -235,7 +212,7 @@ def _log_turn(log: ek.EventLog, path: Path, random: Random) -> Turn:
             assert log.append(event) == first, "an event was stored twice"
 
     with program("work", path, _LEASE) as doomed:
-        _at_once(append, 4)
+        at_once(append, 4)
         assert doomed.stdout is not None
         said = doomed.stdout.readline()  # it holds something
         time.sleep(random.uniform(0, 0.05))
@@ -271,7 +248,7 @@ def https() -> Iterator[Part]:
                     answer = house.post("button.click", place * number + n, **forgery)
                     assert answer.status == (401 if is_forged else 202), answer
 
-            _at_once(post, 3)
+            at_once(post, 3)
             bad = next(forged)
             came = [event.data for event in house.got]
             assert len(set(came)) == len(came) == 3 * number - bad, "lost or doubled over HTTPS"
@@ -304,27 +281,20 @@ def _bridge_turn(server: ek.NatsServer, random: Random) -> Turn:
             for n in range(kill_at):
                 here.fire("soak", n)
             out.flush(LONG)
-            _until(lambda: len(came) == kill_at)
+            until(lambda: len(came) == kill_at)
             server.kill()
-            _until(lambda: not (out.is_connected or into.is_connected))
+            until(lambda: not (out.is_connected or into.is_connected))
             for n in range(kill_at, number):
                 here.fire("soak", n)
             server.start()
-            _until(lambda: into.is_connected)
+            until(lambda: into.is_connected)
             out.flush(LONG)
             later = itertools.count(number)
-            _until(lambda: here.fire("soak", next(later)) and came[-1:] >= [number])
+            until(lambda: here.fire("soak", next(later)) and came[-1:] >= [number])
     assert not here.dead_letters, "an event was not sent"
     assert came[:kill_at] == list(range(kill_at)), "lost, doubled or out of order"
     assert all(a < b for a, b in itertools.pairwise(came)), "doubled or out of order"
     return Turn(number + 1, 1)
-
-
-def _until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LONG
-    while not is_so():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.005)
 
 
 ALL = (buses, overflow, cancelled, flows, logs, https, bridges)

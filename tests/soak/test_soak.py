@@ -11,7 +11,7 @@ import pytest
 
 from . import __main__ as soaking
 from .__main__ import Held, Soak
-from .parts import Part, Turn
+from .tools import Part, Turn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

@@ -19,8 +19,8 @@ import math
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ except ImportError as missing:
 
 from ..checks import seconds, whole_number
 from ..flow import TokenBucket
+from ..forks import renew_in_child
 from .handlers import Nothing, PostCloud, PostPlain, Refusal, within
 from .incoming import Received
 from .server import LimitedServer
@@ -53,6 +54,90 @@ _LONGEST_WAIT = 86_400
 _LAST_PORT = 65_535
 
 
+class _Life:
+    """One life of the server's thread, from a start to a stop.
+
+    Waits on plain locks only: an interrupt never leaves one of these half taken.
+    """
+
+    def __init__(self) -> None:
+        self.listening: socket.socket | None = None
+        self.problem: BaseException | None = None
+        self.stopping = asyncio.Event()
+        self.is_serving = False
+        self._is_over = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._first: dict[str, str] = {}
+        self._until_ready = threading.Lock()
+        self._until_ended = threading.Lock()
+        self._until_ready.acquire()
+        self._until_ended.acquire()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the thread serves. Raise what kept it from that."""
+        with self._until_ready:
+            if self.problem is not None:
+                raise self.problem
+
+    def end(self) -> None:
+        """Have the thread end, wait for it, and give the port back. Can be called again, also
+        after an interrupt.
+        """
+        self._is_over = True
+        if self._who_is_first("end") == "thread":
+            self._wake()
+            with self._until_ended:
+                self.close()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close the listening socket."""
+        if self.listening is not None:
+            self.listening.close()
+
+    # For the thread
+
+    def run(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
+        """Serve until the end, unless that came first."""
+        if self._who_is_first("thread") == "end":
+            self.problem = RuntimeError("it was stopped before it had started.")
+            self._until_ready.release()
+            return
+        try:
+            asyncio.run(serve(self))
+        except BaseException as problem:
+            if self.is_serving:
+                raise
+            self.problem = problem
+        finally:
+            was_ready, self.is_serving = self.is_serving, False
+            self.close()
+            self._until_ended.release()
+            if not was_ready:
+                self._until_ready.release()
+
+    def enter_loop(self) -> None:
+        """Remember the loop that runs now."""
+        self._loop = asyncio.get_running_loop()
+        if self._is_over:
+            self.stopping.set()
+
+    def say_ready(self) -> None:
+        """Let `wait_until_ready` return."""
+        self.is_serving = True
+        self._until_ready.release()
+
+    def _who_is_first(self, one: str) -> str:
+        """Return which of "thread" and "end" came first, in one step that cannot be cut in two."""
+        return self._first.setdefault("first", one)
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self.stopping.set)
+
+
 class HttpsTrigger:
     """Serves a bus over TLS, on a thread of its own, from `start` to `stop`.
 
@@ -68,6 +153,9 @@ class HttpsTrigger:
     Inline handlers run on a few daemon threads of the trigger's, each call with context variables
     of its own, and hold up the request that they answer. Raises ValueError or TypeError for an
     option of the wrong kind and for a bus without a policy.
+
+    A process that is forked while a trigger serves has no part in it: its sockets are closed in
+    the child, where `start` raises RuntimeError.
     """
 
     def __init__(
@@ -99,11 +187,12 @@ class HttpsTrigger:
         self._quota = rate, burst
         self._retry_after = max(1, math.ceil(min(1 / rate, _LONGEST_WAIT)))
         self._buckets: dict[str, TokenBucket] = {}
-        self._thread: threading.Thread | None = None
+        self._life: _Life | None = None
+        self._is_parents = False
         self._workers = Workers(_WORKERS, "https-worker")
         self._auditor = Workers(1, "https-audit")
-        self._started: Future[None] = Future()
         self.server: LimitedServer
+        renew_in_child(self)
 
     @property
     def url(self) -> str:
@@ -115,37 +204,45 @@ class HttpsTrigger:
         """Serve from now on. When this returns, requests are answered.
 
         Raises RuntimeError if it is running, OSError if the port is taken, and whatever else keeps
-        the server from starting.
+        the server from starting. What an interrupted start or stop left behind is removed first.
         """
-        if self._thread is not None:
+        if self._is_parents:
+            raise RuntimeError(
+                f"{self!r} was serving when this process was forked, and its thread lives in the "
+                "parent only: make a bus and a trigger in the child, or fork first."
+            )
+        if self._life is not None and self._life.is_serving:
             raise RuntimeError(f"{self!r} is running already: stop() first.")
-        listening = self._listen()
-        self._started = Future()
-        thread = threading.Thread(
-            target=self._run, args=(listening, self._started), name="https", daemon=True
-        )
+        self.stop()
+        life = self._life = _Life()
         try:
-            thread.start()
-            self._started.result()
+            self._listen(life)
+            threading.Thread(
+                target=life.run, args=(self._serve,), name="https", daemon=True
+            ).start()
+            life.wait_until_ready()
         except BaseException:
-            self._thread = thread if thread.is_alive() else None
             self.stop()
-            listening.close()
             raise
-        self._thread = thread
 
     def stop(self) -> None:
         """Answer no more requests and close every connection. Can be called twice."""
-        thread = self._thread
-        if thread is None:
+        life = self._life
+        if life is None:
             return
-        wait([self._started])
-        with suppress(AttributeError, RuntimeError):  # the loop has ended, or never began
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        thread.join()
-        self._thread = None
+        life.end()
         self._workers.stop()
         self._auditor.stop()
+        self._life = None
+
+    def renew(self) -> None:
+        """Leave the sockets to the parent, in the child of a fork."""
+        life, self._life = self._life, None
+        if life is not None:
+            self._is_parents = True
+            life.close()
+            if life.is_serving:
+                self.server.let_go()
 
     def __enter__(self) -> HttpsTrigger:
         self.start()
@@ -194,33 +291,23 @@ class HttpsTrigger:
 
     # The server's thread
 
-    def _listen(self) -> socket.socket:
-        listening = socket.create_server(
+    def _listen(self, life: _Life) -> None:
+        life.listening = socket.create_server(
             (self.host, self.port),
             family=socket.AF_INET6 if ":" in self.host else socket.AF_INET,
             backlog=1_024,
         )
-        listening.setblocking(False)
-        self.port = listening.getsockname()[1]
-        return listening
+        life.listening.setblocking(False)
+        self.port = life.listening.getsockname()[1]
 
-    def _run(self, listening: socket.socket, started: Future[None]) -> None:
-        try:
-            with listening:
-                asyncio.run(self._serve(listening, started))
-        except BaseException as problem:
-            if started.done():
-                raise
-            started.set_exception(problem)
-
-    async def _serve(self, listening: socket.socket, started: Future[None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+    async def _serve(self, life: _Life) -> None:
+        life.enter_loop()
         self.server = self._new_server(ssl_options=self._context)
-        self.server.serve(listening)
+        assert life.listening is not None
+        self.server.serve(life.listening)
         with _without_quotes_in_the_log():
-            started.set_result(None)
-            await self._stopping.wait()
+            life.say_ready()
+            await life.stopping.wait()
             self.server.stop()
             await self.server.close_all_connections()
 

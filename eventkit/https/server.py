@@ -95,6 +95,16 @@ class LimitedServer(HTTPServer):
         self._idle.clear()  # what ends from now on is no refusal
         self._busy.clear()
 
+    def let_go(self) -> None:
+        """Close every connection's socket in the child of a fork.
+
+        The streams stay as they are: closing these would end the parent's interest in the sockets,
+        because parent and child share what the loop waits with.
+        """
+        for stream in (*self._idle, *self._busy):
+            if stream.socket is not None:
+                stream.socket.close()
+
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         if len(self._idle) + len(self._busy) >= self.max_connections and not self._make_room():
             stream.close()

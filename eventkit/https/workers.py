@@ -52,15 +52,14 @@ class Workers:
 
     def stop(self) -> None:
         """End each thread after its present call, and drop the calls that wait. A later `submit`
-        starts new threads.
+        starts new threads. Call it again after an interrupt.
         """
-        threads, calls = self._threads, self._calls
-        self._threads, self._calls = [], SimpleQueue()
         with suppress(Empty):
             while True:
-                calls.get_nowait()
-        for _ in threads:
-            calls.put(None)
+                self._calls.get_nowait()
+        for _ in self._threads:
+            self._calls.put(None)
+        self._threads, self._calls = [], SimpleQueue()
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=_work, args=(self._calls,), name=self._name, daemon=True)

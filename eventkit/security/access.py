@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
+from ..forks import renew_in_child
 from ..topics import TopicTree, check_pattern, check_topic
 
 Action = Literal["publish", "subscribe"]
@@ -49,6 +50,11 @@ class AccessPolicy:
     def __init__(self) -> None:
         self._rules: dict[str, tuple[Rule, ...]] = {}
         self._decided: dict[tuple[str, Action, str], bool] = {}
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
         self._lock = threading.Lock()
 
     def allow(self, principal: str, *, publish: Patterns = (), subscribe: Patterns = ()) -> None:

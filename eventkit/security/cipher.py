@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from ..checks import seconds, whole_number
 from ..event import CloudEvent
+from ..forks import renew_in_child
 from .access import check_clock
 
 try:
@@ -82,6 +83,11 @@ class ReplayGuard:
         )
         self._clock = clock
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
         self._lock = Lock()
 
     def admit(self, event: CloudEvent) -> None:

@@ -53,10 +53,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "triggers": {"checks", "event", "queues"},
     "testing": {"topics"},
     "security": set(),
-    "security.access": {"topics"},
+    "security.access": {"forks", "topics"},
     "security.tokens": {"security.access"},
     "security.certificates": {"security.access"},
-    "security.cipher": {"checks", "event", "security.access"},
+    "security.cipher": {"checks", "event", "forks", "security.access"},
     "security.identity": {"event", "topics", "log", "handlers", "subscription", "security.access"},
     "https.incoming": {"event", "topics", "wire"},
     "https.server": set(),
@@ -65,7 +65,7 @@ MAY_KNOW: dict[str, set[str]] = {
         *("queues", "log", "security.access", "security.identity"),
         "https.incoming",
     },
-    "https": {"checks", "flow", *(f"https.{name}" for name in HTTPS)},
+    "https": {"checks", "flow", "forks", *(f"https.{name}" for name in HTTPS)},
 }
 
 

@@ -343,7 +343,7 @@ def _stall_turn(server: ek.NatsServer, line: Cable, random: Random) -> Turn:
         options: dict[str, Any] = {"capacity": 2 * number, "timeout": random.choice([0.3, 5.0])}
         with (
             ek.Bridge(there, server.url, [], ["soak"]) as into,
-            ek.Bridge(here, url, ["soak"], **options) as out,
+            _connected(lambda: ek.Bridge(here, url, ["soak"], **options)) as out,
         ):
             here.fire("soak", next(fired))
             until(lambda: came)
@@ -362,6 +362,17 @@ def _stall_turn(server: ek.NatsServer, line: Cable, random: Random) -> Turn:
             assert len(came) + into.missed + into.dropped == came[-1] + 1, "missed by no count"
             assert last + 1 - len(came) <= out.lost, "sent and lost"
     return Turn(last + 1, 1)
+
+
+def _connected(make: Callable[[], ek.Bridge]) -> ek.Bridge:
+    """Try until it is: its timeout is one for connecting, too, and the machine is busy."""
+    end = time.monotonic() + LONG
+    while True:
+        try:
+            return make()
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
 
 
 def _flush(bridge: ek.Bridge) -> bool:

@@ -9,8 +9,9 @@ is a line, or a bytecode instruction with `instructions=True`.
         def check(self) -> None: ...    # raises if something is broken now
         def close(self) -> None: ...    # always called
 
-Left out are the instructions that leave a `with` block: between its last call and `__exit__` the
-interpreter does not look for signals, so that nothing can come in between.
+Left out are the instructions that leave a `with` block, and those that do nothing (a `try:` is
+one): between a call and the next one the interpreter does not look for signals, so that nothing can
+come in there, and what does nothing may be left out of the block that it stands in.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class _Tracer:
         return self._at
 
     def _at(self, frame: types.FrameType, event: str, arg: Any) -> Any:
-        if event != self._kind or frame.f_lasti in _leaving_with(frame.f_code):
+        if event != self._kind or frame.f_lasti in _without_signals(frame.f_code):
             return self._at
         self._left -= 1
         if self._left:
@@ -140,10 +141,12 @@ class _Tracer:
 
 
 @functools.cache
-def _leaving_with(code: types.CodeType) -> frozenset[int]:
-    """Where the instructions of a code object are that call `__exit__(None, None, None)`."""
-    found: set[int] = set()
+def _without_signals(code: types.CodeType) -> frozenset[int]:
+    """Where the instructions of a code object are that call `__exit__(None, None, None)`, or do
+    nothing.
+    """
     instructions = [one for one in dis.get_instructions(code) if one.opname != "CACHE"]
+    found = {one.offset for one in instructions if one.opname == "NOP"}
     for place in range(len(instructions) - 3):
         nones, rest = instructions[place : place + 3], instructions[place + 3 : place + 5]
         is_call = any(one.opname == "CALL" for one in rest[: 1 + (rest[0].opname == "PRECALL")])

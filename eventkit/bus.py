@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -74,7 +76,8 @@ class EventBus:
         self._tree: TopicTree[Subscription] = TopicTree()
         self._order: dict[Subscription, int] = {}
         self._next_place = itertools.count().__next__
-        self._executors: list[Executor] = []
+        self._executors: dict[int, weakref.ref[Executor]] = {}  # by id; all that may have work
+        self._users: dict[int, set[Subscription]] = {}  # of each executor that is needed, by its id
         self._stages: list[tuple[Subscription, Stage]] = []
         self._stages_allowed = _FEW_STAGES  # with more of them, look for those no longer needed
         self._recorder: Timeline | None = None
@@ -189,21 +192,44 @@ class EventBus:
     def _add(self, subscription: Subscription) -> None:
         self._order[subscription] = self._next_place()
         self._tree.add(subscription.pattern, subscription)
-        executor = subscription.executor
-        if not isinstance(executor, Inline) and executor not in self._executors:
-            self._executors.append(executor)
+        if not isinstance(subscription.executor, Inline):
+            self._use_executor(subscription)
         if subscription.stage is not None:
             self._add_stage(subscription, subscription.stage)
         self._routes = {}
 
+    def _use_executor(self, subscription: Subscription) -> None:
+        """An executor is held by its subscriptions and by the events in it, but not by the bus."""
+        executor = subscription.executor
+        place, found = id(executor), self._executors
+        self._users.setdefault(place, set()).add(subscription)
+        if place not in found or found[place]() is not executor:
+            # no Python code in the callback: an interrupt there would be swallowed
+            found[place] = weakref.ref(executor, functools.partial(found.pop, place))
+
     def _forget(self, subscription: Subscription) -> None:
         """Each step can be taken again, so that a cancel that was interrupted can be repeated."""
+        place = id(subscription.executor)
         with self._lock:
             if subscription in self._order:
                 with suppress(KeyError, ValueError):
                     self._tree.remove(subscription.pattern, subscription)
                 self._routes = {}
+                self._users.get(place, set()).discard(subscription)
                 del self._order[subscription]
+            if not self._users.get(place):
+                self._users.pop(place, None)
+                subscription.executor.rest()
+
+    def _rest_unused(self) -> None:
+        """An event that comes late out of a flow starts the threads of an executor again."""
+        with self._lock:
+            unused = [
+                one() for place, one in self._executors.copy().items() if place not in self._users
+            ]
+        for executor in unused:
+            if executor is not None:
+                executor.rest()
 
     def processor(self, pattern: str, **options: Any) -> Callable[[H], H]:
         """Decorator: subscribe a function whose results are events. Options as for `subscribe`."""
@@ -254,7 +280,7 @@ class EventBus:
         """
         timeout = optional_seconds("timeout", timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        turns = -1
+        turns: list[int] = []
         while (
             not self._idle() or turns != self._turns_begun()
         ):  # a handler may have fired on meanwhile
@@ -269,6 +295,7 @@ class EventBus:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
                 if not executor.wait_idle(left):
                     raise DrainTimeout(timeout, self._unfinished())
+        self._rest_unused()
 
     async def drain_async(self, timeout: float | None = None) -> None:
         """As `drain`, without holding up the running event loop."""
@@ -411,15 +438,19 @@ class EventBus:
     def _idle(self) -> bool:
         return all(executor.wait_idle(0) for executor in self._busy_ones())
 
-    def _turns_begun(self) -> int:
-        return sum(executor.turns for executor in self._busy_ones())
+    def _turns_begun(self) -> list[int]:
+        return [executor.turns for executor in self._busy_ones()]
 
     def _unfinished(self) -> list[str]:
         return [line for executor in self._busy_ones() for line in executor.unfinished()]
 
     def _busy_ones(self) -> list[Stage | Executor]:
         """Wherever events may be: in flows first, since they go from there to executors."""
-        return [*(stage for _, stage in list(self._stages)), *self._executors]
+        executors = [reference() for reference in list(self._executors.values())]
+        return [
+            *(stage for _, stage in list(self._stages)),
+            *(executor for executor in executors if executor is not None),
+        ]
 
     def _add_stage(self, subscription: Subscription, stage: Stage) -> None:
         """Each time their number has doubled, forget those of cancelled subscriptions that have

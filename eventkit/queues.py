@@ -83,6 +83,7 @@ class JobQueue:
         self.dropped = 0
         self.turns = 0  # how often a worker has begun to work after a rest
         self.closed = False
+        self.resting = False  # workers that find nothing to do end; a ring starts them again
         self.used = False  # the bell has been rung: there may be threads behind it
         self.forked = False  # this is the copy in a child process, of a queue used by its parent
         self.bell: Callable[[], None] = self.wake_one
@@ -98,7 +99,7 @@ class JobQueue:
         self._active: set[object] = set()  # one for each worker that has work, or looks for it
         self._alert = True  # the next `put` must ring: no worker is about to look, or it is closed
         self._why = ""  # what those are told that wait when it is closed
-        self._sleeping = 0
+        self._sleeping = workers  # those that have not begun, or have ended to rest, included
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
         self._blocked: deque[threading.Lock] = deque()  # each is released when there is room
         self._idlers: deque[threading.Lock] = deque()  # each is released when all is done
@@ -150,17 +151,32 @@ class JobQueue:
             self._active.discard(turn)
             self._tell_idlers()
 
+    def begin(self) -> None:
+        """Count the calling worker as awake. Each calls this once, before all else."""
+        with self._lock:
+            self._sleeping -= 1
+
     def sleep(self) -> bool:
-        """Sleep until there may be a job. Return False once the queue is closed."""
+        """Sleep until there may be a job. Return False if the worker must end, because the queue is
+        closed or at rest. A worker that ends counts as asleep: a ring starts it again.
+        """
         with self._lock:
             self._sleeping += 1
             self._alert = True  # first, so that a job put from now on rings
-        if not self._ready and not self.closed:
+        if not self._ready and not self.closed and not self.resting:
             self._wake_ups.get()
         with self._lock:
+            if self.closed or (self.resting and not self._ready):
+                self._alert = True
+                return False
             self._sleeping -= 1
-            self._alert = self.closed or self._sleeping > 0
-            return not self.closed
+            self._alert = self._sleeping > 0
+            return True
+
+    def pass_on(self) -> None:
+        """Ring if there is a job. A worker that ends calls this last: it may have been woken."""
+        if self._ready and not self.closed:
+            self._ring()
 
     def answer_bell(self) -> None:
         """Re-arm the bell. Workers on a loop call this before they look."""
@@ -357,6 +373,7 @@ class JobQueue:
         try:
             self._alert = False  # first: the worker that hears the bell sets it again
             self.used = True
+            self.resting = False
             self.bell()
         except BaseException as problem:
             self._alert = True

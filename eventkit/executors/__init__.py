@@ -51,6 +51,11 @@ class Executor(Protocol):
     def unfinished(self) -> list[str]:
         """What is running and how much waits, in words."""
 
+    def rest(self) -> None:
+        """Give the threads back as soon as nothing waits or runs. The next event starts them
+        again. Does not wait.
+        """
+
     def close(self, timeout: float) -> None:
         """Finish within `timeout` seconds what was accepted, give up with BusClosed what no worker
         has begun by then, and stop. Can be called twice.
@@ -70,6 +75,9 @@ class Engine(Protocol):
 
     def running(self) -> list[tuple[str, Job | None]]:
         """Each worker and the job that it is at."""
+
+    def rest(self) -> None:
+        """Wake what sleeps: the queue is at rest, so whatever finds nothing to do ends."""
 
     def stop(self, timeout: float = 0.0) -> None:
         """Cut off what still runs, if that is possible, and end. Can be called twice."""
@@ -116,6 +124,10 @@ class Queued:
 
     def wait_idle(self, timeout: float | None) -> bool:
         return self._queue.wait_idle(timeout)
+
+    def rest(self) -> None:
+        self._queue.resting = True
+        self._engine.rest()
 
     def unfinished(self) -> list[str]:
         jobs = [(worker, *job) for worker, job in self._engine.running() if job]

@@ -112,27 +112,39 @@ class _Lanes:
             self._call_a_lane()
             if self._lane_due:  # it answers the bell when it begins
                 return
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             with self._starting:
                 if self._loop is None:
                     self._start()
                     return  # it looks at the queue when it begins
+                loop = self._loop
         try:
-            self._loop.call_soon_threadsafe(self._woken, context=Context())
+            loop.call_soon_threadsafe(self._woken, context=Context())
         except RuntimeError as closed:
+            if loop is not self._loop:  # it has ended to rest
+                self._ring()
+                return
             raise BusClosed(
                 f"the event loop of {self._name} is closed, so nothing can run on it any more. "
                 "Close the bus before its loop ends, or let EventLoop() have a loop of its own."
             ) from closed
 
-    def stop(self, timeout: float = 0.0) -> None:
-        self._stopping = True
+    def rest(self) -> None:
         loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                loop.call_soon_threadsafe(self._leave, context=Context())
+
+    def stop(self, timeout: float = 0.0) -> None:
+        with self._starting:
+            self._stopping = True
+            loop, thread = self._loop, self._thread
         if loop is None or loop.is_closed():
             return
         loop.call_soon_threadsafe(self._cancel)
-        if self._thread and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if thread and thread is not threading.current_thread():
+            thread.join(timeout)
 
     def abandon(self) -> None:
         """End the lanes of a loop that runs no more: each reports the event that it is at."""
@@ -142,8 +154,39 @@ class _Lanes:
             self._tasks.discard(task)
 
     def _woken(self) -> None:
+        if not self.is_here():
+            return  # this loop ends to rest, and another has taken its place
         self._queue.answer_bell()
         self._call_a_lane()
+        if self._queue.resting:
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the loop's thread if the queue is at rest and nothing is left to do here: first the
+        lanes, of which each comes back to this when it has ended. Tasks that handlers have started
+        are waited for. A loop that was given goes on.
+        """
+        if not (self.is_here() and self._thread and self._queue.resting and self._queue.is_idle):
+            return
+        for task in self._tasks or asyncio.all_tasks():
+            if task in self._tasks:
+                task.cancel()
+            else:
+                task.add_done_callback(lambda _: self._leave(), context=Context())
+                return
+        if not self._tasks:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """The next ring starts another thread with another loop."""
+        loop = asyncio.get_running_loop()
+        self._queue.answer_bell()
+        with self._starting:
+            if self._stopping:
+                return
+            self._loop = self._thread = None
+        self._queue.pass_on()
+        loop.stop()
 
     def _call_a_lane(self) -> None:
         if self._lane_due or not self._queue.waiting:
@@ -201,6 +244,8 @@ class _Lanes:
 
     async def _rest(self, name: str) -> None:
         self._current[name] = None
+        if self._queue.resting:
+            asyncio.get_running_loop().call_soon(self._leave, context=Context())
         future = asyncio.get_running_loop().create_future()
         self._resting.append(future)
         await future

@@ -76,9 +76,17 @@ class _Green(Hub):
             self._answer()
             for _ in range(min(self._queue.waiting, len(self._free_lanes))):
                 self._spawn()
+            if self._may_leave():
+                return
         for green in list(self._green):
             eventlet.kill(green, BusClosed("the bus was closed while this was waiting."))
         self._end()
+
+    def _may_leave(self) -> bool:
+        """Green threads that handlers have started go on."""
+        hub = eventlet.hubs.get_hub()
+        others = hub.get_timers_count() or hub.get_readers() or hub.get_writers()
+        return not others and super()._may_leave()
 
     def _spawn(self) -> None:
         lane = self._free_lanes.pop()
@@ -103,3 +111,5 @@ class _Green(Hub):
             self._current.pop(lane, None)
             self._green.pop(eventlet.getcurrent(), None)
             self._free_lanes.append(lane)
+            if self._queue.resting:  # perhaps it was the last to do anything
+                self._send()

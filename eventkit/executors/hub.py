@@ -13,8 +13,8 @@ from ..queues import JobQueue
 
 class Hub:
     """The common part of the engines behind Selector and Greenlets. The thread starts with the
-    first ring, does `_run`, and ends when `_stopping` is set; `_ear` is readable once the bell
-    has been rung.
+    first ring, does `_run`, and ends when `_stopping` is set or it may leave; `_ear` is readable
+    once the bell has been rung.
     """
 
     def __init__(self, queue: JobQueue, name: str) -> None:
@@ -30,16 +30,22 @@ class Hub:
     def is_here(self) -> bool:
         return threading.current_thread() is self._thread
 
+    def rest(self) -> None:
+        if self._thread is not None:
+            self._send()
+
     def stop(self, timeout: float = 0.0) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        if self._thread is None:
+        with self._starting:
+            if self._stopping:
+                return
+            self._stopping = True
+            thread = self._thread
+        if thread is None:
             self._end()
             return
         self._send()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if thread is not threading.current_thread():
+            thread.join(timeout)
 
     def _ring(self) -> None:
         if self._thread is None:
@@ -67,11 +73,27 @@ class Hub:
 
     def _run_alone(self) -> None:
         """Run, unless another thread does: an interrupt can have two threads started."""
-        if self._has_begun:
-            return
-        self._has_begun = True
-        self._thread = threading.current_thread()
+        with self._starting:
+            if self._has_begun:
+                return
+            self._has_begun = True
+            self._thread = threading.current_thread()
         Context().run(self._run)
+
+    def _may_leave(self) -> bool:
+        """Return True if this thread has nothing to do and the queue is at rest. Another has taken
+        its place then, or the next ring starts one: touch nothing more.
+        """
+        if not self._queue.resting or not self._queue.is_idle:
+            return False
+        self._queue.answer_bell()
+        with self._starting:
+            if self._stopping:
+                return False
+            self._thread = None
+            self._has_begun = False
+        self._queue.pass_on()
+        return True
 
     def _answer(self) -> None:
         """Awake: what is put from now on rings again."""

@@ -42,6 +42,9 @@ class Inline:
     def unfinished(self) -> list[str]:
         return []
 
+    def rest(self) -> None:
+        pass
+
     def close(self, timeout: float) -> None:
         pass
 

@@ -121,6 +121,8 @@ class _Reactor(Hub):
                 self._step(task)
             self._begin_new()
             self._fail_closed()
+            if self._may_leave():
+                return
         for task in list(self._tasks):
             self._cut_off(task, BusClosed("the bus was closed while this was waiting."))
         self._end()

@@ -59,6 +59,10 @@ class _Pool:
     def lane(self) -> str:
         return threading.current_thread().name
 
+    def rest(self) -> None:
+        for _ in list(self._current):
+            self._queue.wake_one()
+
     def stop(self, timeout: float = 0.0) -> None:
         deadline = time.monotonic() + timeout
         for thread in list(self._current):
@@ -73,8 +77,7 @@ class _Pool:
 
     def _start(self) -> None:
         while self._missing:
-            args = (self._queue, self._current, self._places, self._name)
-            thread = threading.Thread(target=_work, args=args, daemon=True)
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # can't start new thread
@@ -84,20 +87,29 @@ class _Pool:
             self._current.setdefault(thread, None)
             self._missing -= 1
 
+    def _work(self) -> None:
+        """A worker's life."""
+        me = threading.current_thread()
+        try:
+            place = self._places.popleft()
+        except IndexError:  # an interrupt had one thread too many started
+            with self._starting:  # its starter has written it down
+                self._current.pop(me, None)
+            return
+        me.name = f"{self._name}-{place}"
+        self._current[me] = None
+        self._queue.begin()
+        while Context().run(_work_in_context, self._queue, self._current, me):
+            pass
+        self._leave(me, place)
 
-def _work(
-    queue: JobQueue, current: dict[threading.Thread, Job | None], places: deque[int], name: str
-) -> None:
-    """A worker's life."""
-    me = threading.current_thread()
-    try:
-        me.name = f"{name}-{places.popleft()}"
-    except IndexError:  # an interrupt had one thread too many started
-        current.pop(me, None)
-        return
-    current[me] = None
-    while Context().run(_work_in_context, queue, current, me):
-        pass
+    def _leave(self, me: threading.Thread, place: int) -> None:
+        """End, so that the next ring starts a thread in this place."""
+        with self._starting:
+            self._current.pop(me, None)
+            self._places.append(place)
+            self._missing += 1
+        self._queue.pass_on()
 
 
 def _work_in_context(

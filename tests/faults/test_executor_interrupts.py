@@ -150,6 +150,18 @@ def test_an_event_at_a_full_queue(kind: str, overflow: Overflow, instructions: b
 
 @every_queue
 @thoroughly
+def test_rest(kind: str, instructions: bool) -> None:
+    def make() -> Interrupted:
+        setting = Interrupted(MAKERS[kind], lambda setting: setting.executor.rest())
+        setting.submit()
+        setting.executor.wait_idle(LONG)
+        return setting
+
+    assert sweep(make, instructions=instructions) > 1
+
+
+@every_queue
+@thoroughly
 def test_waiting(kind: str, instructions: bool) -> None:
     def call(setting: Interrupted) -> None:
         threading.Timer(0.01, setting.work.open.set).start()

@@ -191,7 +191,8 @@ def test_events_fired_while_the_bus_closes_are_handled_refused_or_dead_letters()
     for _ in range(20):
         bus = ek.EventBus()
         got: list[ek.Event] = []
-        bus.subscribe("a", got.append, executor=ek.Threads(2))
+        executor = ek.Threads(2)
+        bus.subscribe("a", got.append, executor=executor)
         fired = 0
         started = threading.Event()
 
@@ -214,7 +215,7 @@ def test_events_fired_while_the_bus_closes_are_handled_refused_or_dead_letters()
             thread.join(LONG)
         finally:
             logging.getLogger("eventkit").disabled = False
-        bus._executors[0].wait_idle(LONG)
+        executor.wait_idle(LONG)
         assert not thread.is_alive()
         letters = len(bus.dead_letters)
         assert letters == bus.dead_letters.maxlen or len(got) + letters == fired

@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .topics import InvalidTopic, check_topic
+from .wire import DEPTH, check_event, check_json
+
+_LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -96,14 +99,22 @@ def to_cloud(event: Event, source: str) -> CloudEvent:
 def encode(event: Event, source: str) -> bytes:
     """The event as a CloudEvents 1.0 JSON object. `source` names where its id counts.
 
-    Raises TypeError when `event.data` holds something that JSON cannot say.
+    A key that is "" is written as none. Raises TypeError or ValueError for what `decode` would not
+    read as an equal value, such as NaN, too many levels of data, or an integer of 4,301 digits.
     """
-    return msgspec.json.encode(to_cloud(event, source))
+    if not isinstance(source, str) or not source:
+        raise ValueError(f"source is a string that is not empty; got {source!r}.")
+    check_event(event if event.key != "" else msgspec.structs.replace(event, key=None))
+    body = msgspec.json.encode(to_cloud(event, source))
+    if len(body) > _LONGEST_INTEGER:
+        decode(body)
+    return body
 
 
 def decode(raw: bytes | str) -> CloudEvent:
     """The CloudEvent that `raw` holds. Raises InvalidEvent, which says what is wrong with it."""
     try:
+        check_json(raw, DEPTH + 1)
         wire = _decoder.decode(raw)
         _check_topic_once(wire.type)
     except (msgspec.DecodeError, InvalidTopic, UnicodeError, RecursionError) as problem:

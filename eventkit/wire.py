@@ -32,6 +32,7 @@ _CALLED = {
     "subject": "an event's key (its subject)",
 }
 _LEAVES = frozenset({str, int, bool, type(None)})  # need no look inside
+_STRINGS = frozenset({str})
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -84,7 +85,7 @@ def check_data(data: Any) -> None:
     objects in each other. Tuples, sets, dates, enums and dataclasses are accepted, and read as the
     lists, strings and objects that JSON has. What JSON has no form for, the encoder refuses.
     """
-    if type(data) in _LEAVES:
+    if type(data) in _LEAVES or (type(data) is dict and _is_flat(data)):
         return
     level: list[Collection[Any]] = [[data]]
     for _ in range(DEPTH + 1):
@@ -133,6 +134,11 @@ def _check_time(time: object) -> None:
     written = msgspec.json.encode(time)
     if time.utcoffset() is None or msgspec.json.decode(written, type=datetime) != time:
         raise ValueError(f"time needs an offset from UTC in whole minutes; got {time!r}.")
+
+
+def _is_flat(data: dict[Any, Any]) -> bool:
+    """Return True if nothing in this needs a closer look: the usual case, found out quickly."""
+    return _LEAVES.issuperset(map(type, data.values())) and _STRINGS.issuperset(map(type, data))
 
 
 def _containers(level: Iterable[Collection[Any]]) -> Iterable[Any]:

@@ -10,6 +10,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent as SdkEvent
 
 import eventkit as ek
+from eventkit.wire import DEPTH
 
 SECOND = 1_000_000_000
 
@@ -117,7 +118,7 @@ LEAST = {"specversion": "1.0", "id": "1", "source": "/x", "type": "a"}
         (b"\xff\xfe", "malformed|utf-8"),
         (b"[]", "object"),
         (b"null", "object"),
-        (b'{"a":' * 100_000, "recursion|stack overflow|nested"),  # the words differ by Python
+        (b'{"a":' * 100_000, "levels"),  # the words differ by Python
         (json.dumps({}).encode(), "missing required field"),
         (json.dumps({**LEAST, "specversion": None}).encode(), "specversion"),
         (b'{"id":"1","source":"/x","type":"a"}', "specversion"),
@@ -149,3 +150,52 @@ def test_data_that_json_cannot_say_is_a_type_error() -> None:
 
 def test_two_buses_have_different_sources() -> None:
     assert ek.EventBus().source != ek.EventBus().source
+
+
+@pytest.mark.parametrize("digits", [19, 20, 309, 310, 4_298, 4_299, 4_300, 4_301, 10_000])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_an_integer_comes_out_equal_or_is_refused(digits: int, sign: int, more: int) -> None:
+    number = sign * (10 ** (digits - 1) + more)
+    for data in (number, [number], {"inner": [1, {"n": number}]}):
+        event = ek.Event("a.b", data)
+        if digits < 4_299:
+            assert ek.decode(ek.encode(event, "/here")).data == data
+            continue
+        try:
+            raw = ek.encode(event, "/here")
+        except ValueError:
+            assert digits > 4_299 or sign == -1
+        else:
+            assert ek.decode(raw).data == data
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 2**128])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_integers_around_machine_words_come_out_equal(number: int, more: int) -> None:
+    for data in (number + more, -number + more):
+        assert ek.decode(ek.encode(ek.Event("a.b", data), "/here")).data == data
+
+
+@pytest.mark.parametrize("data", [float("nan"), [float("inf")], {1: 2}, [b"a"]])
+def test_what_json_would_change_is_not_encoded(data: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="JSON"):
+        ek.encode(ek.Event("a.b", data), "/here")
+
+
+def test_no_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="source"):
+        ek.encode(ek.Event("a.b"), "")
+
+
+def test_both_ways_have_the_same_limit_of_depth() -> None:
+    data: Any = 1
+    for _ in range(DEPTH):
+        data = [data]
+    assert ek.decode(ek.encode(ek.Event("a.b", data), "/here")).data == data
+    with pytest.raises(ValueError, match=str(DEPTH)):
+        ek.encode(ek.Event("a.b", [data]), "/here")
+    raw = json.dumps({**LEAST, "data": [data]})
+    for text in (raw, raw.encode()):
+        with pytest.raises(ek.InvalidEvent, match="levels"):
+            ek.decode(text)

@@ -37,6 +37,12 @@ class DeadLetter(NamedTuple):
     handler: str
 
 
+class ErrorEvent(Event, frozen=True, gc=True):
+    """An event on `error.`, whose data is a dead letter. Unlike others, the garbage collector knows
+    it: the error's traceback leads back to the bus, whose dead letters may have this event.
+    """
+
+
 class Outcomes:
     """The dead letters of a bus, and the ways in which a delivery can end. `publish` is the bus's,
     for what a processor emits and for error events.
@@ -173,7 +179,7 @@ class Outcomes:
     def _publish_error(self, letter: DeadLetter) -> None:
         event = letter.event
         try:
-            self._publish(Event(f"error.{event.topic}", letter, key=event.key, cause=event.id))
+            self._publish(ErrorEvent(f"error.{event.topic}", letter, key=event.key, cause=event.id))
         except BusClosed:
             pass
         except QueueFull as refusal:

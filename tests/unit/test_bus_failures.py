@@ -383,3 +383,19 @@ def test_nobody_keeps_what_was_refused(
             pytest.fail("it was not refused")
         del thing
     assert data() is None
+
+
+def test_a_bus_whose_listener_for_errors_fails_can_be_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its dead letters hold an event that holds an error whose traceback leads to the bus."""
+    monkeypatch.setattr(logging.getLogger("eventkit"), "disabled", True)  # pytest keeps the lines
+    bus = ek.EventBus()
+    bus.subscribe("a", fails)
+    bus.subscribe("error.a", fails)
+    bus.fire("a")
+    assert len(bus.dead_letters) == 2
+    forgotten = weakref.ref(bus)
+    del bus
+    gc.collect()
+    assert forgotten() is None

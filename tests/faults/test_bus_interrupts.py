@@ -132,7 +132,7 @@ class Interrupted:
         with self.bus.record() as timeline:
             self._next_event()
         self._next_event()
-        assert len(timeline) == 1, "a recording does not begin or does not end"
+        assert len(timeline.journeys("a")) == 1, "a recording does not begin or does not end"
 
     def _account(self) -> None:
         assert all(count == 1 for count in self.handled.values()), "handled twice"

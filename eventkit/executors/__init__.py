@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..checks import seconds
+from ..checks import optional_seconds, seconds
 from ..event import Event
 from ..handlers import WaitsBy as WaitsBy, name_of as name_of
 from ..queues import Job, JobQueue, Work
@@ -123,6 +123,8 @@ class Queued:
         return self.is_own_thread()
 
     def wait_idle(self, timeout: float | None) -> bool:
+        if timeout != 0:  # which is how `drain` looks, again and again
+            timeout = optional_seconds("timeout", timeout)
         return self._queue.wait_idle(timeout)
 
     def rest(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any
 
-from ..checks import whole_number
+from ..checks import optional_seconds, whole_number
 from ..handlers import check_returned
 from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
 from . import Queued, WaitsBy
@@ -59,6 +59,7 @@ class EventLoop(Queued):
     def wait_idle(self, timeout: float | None) -> bool:
         if self._given is None:
             return super().wait_idle(timeout)
+        timeout = optional_seconds("timeout", timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._given.is_closed():
@@ -228,7 +229,10 @@ class _Lanes:
                             self._call_a_lane()
                         await work.run(event)
                     else:
-                        check_returned(work.run(event))
+                        returned = work.run(event)
+                        if returned is not None:
+                            check_returned(returned)
+                            del returned
                 except BaseException as error:
                     report_failure(work, event, error)
                     if isinstance(error, GeneratorExit) or _is_being_cancelled():

@@ -123,7 +123,10 @@ def _work_in_context(
             current[me] = job
             work, event = job
             try:
-                check_returned(work.run(event))
+                returned = work.run(event)
+                if returned is not None:
+                    check_returned(returned)
+                    del returned
             except BaseException as error:
                 report_failure(work, event, error)
             current[me] = None

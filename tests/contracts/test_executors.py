@@ -562,6 +562,19 @@ class _Work:
         self.given_up.append(event)
 
 
+@every_queue
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1", True, threading.TIMEOUT_MAX * 2])
+def test_wait_idle_refuses_what_is_no_time(setting: Setting, timeout: Any) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        setting.make().wait_idle(timeout)
+
+
+@every_queue
+def test_wait_idle_without_a_limit(setting: Setting) -> None:
+    assert setting.make().wait_idle(float("inf"))
+    assert setting.make().wait_idle(None)
+
+
 def own_threads(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith(name)]
 

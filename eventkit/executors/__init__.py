@@ -146,7 +146,8 @@ class Queued:
         if not self.is_own_thread():
             self._queue.wait_idle(timeout)
         self._queue.close()
-        self._engine.stop(max(0.0, deadline - time.monotonic()))
+        if not self._queue.forked:  # else the engine is the parent's, caught in any state
+            self._engine.stop(max(0.0, deadline - time.monotonic()))
 
     def __repr__(self) -> str:
         queue = self._queue
@@ -164,4 +165,5 @@ def _end(queue: JobQueue, engine: Engine) -> None:
         )
         queue.forget()
     queue.close()
-    engine.stop()
+    if not queue.forked:
+        engine.stop()

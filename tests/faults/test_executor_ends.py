@@ -47,6 +47,31 @@ os._exit(0 if right else 1)
 """
 
 
+FORK_WHILE_STARTING = """
+import os, signal, threading
+import eventkit as ek
+executor = {make}
+bus = ek.EventBus()
+bus.subscribe("a", bool, executor=executor)
+bus.fire("a")
+held = threading.Event()
+
+def hold():
+    with executor._engine._starting:
+        held.set()
+        threading.Event().wait()
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    bus.close(30)
+    os._exit(0)
+os._exit(os.waitpid(child, 0)[1] != 0)
+"""
+
+
 def run(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program],
@@ -72,4 +97,12 @@ def test_a_child_of_a_fork_is_told_that_a_used_executor_stays_with_the_parent(
     make: str, used: bool
 ) -> None:
     ended = run(FORK.format(make=make, used=used))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_child_closes_its_bus_whatever_the_threads_of_its_parent_held(make: str) -> None:
+    """As after a fork while the thread of an executor was being started."""
+    ended = run(FORK_WHILE_STARTING.format(make=make))
     assert ended.returncode == 0, ended.stdout + ended.stderr

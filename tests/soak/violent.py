@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import itertools
 import multiprocessing
 import os
@@ -271,7 +272,7 @@ def _fork(work: Callable[[], None]) -> int:
         return child
     status = 1
     try:
-        signal.alarm(int(LONG))
+        faulthandler.dump_traceback_later(LONG / 2, exit=True)  # it says where it is stuck
         work()
         status = 0
     finally:

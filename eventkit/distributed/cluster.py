@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
+from ..checks import seconds, whole_number
 from .server import NatsServer, ServerFailed
 
 T = TypeVar("T")
@@ -29,10 +30,8 @@ class NatsCluster:
     """
 
     def __init__(self, size: int = 3, *, timeout: float = 30.0) -> None:
-        if type(size) is not int or size < 2:
-            raise ValueError(
-                f"a cluster has 2 or more nodes, and 3 bear the loss of one; got {size!r}."
-            )
+        whole_number("size", size, "a number of nodes, of which 3 bear the loss of one", least=2)
+        seconds("timeout", timeout, above_zero=True)
         self._timeout = timeout
         self._password = secrets.token_hex(12)
         ports = _free_ports(size)

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..checks import seconds
 from ..security.permissions import NOTHING, permissions_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class NatsServer:
         password: str | None = None,
         timeout: float = 20.0,
     ) -> None:
+        seconds("timeout", timeout, above_zero=True)
         self._program = find_server()
         self._scratch = Path(tempfile.mkdtemp(prefix="eventkit-nats-"))
         self.folder = Path(folder) if folder is not None else self._scratch

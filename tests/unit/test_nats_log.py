@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -217,3 +218,26 @@ def test_without_nats_py_the_error_says_what_to_install() -> None:
         timeout=LONG,
     )
     assert "pip install 'eventkit-notebooks[nats]'" in said.stdout
+
+
+def test_a_claim_on_a_consumer_that_was_removed_says_so(log: ek.EventLog) -> None:
+    consumer = log.consumer("removed")
+    log.append(ek.Event("a"))
+    log.consumer("removed").remove()
+    with pytest.raises(ek.log.LogError, match="was removed"):
+        consumer.claim()
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "1", float("nan"), 2**63])
+def test_numbers_are_checked_before_they_are_sent(log: ek.EventLog, wrong: Any) -> None:
+    consumer = log.consumer("checked")
+    calls: list[Callable[[], object]] = [
+        lambda: log.append(ek.Event("a"), expect=wrong),
+        lambda: log.append(ek.Event("a"), fence=wrong),
+        lambda: consumer.put_back(wrong),
+        lambda: consumer.discard(wrong),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="got"):
+            call()
+    assert log.usage().events == 0

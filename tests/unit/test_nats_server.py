@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -154,6 +155,13 @@ def test_of_three_nodes_each_can_be_lost_and_come_back() -> None:
         cluster.wait_until_ready()
         pids = [node.pid for node in cluster]
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e300, True, "5", None])
+def test_a_time_out_is_a_number_that_a_thread_can_wait_for(wrong: Any) -> None:
+    for make in (ek.NatsServer, ek.NatsCluster):
+        with pytest.raises(ValueError, match="timeout"):
+            make(timeout=wrong)
 
 
 def test_a_cluster_of_one_is_refused() -> None:

@@ -14,7 +14,9 @@ from ...log import (
     Progress,
     check_claim,
     check_seconds,
+    check_sequences,
     claim_lost,
+    consumer_gone,
     other_pattern,
 )
 from ..paging import entry_of
@@ -98,7 +100,10 @@ class NatsConsumer(Consumer):
         mark = int.from_bytes(os.urandom(6), "big")
 
         def attempt() -> list[Delivery]:
-            return self._change(lambda memory: self._claim(memory, n, lease, mark), [])
+            found = self._change(lambda memory: self._claim(memory, n, lease, mark), None)
+            if found is None:
+                raise consumer_gone(self.name)
+            return found
 
         return self._store.until(attempt, wait)
 
@@ -153,6 +158,8 @@ class NatsConsumer(Consumer):
         ]
 
     def put_back(self, *sequences: int) -> int:
+        check_sequences(sequences)
+
         def work(memory: Memory) -> int:
             dead = memory.dead(self._store.clock(), sequences)
             for one in dead:
@@ -162,6 +169,8 @@ class NatsConsumer(Consumer):
         return self._change(work, 0)
 
     def discard(self, *sequences: int) -> int:
+        check_sequences(sequences)
+
         def work(memory: Memory) -> int:
             dead = memory.dead(self._store.clock(), sequences)
             for one in dead:

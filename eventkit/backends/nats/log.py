@@ -11,6 +11,7 @@ from ...log import (
     Consumer,
     Lock,
     Usage,
+    check_append,
     check_consumer,
     check_lock,
     check_quota,
@@ -39,6 +40,7 @@ class NatsLog(PagedLog):
     def append(
         self, event: Event | CloudEvent, *, expect: int | None = None, fence: int | None = None
     ) -> int:
+        check_append(expect, fence)
         packed = pack(event)
         if expect is None and fence is None:
             return self.store.add(packed, {})

@@ -22,7 +22,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import CancelledError, TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -64,6 +64,7 @@ _ROOM = 0.001
 _LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
 _LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
 _find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
+_LOOP_HAS_ENDED = (FutureTimeout, CancelledError, RuntimeError)  # or is ending, after an interrupt
 _log = logging.getLogger("eventkit")
 
 
@@ -170,6 +171,7 @@ class Bridge:
         self._is_held = False  # for the receivers to be back first
         self._confirming: asyncio.Task[None] | None = None
         self._is_turned_away = False
+        self._has_tried = False  # to connect
         self._problem: Exception | None = None  # the last that nats-py told of
         self._timer: asyncio.TimerHandle | None = None
         self._pumping: asyncio.TimerHandle | None = None
@@ -177,8 +179,8 @@ class Bridge:
         self._loop = _Loop()
         self._answered = asyncio.Event()
         self._threads = LeaderFollower(self._loop, capacity, self._deliver)
-        renew_in_child(self)
         try:
+            renew_in_child(self)
             self._threads.run(self._connect(options), timeout + 1)
             for place, pattern in enumerate(self._outgoing):
                 self._subscriptions.append(bus.subscribe(pattern, self._sender(place)))
@@ -248,7 +250,7 @@ class Bridge:
             with suppress(LogError):
                 self.flush(timeout)
         self._closing = True
-        with suppress(FutureTimeout, RuntimeError):  # an interrupted close has ended the loop
+        with suppress(*_LOOP_HAS_ENDED):
             self._threads.run(self._disconnect(), timeout)
         self._end(timeout)
         self._is_closed = True
@@ -504,6 +506,7 @@ class Bridge:
 
     async def _try_to_connect(self, options: dict[str, Any]) -> None:
         """Try each server in turn. Once there, the connection is mended for as long as it takes."""
+        self._has_tried = True
         try:
             await self._nats.connect(
                 self._urls, name=self.bus.source, no_echo=True, max_reconnect_attempts=1,
@@ -638,9 +641,12 @@ class Bridge:
 
     def _end(self, timeout: float) -> None:
         self._closing = True
-        with suppress(FutureTimeout, RuntimeError):  # an interrupted close has ended the loop
-            self._threads.run(self._nats.close(), timeout)
-        self._threads.close(timeout)
+        try:
+            if self._has_tried:  # else nats-py has nothing that it could close
+                with suppress(*_LOOP_HAS_ENDED):
+                    self._threads.run(self._nats.close(), timeout)
+        finally:
+            self._threads.close(timeout)
 
 
 class _Loop(asyncio.SelectorEventLoop):

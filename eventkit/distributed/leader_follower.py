@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
+from .waiting import Call as LoopCall
+
 T = TypeVar("T")
 Call = Literal["lead", "watch"]
 
@@ -49,8 +51,12 @@ class LeaderFollower:
             threading.Thread(target=self._run, name=f"bridge {number}", daemon=True)
             for number in (1, 2)
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:  # an interrupt, too
+            self._end_soon()
+            raise
 
     def put(self, topic: str, body: bytes) -> bool:
         """On the loop: have it delivered. Whether there was room for it."""
@@ -82,28 +88,28 @@ class LeaderFollower:
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """What the work on the loop returns. Raises TimeoutError after `timeout` seconds."""
+        call = LoopCall(self._loop, work)
         try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # the loop is closed
-            work.close()
-            raise
-        self._calls.put("lead")
-        try:
-            return future.result(timeout)
+            call.begin()
+            self._calls.put("lead")
+            return call.result(timeout)
         except BaseException:
-            future.cancel()
+            call.cancel()
             raise
 
     def close(self, timeout: float) -> None:
         """Deliver what is there, for up to `timeout` seconds, and close the loop. Can be called
         twice.
         """
-        with suppress(RuntimeError):  # it is closed
-            self._loop.call_soon_threadsafe(self._stop)
-        self._calls.put("lead")
+        self._end_soon()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(timeout)
+
+    def _end_soon(self) -> None:
+        with suppress(RuntimeError):  # it is closed
+            self._loop.call_soon_threadsafe(self._stop)
+        self._calls.put("lead")
 
     def _stop(self) -> None:
         if not self._is_closed:

@@ -16,9 +16,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, InvalidStateError, wait
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
@@ -30,6 +31,7 @@ try:
 
     from ...distributed.client import DirectClient, message
     from ...distributed.connecting import places
+    from ...distributed.waiting import Result, run_on
 except ImportError as missing:
     raise ImportError(
         "a log on a NATS server needs nats-py, which is not installed here. "
@@ -73,7 +75,8 @@ class Question:
         self.subject = subject
         self.body = body
         self.headers = headers
-        self.answer: Future[Any] = Future()
+        self.answer: Result[Any] = Result()
+        self.forget: Callable[[], object] = lambda: None
         self.problem: Exception | None = None  # why there is none
 
     def hear(self, headers: Headers, body: bytes) -> None:
@@ -91,7 +94,7 @@ class Question:
 
     def fail(self, problem: Exception) -> None:
         """There will be no answer, unless there is one."""
-        if not self.answer.done():
+        if not self.answer.is_set:
             self.problem = problem
             self._end(None)
 
@@ -106,8 +109,8 @@ class Question:
         return Question(self.subject, self.body, self.headers)
 
     def _end(self, found: Any) -> None:
-        with suppress(InvalidStateError):
-            self.answer.set_result(found)
+        self.answer.set(found)
+        self.forget()
 
 
 class PageQuestion(Question):
@@ -158,7 +161,7 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._connect(options), self._loop).result()
+            run_on(self._loop, self._connect(options), threading.TIMEOUT_MAX)
         except BaseException:
             self.close()
             raise
@@ -202,11 +205,9 @@ class Connection:
 
         with self._beginning:
             self.check_open()
-            subscribing = self._nats.subscribe(subject, cb=receive)
-            listening = asyncio.run_coroutine_threadsafe(subscribing, self._loop)
         try:
-            listening.result(self.timeout)
-        except (NatsError, CancelledError, TimeoutError) as problem:
+            run_on(self._loop, self._nats.subscribe(subject, cb=receive), self.timeout)
+        except (NatsError, CancelledError, TimeoutError, RuntimeError) as problem:
             raise self._unanswered(changes=False) from problem
 
     def check_open(self) -> None:
@@ -227,7 +228,9 @@ class Connection:
         if not self._thread.is_alive():
             return
         if self._thread is not threading.current_thread():
-            wait([question.answer for question in list(self._asked.values())], _ATTEMPT)
+            deadline = time.monotonic() + _ATTEMPT
+            for question in list(self._asked.values()):
+                question.answer.wait(max(0.0, deadline - time.monotonic()))
         with suppress(RuntimeError):  # another thread has closed it
             self._loop.call_soon_threadsafe(self._end)
         if self._thread is not threading.current_thread():
@@ -246,8 +249,8 @@ class Connection:
         sent = message(question.subject, question.body, f"{self._inbox}.{number}", question.headers)
         with self._beginning:
             self.check_open()
+            question.forget = partial(self._asked.pop, number, None)
             self._asked[number] = question
-            question.answer.add_done_callback(lambda _: self._asked.pop(number, None))
             self._outgoing.append((question, sent))
             if not self._is_woken:
                 self._wake()
@@ -270,7 +273,7 @@ class Connection:
                 if not self._is_to_be_asked_again(deadline):
                     raise self._unanswered(changes=changes) from problem
                 asked = [one if _is_answered(one) else self._begin(one.again()) for one in asked]
-            return [one.answer.result() for one in asked]
+            return [one.answer.value for one in asked]
         finally:
             for one in asked:
                 one.fail(_Unanswered("nobody waits for it any more"))
@@ -406,8 +409,7 @@ class Connection:
 def _first_problem(asked: list[Question]) -> Exception | None:
     """Wait until all are answered, or one of them is not. Raises what an answer says no with."""
     for question in asked:
-        with suppress(TimeoutError):
-            question.answer.result(_ATTEMPT)
+        question.answer.wait(_ATTEMPT)
         question.fail(_Unanswered(f"nothing was heard for {_ATTEMPT} s"))
         if isinstance(question.problem, _Unanswered):
             return question.problem
@@ -417,7 +419,7 @@ def _first_problem(asked: list[Question]) -> Exception | None:
 
 
 def _is_answered(question: Question) -> bool:
-    return question.answer.done() and question.problem is None
+    return question.answer.is_set and question.problem is None
 
 
 def seconds_of(stamp: str) -> float:

@@ -1,0 +1,105 @@
+"""Waiting for another thread or for a loop, so that an interrupt leaves no lock held.
+
+A `concurrent.futures.Future` has a Condition. An interrupt of whoever waits for it can leave that
+locked, and the loop that fills in the result then waits for it for ever. Here a waiter holds
+nothing that the other side needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Result(Generic[T]):
+    """A value that another thread sets. The first one counts."""
+
+    def __init__(self) -> None:
+        self._values: deque[T] = deque()
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self._values)
+
+    @property
+    def value(self) -> T:
+        """The value, which must be set."""
+        return self._values[0]
+
+    def set(self, value: T) -> None:
+        self._values.append(value)
+        self._open()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds. Return True if it is set."""
+        if not self._values and self._gate.acquire(timeout=timeout):
+            self._open()  # for others that wait
+        return self.is_set
+
+    def _open(self) -> None:
+        with suppress(RuntimeError):  # it is open
+            self._gate.release()
+
+
+def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], timeout: float) -> T:
+    """Return what the work on a loop of another thread returns.
+
+    Raises what it raises; TimeoutError after `timeout` seconds, and then cancels it; CancelledError
+    (of concurrent.futures) if it was cancelled; RuntimeError if the loop is closed.
+    """
+    call = Call(loop, work)
+    try:
+        call.begin()
+        return call.result(timeout)
+    except BaseException:
+        call.cancel()
+        raise
+
+
+class Call(Generic[T]):
+    """Work on a loop of another thread. See `run_on`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+        self._loop = loop
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
+        self._done: Result[asyncio.Task[T]] = Result()
+
+    def begin(self) -> None:
+        """Have it begun soon. Raises RuntimeError if the loop is closed."""
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def result(self, timeout: float) -> T:
+        """Wait for what it returns."""
+        if not self._done.wait(timeout):
+            raise TimeoutError
+        task = self._done.value
+        if task.cancelled():
+            raise CancelledError
+        return task.result()
+
+    def cancel(self) -> None:
+        """Have it cancelled, unless it is done."""
+        try:
+            self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:  # the loop is closed
+            self._work.close()
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._work)
+        self._task.add_done_callback(self._done.set)
+
+    def _cancel(self) -> None:
+        if self._task is None:
+            self._work.close()
+        else:
+            self._task.cancel()

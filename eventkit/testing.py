@@ -14,12 +14,14 @@ the time itself there is `ek.ManualClock`, and for who waited for whom `bus.reco
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .checks import optional_seconds
 from .topics import check_pattern
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def wait_until(
     an Event. Raises AssertionError after `timeout` seconds, with `what` was waited for; a function
     for `what` is asked in that moment.
     """
-    deadline = time.monotonic() + timeout
+    limit = optional_seconds("timeout", timeout)
+    deadline = math.inf if limit is None else time.monotonic() + limit
     tick = threading.Event()
     while not (found := is_so()):
         if time.monotonic() >= deadline:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from .checks import whole_number
 from .event import Event
 from .topics import check_pattern, matches
 
@@ -65,7 +67,8 @@ class Timeline:
     """
 
     def __init__(self, capacity: int = 100_000):
-        self._journeys: deque[Journey] = deque(maxlen=capacity)
+        whole_number("capacity", capacity, "how many journeys to keep")
+        self._journeys: deque[Journey] = deque(maxlen=min(capacity, sys.maxsize))
         self.add = self._journeys.append
 
     def __len__(self) -> int:

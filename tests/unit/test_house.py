@@ -36,22 +36,22 @@ MAY_KNOW: dict[str, set[str]] = {
     "clock": {"checks", "forks"},
     "flow": {"checks", "event", "clock", "forks"},
     "log": {"event", "topics", "checks", "wire"},
-    "timeline": {"event", "topics"},
+    "timeline": {"checks", "event", "topics"},
     "executors": {"checks", "event", "handlers", "queues"},
     **{
         f"executors.{name}": {"checks", "event", "handlers", "queues", "executors"}
         for name in EXECUTORS
     },
     "replies": {"errors", "event"},
-    "outcomes": {"errors", "event", "handlers", "replies"},
+    "outcomes": {"topics", "errors", "event", "handlers", "replies"},
     "subscription": {"checks", "event", "handlers", "queues", "executors", "executors.inline"},
-    "recording": {"errors", "event", "timeline"},
+    "recording": {"errors", "event", "timeline", "outcomes"},
     "bus": {
         *("checks", "topics", "event", "timeline", "errors", "handlers", "replies", "outcomes"),
         *("executors", "executors.inline", "forks", "subscription", "recording"),
     },
     "triggers": {"checks", "event", "queues"},
-    "testing": {"topics"},
+    "testing": {"checks", "topics"},
     "security": set(),
     "security.access": {"forks", "topics"},
     "security.tokens": {"security.access"},

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from .topics import InvalidTopic, check_topic
+from .topics import InvalidTopic, check_topic, plain
 from .wire import DEPTH, check_event, check_json
 
 _LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
@@ -87,9 +87,9 @@ def to_cloud(event: Event, source: str) -> CloudEvent:
     return CloudEvent(
         id=str(event.id),
         source=source,
-        type=event.topic,
+        type=plain(event.topic),
         time=_wall_clock(event.time),
-        subject=msgspec.UNSET if event.key in (None, "") else event.key,
+        subject=msgspec.UNSET if event.key in (None, "") else plain(event.key),
         cause=msgspec.UNSET if event.cause is None else str(event.cause),
         data=msgspec.UNSET if is_bytes else event.data,
         data_base64=event.data if is_bytes else msgspec.UNSET,

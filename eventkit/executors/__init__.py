@@ -45,6 +45,11 @@ class Executor(Protocol):
         nothing happens here while it waits.
         """
 
+    def is_at(self, key: str) -> bool:
+        """Return whether the calling worker is at an event with this key, so that the next with
+        the same key has to wait for it.
+        """
+
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
 
@@ -121,6 +126,12 @@ class Queued:
 
     def is_only_worker(self) -> bool:
         return self.is_own_thread()
+
+    def is_at(self, key: str) -> bool:
+        if not self.is_own_thread():
+            return False
+        me = self._engine.lane()
+        return any(who == me and job and job[1].key == key for who, job in self._engine.running())
 
     def wait_idle(self, timeout: float | None) -> bool:
         if timeout != 0:  # which is how `drain` looks, again and again

@@ -36,6 +36,9 @@ class Inline:
     def is_only_worker(self) -> bool:
         return False
 
+    def is_at(self, key: str) -> bool:
+        return False
+
     def wait_idle(self, timeout: float | None) -> bool:
         return True
 

@@ -25,7 +25,7 @@ from .executors import Executor
 from .executors.inline import Inline
 from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned
-from .outcomes import DeadLetter as DeadLetter, Outcomes
+from .outcomes import DeadLetter as DeadLetter, Outcomes, worse
 from .recording import recorded
 from .replies import Replies, result, result_async, settle
 from .subscription import Options, Retry, Route, Subscription
@@ -59,9 +59,11 @@ class EventBus:
     topic's route is an immutable tuple in a dict, and the dict is replaced when subscriptions
     change.
 
-    What a handler raises, SystemExit included, ends in `dead_letters`, and the caller goes on. Two
-    things reach the caller as well: a KeyboardInterrupt, and a RecursionError of handlers that
-    fire each other's topics without end.
+    What a handler raises, SystemExit included, ends in `dead_letters`, and the caller goes on. Only
+    a KeyboardInterrupt reaches the caller as well; it keeps the event from the subscribers behind,
+    with a dead letter for each.
+    Handlers that fire each other's topics without end are cut off by a RecursionError, which
+    passes through them all and is one failure of the outermost.
 
     `policy` says what others may do on this bus, each through an identity of their own; see
     `as_`. Code that holds the bus itself may do everything.
@@ -124,28 +126,43 @@ class EventBus:
                 if returned is not None:
                     check_returned(returned)
             except BaseException as error:
-                if self._outcomes.raised(subscription, event, error) is not None:
-                    self._deliver_rest(route, subscription, event, error)
+                if self._must_tell_caller(route, subscription, event, error):
                     raise
 
+    def _must_tell_caller(
+        self, route: Route, subscription: Subscription | None, event: Event, error: BaseException
+    ) -> bool:
+        """Record what a delivery raised. Return True if the caller must know of it: then those
+        behind have been dealt with. Raises KeyboardInterrupt if one came meanwhile.
+        """
+        problem = self._outcomes.raised(subscription, event, error)
+        try:
+            if problem is not None and not isinstance(problem, RecursionError):
+                problem = self._deliver_rest(route, subscription, event, problem)
+            if problem is None or problem is error:
+                return problem is error
+            raise problem
+        finally:
+            del problem  # or the error and this frame would keep each other
+
     def _deliver_rest(
-        self, route: Route, refused: Subscription, event: Event, error: BaseException
-    ) -> None:
-        """One refused the event, or the caller was interrupted: those behind must not lose it."""
-        if isinstance(error, RecursionError):
-            return
-        place = [subscription for _, subscription in route].index(refused)
+        self, route: Route, first: Subscription | None, event: Event, problem: BaseException
+    ) -> BaseException:
+        """Deliver to those behind `first`, for whom an interrupt is a failure. Return what the
+        caller must know then: the problem that there is already, or an interrupt.
+        """
+        place = [subscription for _, subscription in route].index(first)
         for deliver, subscription in route[place + 1 :]:
-            if isinstance(error, KeyboardInterrupt):
-                self._outcomes.failed(subscription, event, error)
+            if isinstance(problem, KeyboardInterrupt):
+                self._outcomes.interrupted(subscription, event, problem)
                 continue
             try:
                 check_returned(deliver(event))
-            except BaseException as failure:
-                self._outcomes.raised(subscription, event, failure)
-                if isinstance(failure, KeyboardInterrupt):
-                    self._deliver_rest(route, subscription, event, failure)
-                    raise  # rather than the refusal: it ends more than this event
+            except BaseException as error:
+                problem = worse(problem, self._outcomes.raised(subscription, event, error))
+                if isinstance(problem, RecursionError):
+                    break
+        return problem
 
     # Subscribing
 
@@ -320,7 +337,7 @@ class EventBus:
 
         If that processor raises, so does this. Raises NoReply if there is no processor (with
         `emits=`) for the topic or its answer was None, TimeoutError after `timeout` seconds, and
-        RuntimeError where only this very thread could answer.
+        RuntimeError where the answer would have to wait for the handler that asks.
         """
         timeout = optional_seconds("timeout", timeout)
         with self._request(Event(topic, data, key=key), blocks=True) as future:
@@ -424,12 +441,12 @@ class EventBus:
         found = self._tree.match(topic)
         found.sort(key=lambda s: (-s.priority, self._order.get(s, 0)))
         route: Route
-        if len(found) == 1:
+        if recorder is not None:
+            route = recorded(found, recorder, self._outcomes)
+        elif len(found) == 1:
             route = found[0].route  # one tuple for all topics that it alone wants
         else:
             route = tuple((subscription.deliver, subscription) for subscription in found)
-        if recorder is not None:
-            route = recorded(route, recorder, self._outcomes)
         if len(routes) >= _CACHED_TOPICS:
             routes.clear()
         routes[topic] = route
@@ -479,11 +496,12 @@ class EventBus:
         answering = [one.executor for one in self._tree.match(event.topic) if one.emits]
         if not answering and not self._closed:
             raise NoReply(f"no processor answers {event.topic!r}: subscribe one with emits=.")
-        if blocks and answering and all(one.is_only_worker() for one in answering):
+        if answering and all(_waits_for_caller(one, event, blocks) for one in answering):
             raise RuntimeError(
-                f"request() here would wait for itself: {answering[0]!r} needs this very thread "
-                "to answer. Use await bus.request_async(), or give the processor an executor of "
-                "its own."
+                f"a request for {event.topic!r} here would wait for itself: {answering[0]!r} can "
+                "answer only after the handler that asks has ended. Give the processor an executor "
+                "of its own, or, if the two events have different keys, use await "
+                "bus.request_async()."
             )
         with self._replies.expect(event.id) as future:
             self.publish(event)
@@ -522,6 +540,12 @@ async def in_daemon_thread(call: Callable[[], None]) -> None:
 
     threading.Thread(target=run, name="eventkit-waits", daemon=True).start()
     await done
+
+
+def _waits_for_caller(executor: Executor, event: Event, blocks: bool) -> bool:
+    """Return whether an executor can handle an event only once the calling handler has ended."""
+    is_behind = event.key is not None and executor.is_at(event.key)
+    return is_behind or (blocks and executor.is_only_worker())
 
 
 def _plain(event: Event) -> Event:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import BusClosed, HandlersFailed, NoReply, QueueFull
 from .event import Event
 from .handlers import check_returned
 from .replies import Replies
+from .topics import plain
 
 if TYPE_CHECKING:
     import logging
@@ -60,7 +61,7 @@ class Outcomes:
         reply = None
         if result is not None:
             check_returned(result)
-            reply = Event(subscription.emits, result, key=event.key, cause=event.id)
+            reply = Event(subscription.emits, result, key=plain(event.key), cause=event.id)
             self._publish(reply)
         if self._replies and event.id in self._replies:
             if reply is None:
@@ -69,21 +70,33 @@ class Outcomes:
                 self._replies.answer(event.id, reply)
 
     def raised(
-        self, subscription: Subscription, event: Event, error: BaseException
+        self, subscription: Subscription | None, event: Event, error: BaseException
     ) -> BaseException | None:
-        """Record what a delivery raised in the caller's thread. Return it if it is the caller's to
-        know: an executor had no room for this very event, or the caller was interrupted.
+        """Record what a delivery raised in the caller's thread. Return what the caller must know:
+        an executor had no room for this very event, or the caller was interrupted, perhaps while
+        this was being recorded.
         """
+        if subscription is None:
+            return error
         if isinstance(error, QueueFull) and error.event is event:
             return error
-        if isinstance(error, RecursionError) and _is_nested():
+        if isinstance(error, RecursionError) and self._is_nested():
             return error  # or each level of a recursion would call all handlers once more
-        if not isinstance(error, KeyboardInterrupt):
-            self.failed(subscription, event, error)
-            return None
-        if not self._has_recorded(subscription, event, error):
-            self.failed(subscription, event, error)
-        return error
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        try:
+            if not (is_interrupt and self._has_recorded(subscription, event, error)):
+                self.failed(subscription, event, error)
+        except KeyboardInterrupt as interrupt:
+            return interrupt
+        return error if is_interrupt else None
+
+    def interrupted(
+        self, subscription: Subscription | None, event: Event, interrupt: BaseException
+    ) -> None:
+        """Record that an interrupt has kept the event from a subscriber."""
+        if subscription is not None:
+            with suppress(KeyboardInterrupt):
+                self.failed(subscription, event, interrupt)
 
     def failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         """A handler failed for certain, retries and all."""
@@ -159,27 +172,39 @@ class Outcomes:
             _log().warning(text, *arguments)
 
     def _has_recorded(self, subscription: Subscription, event: Event, error: BaseException) -> bool:
-        """Return whether it has been: behind a flow, or where journeys are recorded."""
+        """Return whether it has been: behind a flow."""
         return any(
             letter.error is error and (letter.event is event or letter.handler == subscription.name)
             for letter in list(self.dead_letters)
         )
 
+    def _is_nested(self) -> bool:
+        """Return whether the bus is delivering inside another delivery, in this thread."""
+        code = getattr(self._publish, "__code__", None)
+        frame, deliveries = inspect.currentframe(), 0
+        while frame is not None and deliveries < 2:
+            deliveries += frame.f_code is code
+            frame = frame.f_back
+        return deliveries == 2
+
     def _record(self, handler: str, event: Event, error: BaseException) -> None:
         letter = DeadLetter(event, error, handler)
         self.dead_letters.append(letter)
-        with _quietly():
-            _log().error(
-                "%s failed on event %d (%r)", handler, event.id, event.topic, exc_info=error
-            )
-        if not event.topic.startswith("error."):
+        try:
             with _quietly():
-                self._publish_error(letter)
+                _log().error(
+                    "%s failed on event %d (%r)", handler, event.id, event.topic, exc_info=error
+                )
+        finally:
+            if not event.topic.startswith("error."):
+                with _quietly():
+                    self._publish_error(letter)
 
     def _publish_error(self, letter: DeadLetter) -> None:
         event = letter.event
         try:
-            self._publish(ErrorEvent(f"error.{event.topic}", letter, key=event.key, cause=event.id))
+            topic = f"error.{plain(event.topic)}"
+            self._publish(ErrorEvent(topic, letter, key=plain(event.key), cause=event.id))
         except BusClosed:
             pass
         except QueueFull as refusal:
@@ -215,16 +240,17 @@ def _quietly() -> Iterator[None]:
         pass
 
 
-def _is_nested() -> bool:
-    """Return whether the bus is delivering inside another delivery, in this thread."""
-    frame = inspect.currentframe()
-    here = frame.f_back.f_back if frame and frame.f_back else None  # `publish`, which has asked
-    code = here.f_code if here else None
-    while here is not None:
-        here = here.f_back
-        if here is not None and here.f_code is code:
-            return True
-    return False
+def worse(first: BaseException | None, second: BaseException | None) -> Any:
+    """Return which of two problems the caller must know: an interrupt, then a recursion, or else
+    the first.
+    """
+    return max(first, second, key=_gravity)
+
+
+def _gravity(problem: BaseException | None) -> int:
+    if problem is None:
+        return 0
+    return 1 + isinstance(problem, RecursionError) + 2 * isinstance(problem, KeyboardInterrupt)
 
 
 def _text(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import QueueFull
 from .event import Event
+from .outcomes import worse
 from .timeline import Journey, Outcome, Timeline
 
 if TYPE_CHECKING:
@@ -16,43 +17,35 @@ if TYPE_CHECKING:
     from .subscription import Route, Subscription
 
 
-def recorded(route: Route, timeline: Timeline, outcomes: Outcomes) -> Route:
+def recorded(
+    subscriptions: Sequence[Subscription], timeline: Timeline, outcomes: Outcomes
+) -> Route:
     """Return a route that records each journey. One entry stands for all subscribers, so that
-    their journeys share one `fired`.
+    their journeys share one `fired`. It raises only what the caller must know.
     """
-    subscriptions = [subscription for _, subscription in route]
     if not subscriptions:
         return ()
 
     def deliver_recorded(event: Event) -> None:
         fired = perf_counter_ns()
-        refused: BaseException | None = None
-        unsolved: BaseException | None
+        problem: BaseException | None = None
         try:
-            for place, subscription in enumerate(subscriptions):
+            for subscription in subscriptions:
+                if isinstance(problem, KeyboardInterrupt):
+                    outcomes.interrupted(subscription, event, problem)
+                    continue
                 try:
                     _deliver(subscription, event, fired, timeline)
                 except BaseException as error:
-                    unsolved = outcomes.raised(subscription, event, error)
-                    if refused is None or isinstance(unsolved, KeyboardInterrupt):
-                        refused = unsolved  # raise the first refusal, and an interrupt before it
-                    if isinstance(error, KeyboardInterrupt | RecursionError) and refused:
-                        _skip(subscriptions[place + 1 :], event, error, outcomes)
+                    problem = worse(problem, outcomes.raised(subscription, event, error))
+                    if isinstance(problem, RecursionError):
                         break
-            if refused is not None:
-                raise refused
+            if problem is not None:
+                raise problem
         finally:
-            refused = unsolved = None  # or the error and this very frame would keep each other
+            problem = None  # or the error and this very frame would keep each other
 
-    return ((deliver_recorded, subscriptions[0]),)
-
-
-def _skip(
-    rest: Sequence[Subscription], event: Event, error: BaseException, outcomes: Outcomes
-) -> None:
-    if isinstance(error, KeyboardInterrupt):
-        for subscription in rest:
-            outcomes.failed(subscription, event, error)
+    return ((deliver_recorded, None),)
 
 
 def _deliver(subscription: Subscription, event: Event, fired: int, timeline: Timeline) -> None:

@@ -24,7 +24,8 @@ _LONGEST_PAUSE = 1e6  # seconds between two attempts: eleven days
 
 class Retry(NamedTuple):
     """Call a handler that raises again, up to `times` more: first after `backoff` seconds, then
-    after twice as long each time. The worker waits meanwhile, so order is kept.
+    after twice as long each time. The worker waits meanwhile, so order is kept. A RecursionError
+    is not retried.
     """
 
     times: int
@@ -50,8 +51,11 @@ class Options(NamedTuple):
                 raise TypeError(
                     f"flow is an instance such as Debounce(0.2), or None; got {self.flow!r}."
                 )
-        if not isinstance(self.priority, int | float) or self.priority != self.priority:
+        is_number = isinstance(self.priority, int | float) and not isinstance(self.priority, bool)
+        if not is_number or self.priority != self.priority:
             raise TypeError(f"priority is a number, the higher the sooner; got {self.priority!r}.")
+        if not isinstance(self.once, bool):
+            raise TypeError(f"once is True or False; got {self.once!r}.")
         if self.retry is not None:
             _check_retry(self.retry)
 
@@ -235,8 +239,9 @@ class Subscription:
         self._outcomes.left_out(self, event, how)
 
 
-Route = tuple[tuple[Callable[[Event], Any], Subscription], ...]
-"""For one topic: what to call for each subscriber, and whose failure it is if that raises."""
+Route = tuple[tuple[Callable[[Event], Any], Subscription | None], ...]
+"""For one topic: what to call for each subscriber, and whose failure it is if that raises (None: it
+has been recorded)."""
 
 
 def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
@@ -248,6 +253,10 @@ def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
         for attempt in range(retry.times):
             try:
                 return _checked(handler(event))
+            except (
+                RecursionError
+            ):  # as deep as this, it would fail again, with its like at each level
+                raise
             except Exception:
                 pause(_backoff(retry, attempt))
         return handler(event)
@@ -261,6 +270,8 @@ def _with_retry_async(handler: Handler, retry: Retry, executor: Executor) -> Han
         for attempt in range(retry.times):
             try:
                 return await handler(event)
+            except RecursionError:
+                raise
             except Exception:
                 await executor.pause(_backoff(retry, attempt))
         return await handler(event)

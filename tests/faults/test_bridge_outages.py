@@ -201,8 +201,8 @@ def test_a_bridge_goes_on_with_another_node_of_a_cluster(
             ek.Bridge(sender, cluster.url, ["a"]) as out,
             ek.Bridge(receiver, cluster.nodes[2].url, [], ["a"]),
         ):
-            sender.fire("a", "before")
-            counter.wait_until(1)
+            # until the nodes have told each other who listens, an event finds no way
+            wait_until(lambda: sender.fire("a", "before") and counter.data)
             for node in cluster.nodes[:2]:
                 node.kill()
                 _fire_until_sent(sender, out, node.name)

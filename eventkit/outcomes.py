@@ -7,6 +7,7 @@ takes nothing from those that follow.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections import deque
 from collections.abc import Callable
@@ -264,6 +265,7 @@ def _as_exception(error: BaseException) -> Exception:
     return error if isinstance(error, Exception) else RuntimeError(_text(error))
 
 
+@functools.cache  # to look it up takes logging's own lock, which an interrupt may leave held
 def _log() -> logging.Logger:
     import logging  # only when there is something to say: it would double our import time
 

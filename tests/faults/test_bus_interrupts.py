@@ -19,6 +19,7 @@ from ..tiers import IS_LONG
 from .interrupting import sweep
 
 QUICK_STEP = 53  # lines between two that the quick form tries
+LONG_STEP = 3  # of instructions: all of them would take a quarter of an hour
 OVERFLOWS: tuple[Overflow, ...] = ("block", "drop_oldest", "drop_newest", "raise")
 
 
@@ -150,7 +151,7 @@ class Interrupted:
 
 def sweep_over(make: Callable[[], Interrupted]) -> None:
     """Per instruction in the long form, at some of the lines in the quick one."""
-    places = sweep(make, instructions=IS_LONG, step=1 if IS_LONG else QUICK_STEP)
+    places = sweep(make, instructions=IS_LONG, step=LONG_STEP if IS_LONG else QUICK_STEP)
     print(f"{places} places")
     assert places > 3
 

@@ -51,8 +51,8 @@ def in_time(work: Callable[[], object]) -> None:
 
 
 def swept(make: Callable[[], Any], step: int) -> int:
-    """Interrupt at each instruction, or in the quick tier at each `step`th line."""
-    return sweep(make, instructions=IS_LONG, step=1 if IS_LONG else step)
+    """Interrupt at every `step`th line, or in the long tier at ten times as many instructions."""
+    return sweep(make, instructions=IS_LONG, step=max(1, step // 5) if IS_LONG else step)
 
 
 def running() -> set[threading.Thread]:

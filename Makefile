@@ -11,7 +11,7 @@ endif
 LESSON ?= 00_start_here
 MINUTES ?= 5
 WORKERS ?= logical  # how many tests run at once
-WAITERS ?= 4  # how many notebooks or pages are open at once: these wait more than they compute
+WAITERS ?= 4  # how many notebooks run at once: these wait more than they compute
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)
@@ -81,7 +81,7 @@ nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
-	@$(PYTEST) -n $(WAITERS) --dist loadscope -m "not long" tests/browser
+	@$(PYTEST) $(PARALLEL) --dist loadscope -m "not long" tests/browser
 
 unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
@@ -91,7 +91,7 @@ unit-long: $(VENV)/.has-test
 
 browser-long: $(VENV)/.has-test chromium
 	@echo "==> the lessons in every theme and width"
-	@EVENTKIT_TIER=long $(PYTEST) -n $(WAITERS) --dist loadscope -m "long or thorough" tests/browser
+	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadscope -m "long or thorough" tests/browser
 
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py

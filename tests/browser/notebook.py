@@ -97,14 +97,14 @@ class Notebook:
             self.page.evaluate(NEW_KERNEL)
             self._kernel_is_new()
 
-    def run_all(self, timeout: float = 120) -> None:
+    def run_all(self, timeout: float = 240) -> None:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless
         its tag says that it is meant to.
         """
         self.page.evaluate(f"() => {RUN_ALL}")
         self._wait_until_run(timeout)
 
-    def run_by_keyboard(self, timeout: float = 120) -> None:
+    def run_by_keyboard(self, timeout: float = 240) -> None:
         """The same by the keys that a user presses: Shift+Enter on each cell, from the first on."""
         self.page.evaluate(f"() => {CLEAR_ALL}")  # or what is in the file would pass for a run
         self.to_the_top()

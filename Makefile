@@ -59,7 +59,7 @@ handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs in
 
 # --- for developers -------------------------------------------------------------------------------
 
-test: lint unit nbval browser  ## Run what a change must pass: lint, tests, notebooks, browser (6 minutes)
+test: lint unit nbval browser  ## Run what a change must pass: lint, tests, notebooks, browser
 
 test-long: unit-long browser-long  ## Run what takes longer: more examples, long faults, every theme
 

@@ -52,7 +52,7 @@ def in_time(work: Callable[[], object]) -> None:
 def swept(make: Callable[[], Any], step: int) -> int:
     """Interrupt at every `step`th line, or at every instruction if EVENTKIT_SWEEP says "all".
 
-    That form takes an hour, and connect and close do not stand it yet.
+    That form takes long, and connect, close, nack and opening a log do not pass it yet.
     """
     every = os.environ.get("EVENTKIT_SWEEP") == "all"
     return sweep(make, instructions=every, step=1 if every else step)

@@ -10,8 +10,8 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
-WORKERS ?= logical  # how many tests run at once
-WAITERS ?= 4  # how many notebooks run at once: these wait more than they compute
+WORKERS ?= 4  # how many tests, or notebooks, run at once: they wait as much as they compute
+PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)
@@ -77,11 +77,11 @@ unit: $(VENV)/.has-test  ## Run unit, property, contract and security tests, and
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
-	@$(PYTEST) -n $(WAITERS) --dist loadfile $(NBVAL) notebooks
+	@$(PYTEST) $(PARALLEL) --dist loadfile $(NBVAL) notebooks
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
-	@$(PYTEST) $(PARALLEL) --dist loadscope -m "not long" tests/browser
+	@$(PYTEST) -n $(PAGES) --dist loadscope -m "not long" tests/browser
 
 unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
@@ -91,7 +91,7 @@ unit-long: $(VENV)/.has-test
 
 browser-long: $(VENV)/.has-test chromium
 	@echo "==> the lessons in every theme and width"
-	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist loadscope -m "long or thorough" tests/browser
+	@EVENTKIT_TIER=long $(PYTEST) -n $(PAGES) --dist loadscope -m "long or thorough" tests/browser
 
 chromium: $(VENV)/.has-test
 	@$(PY) tests/browser/chromium.py

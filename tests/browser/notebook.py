@@ -21,6 +21,7 @@ from .server import LabServer
 
 # Generous: several of these pages may share two cores with other work.
 PATIENCE = 30_000
+POLLING = 30  # milliseconds
 
 # What the console may say, and why it is no fault of ours.
 HARMLESS = [
@@ -49,6 +50,14 @@ PUT_CELLS = f"""(sources) => {{ {CURRENT}
     shared.insertCells(0, sources.map((source) => ({{ cell_type: "code", source, outputs: [] }})));
   }}) }}"""
 IS_ACTIVE = f"(number) => {{ {CURRENT} return notebook.content.activeCellIndex === number }}"
+ERRORS = f"""() => {{ {CURRENT}
+  return notebook.content.widgets.map((cell) => cell.model)
+    .filter((model) => model.type === "code")
+    .filter((model) => !model.getMetadata("tags")?.includes("raises-exception"))
+    .flatMap((model) => model.outputs.toJSON())
+    .filter((output) => output.output_type === "error")
+    .map((output) => `${{output.ename}}: ${{output.evalue}}`)
+    .concat(raisedByCallbacks) }}"""
 IDLE = f"""() => {{ {KERNEL}
   return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
 
@@ -72,7 +81,7 @@ class Notebook:
         self.page.on("console", self._console)
         self.page.on("pageerror", self._page_error)
         self.page.goto(server.address(path))
-        self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget")
+        self._wait_for("() => window.jupyterapp?.shell.currentWidget")
         self._kernel_is_new()
 
     def _kernel_is_new(self) -> None:
@@ -82,12 +91,12 @@ class Notebook:
     def wait_idle(self) -> None:
         """Wait until the kernel has handled all that was sent to it before, clicks included."""
         try:
-            self.page.wait_for_function(IDLE)
+            self._wait_for(IDLE)
         except TimeoutError:
             # A flood of messages can swallow the kernel's word that it is idle; it says so again
             # after the next thing that it runs.
             self.do("pass")
-            self.page.wait_for_function(IDLE)
+            self._wait_for(IDLE)
         self.page.evaluate(ANSWERED)
 
     def replace_cells(self, *sources: str) -> None:
@@ -110,17 +119,19 @@ class Notebook:
         self.to_the_top()
         for following in range(1, self._cells()):
             self.page.keyboard.press("Shift+Enter")
-            self.page.wait_for_function(IS_ACTIVE, arg=following)
+            self._wait_for(IS_ACTIVE, following)
         self.page.keyboard.press("Control+Enter")  # Shift+Enter would add a cell after the last
         self._wait_until_run(timeout)
 
     def _wait_until_run(self, timeout: float) -> None:
-        self.page.wait_for_function(
+        """Wait until each cell has run, or one has failed: those behind it are not run then."""
+        self._wait_for(
             f"""() => {{ {CURRENT}
-            return notebook.content.widgets.map((cell) => cell.model)
-              .filter((model) => model.type === "code" && model.sharedModel.source.trim())
-              .every((model) => model.executionCount && model.executionState === "idle") }}""",
-            timeout=timeout * 1e3,
+            const cells = notebook.content.widgets.map((cell) => cell.model)
+              .filter((model) => model.type === "code" && model.sharedModel.source.trim());
+            const hasRun = (model) => model.executionCount && model.executionState === "idle";
+            return cells.every(hasRun) || ({ERRORS})().length }}""",
+            timeout=timeout,
         )
         self.wait_idle()
         assert self.errors() == []
@@ -145,16 +156,7 @@ class Notebook:
 
     def errors(self) -> list[str]:
         """The error outputs of all cells in which none is expected, and what callbacks raised."""
-        found: list[str] = self.page.evaluate(
-            f"""() => {{ {CURRENT}
-            return notebook.content.widgets.map((cell) => cell.model)
-              .filter((model) => model.type === "code")
-              .filter((model) => !model.getMetadata("tags")?.includes("raises-exception"))
-              .flatMap((model) => model.outputs.toJSON())
-              .filter((output) => output.output_type === "error")
-              .map((output) => `${{output.ename}}: ${{output.evalue}}`)
-              .concat(raisedByCallbacks) }}"""
-        )
+        found: list[str] = self.page.evaluate(ERRORS)
         return found
 
     def ask(self, expression: str) -> Any:
@@ -205,6 +207,12 @@ class Notebook:
         self.page.keyboard.press("Escape")
         for _ in range(self._cells()):
             self.page.keyboard.press("ArrowUp")
+
+    def _wait_for(self, condition: str, arg: Any = None, timeout: float = PATIENCE / 1e3) -> None:
+        """Wait until a function in JavaScript returns something true. To ask at each frame, as is
+        usual, would have the page drawn all the time.
+        """
+        self.page.wait_for_function(condition, arg=arg, timeout=timeout * 1e3, polling=POLLING)
 
     def _cells(self) -> int:
         return int(self.page.evaluate(f"() => {{ {CURRENT} return notebook.model.cells.length }}"))

@@ -35,6 +35,7 @@ def board(pages: Pages) -> Board:
     return Board(pages.cells(pages_cell))
 
 
+@pytest.mark.long
 def test_a_rush_fills_the_house_and_who_came_in_is_counted(board: Board) -> None:
     board.click("Printers stick")
     expect(board.status).to_contain_text("The printers stick")

@@ -43,6 +43,7 @@ def switch(pages: Pages) -> Switch:
     return Switch(pages.cells("switch = lab.PartitionSwitch(); switch"))
 
 
+@pytest.mark.long
 def test_clicks_wait_while_the_line_is_cut_and_go_over_when_it_is_mended(switch: Switch) -> None:
     expect(switch.status).to_have_text(re.compile("Nothing runs yet"))
     switch.press("×10")

@@ -38,12 +38,17 @@ def readable(rows: Iterable[Row]) -> Iterator[Entry]:
             yield entry
 
 
-def damaged_entry(sequence: int, body: bytes, stored: float) -> Entry:
-    """What stands for a damaged entry among the dead letters: its bytes, on a topic of its own."""
-    event = CloudEvent(
-        id=str(sequence), source="/eventkit/damaged", type="eventkit.damaged", data_base64=body
-    )
-    return Entry(sequence, event, stored)
+def entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
+    """Return the entry, as a dead letter shows it: one that is damaged has a topic of its own, and
+    its bytes as data.
+    """
+    try:
+        return entry_of(sequence, body, stored)
+    except LogUnusable:
+        event = CloudEvent(
+            id=str(sequence), source="/eventkit/damaged", type="eventkit.damaged", data_base64=body
+        )
+        return Entry(sequence, event, stored)
 
 
 def report_damaged(sequence: int, problem: LogUnusable) -> None:

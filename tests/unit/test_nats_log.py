@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
 
 import eventkit as ek
@@ -226,6 +228,37 @@ def test_a_claim_on_a_consumer_that_was_removed_says_so(log: ek.EventLog) -> Non
     log.consumer("removed").remove()
     with pytest.raises(ek.log.LogError, match="was removed"):
         consumer.claim()
+
+
+@pytest.mark.parametrize("where", [[1], [5], [1, 2, 5], [3, 4]], ids=str)
+@pytest.mark.parametrize("body", [b"rubbish", b"", b"[1]", b"[" * 10**5], ids=lambda body: body[:5])
+def test_a_damaged_entry_is_a_dead_letter_of_its_own(
+    server: ek.NatsServer, log: ek.EventLog, name: str, where: list[int], body: bytes
+) -> None:
+    for number in range(1, 6):
+        if number in where:
+            asyncio.run(store(server.url, f"eventlog.{name}.event.a", body))
+        else:
+            log.append(ek.Event("a", number))
+    consumer = log.consumer("mail", max_tries=2)
+
+    claimed = [one for size in (1, 2, 9, 9) for one in consumer.claim(size)]
+
+    assert [one.data for one in claimed] == [n for n in range(1, 6) if n not in where]
+    consumer.ack(*claimed)
+    dead = consumer.dead_letters()
+    assert [(one.sequence, one.topic) for one in dead] == [(n, "eventkit.damaged") for n in where]
+    assert {one.data for one in dead} == {body}
+    assert consumer.put_back() == len(where)
+    assert consumer.claim(9) == []
+    assert consumer.discard(*where) == len(where)
+    assert consumer.progress() == (0, 0, 0)
+
+
+async def store(url: str, subject: str, body: bytes) -> None:
+    client = await nats.connect(url)
+    await client.jetstream().publish(subject, body)
+    await client.close()
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, "1", float("nan"), 2**63])

@@ -11,6 +11,7 @@ import msgspec
 from ...log import (
     Consumer,
     Delivery,
+    LogUnusable,
     Progress,
     check_claim,
     check_seconds,
@@ -19,7 +20,7 @@ from ...log import (
     consumer_gone,
     other_pattern,
 )
-from ..paging import entry_of
+from ..paging import Row, entry_of, entry_or_bytes, report_damaged
 from .connection import Refused
 from .store import EXPECTED, WRONG_SEQUENCE, Store
 
@@ -103,27 +104,46 @@ class NatsConsumer(Consumer):
             found = self._change(lambda memory: self._claim(memory, n, lease, mark), None)
             if found is None:
                 raise consumer_gone(self.name)
-            return found
+            for sequence, claimed in found.items():
+                if isinstance(claimed, LogUnusable):
+                    report_damaged(sequence, claimed)
+            return [claimed for claimed in found.values() if isinstance(claimed, Delivery)]
 
         return self._store.until(attempt, wait)
 
-    def _claim(self, memory: Memory, n: int, lease: float, mark: int) -> list[Delivery]:
-        now = self._store.clock()
-        claimed: list[Delivery] = []
+    def _claim(
+        self, memory: Memory, n: int, lease: float, mark: int
+    ) -> dict[int, Delivery | LogUnusable]:
+        """Claim until there is something that can be read. What cannot be is a dead letter."""
+        found: dict[int, Delivery | LogUnusable] = {}
+        while not any(isinstance(claimed, Delivery) for claimed in found.values()):
+            now = self._store.clock()
+            rows = self._due_rows(memory, n, now)
+            if len(rows) < n:
+                rows += self._store.page(memory.position, memory.topic, n - len(rows))
+            if not rows:
+                break
+            for row in rows:
+                sequence, due = row[0], None
+                tries = memory.given[sequence].tries + 1 if sequence in memory.given else 1
+                try:
+                    found[sequence] = Delivery(entry_of(*row), tries, mark)
+                    due = now + lease
+                except LogUnusable as problem:
+                    found[sequence] = problem
+                memory.given[sequence] = Given(tries, due, mark)
+                memory.position = max(memory.position, sequence)
+        return found
+
+    def _due_rows(self, memory: Memory, n: int, now: float) -> list[Row]:
+        """What was put back or left lying. What was trimmed meanwhile is forgotten."""
+        rows = []
         for sequence in memory.due(now)[:n]:
-            given = memory.given[sequence]
-            if entry := self._store.entry(sequence):
-                claimed.append(Delivery(entry, given.tries + 1, mark))
-                memory.given[sequence] = Given(given.tries + 1, now + lease, mark)
-            else:  # it was trimmed
+            if row := self._store.row(sequence):
+                rows.append(row)
+            else:
                 del memory.given[sequence]
-        if len(claimed) < n:
-            for row in self._store.page(memory.position, memory.topic, n - len(claimed)):
-                entry = entry_of(*row)
-                claimed.append(Delivery(entry, 1, mark))
-                memory.given[entry.sequence] = Given(1, now + lease, mark)
-                memory.position = entry.sequence
-        return claimed
+        return rows
 
     def ack(self, *deliveries: Delivery) -> None:
         self._settle(deliveries, lambda memory, sequence: memory.given.pop(sequence))
@@ -150,11 +170,11 @@ class NatsConsumer(Consumer):
         memory, _ = self._load()
         if memory is None:
             return []
-        dead = [(self._store.entry(one), one) for one in memory.dead(self._store.clock())]
+        dead = [(self._store.row(one), one) for one in memory.dead(self._store.clock())]
         return [
-            Delivery(entry, memory.given[one].tries, memory.given[one].claim)
-            for entry, one in dead
-            if entry
+            Delivery(entry_or_bytes(*row), memory.given[one].tries, memory.given[one].claim)
+            for row, one in dead
+            if row
         ]
 
     def put_back(self, *sequences: int) -> int:

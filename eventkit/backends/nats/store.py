@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from ...log import Entry, LogUnusable, Packed, QuotaExceeded, Usage, no_room
-from ..paging import News, Row, entry_of
+from ...log import LogUnusable, Packed, QuotaExceeded, Usage, no_room
+from ..paging import News, Row
 from .connection import Connection, Headers, Refused, seconds_of
 
 T = TypeVar("T")
@@ -103,10 +103,10 @@ class Store:
         rows, more = self._page(after, topic, 1)
         return len(rows) + more
 
-    def entry(self, sequence: int) -> Entry | None:
-        """The entry with that sequence, unless it was trimmed."""
+    def row(self, sequence: int) -> Row | None:
+        """Return the entry with that sequence as it is kept, unless it was trimmed."""
         message = self._got(self.stream, {"seq": sequence})
-        return None if message is None else entry_of(*_row_of(message))
+        return None if message is None else _row_of(message)
 
     def last_on(self, subject: str) -> Message | None:
         """The last message in the events' stream on a subject, or any that fits a pattern."""

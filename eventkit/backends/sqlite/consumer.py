@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...log import (
     Consumer,
     Delivery,
-    Entry,
     LogUnusable,
     Progress,
     check_claim,
@@ -19,7 +18,7 @@ from ...log import (
     consumer_gone,
     other_pattern,
 )
-from ..paging import damaged_entry, entry_of, report_damaged
+from ..paging import entry_of, entry_or_bytes, report_damaged
 from .sql import ROW, fitting
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class SqliteConsumer(Consumer):
                 (self.name, self._store.clock(), self.max_tries),
             ).fetchall()
         )
-        return [Delivery(_entry_or_bytes(*row), tries, claim) for tries, claim, *row in rows]
+        return [Delivery(entry_or_bytes(*row), tries, claim) for tries, claim, *row in rows]
 
     def put_back(self, *sequences: int) -> int:
         return self._change_dead("update deliveries set tries = 0, due = 0, claim = 0", sequences)
@@ -224,11 +223,3 @@ class SqliteConsumer(Consumer):
             return sum(sql.execute(statement, (*values, one)).rowcount for one in sequences)
 
         return self._store.do(work)
-
-
-def _entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
-    """The entry, or what stands for it if it is damaged."""
-    try:
-        return entry_of(sequence, body, stored)
-    except LogUnusable:
-        return damaged_entry(sequence, body, stored)

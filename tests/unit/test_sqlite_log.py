@@ -28,9 +28,11 @@ from eventkit.backends.sqlite.file import VERSION
 from eventkit.backends.sqlite.file_lock import FileLock
 from eventkit.log import Conflict, Held, pack
 from eventkit.testing import wait_until
+from tests.tiers import rounds
 
 LONG = 20.0
 ENTRIES = 200
+ROUNDS = rounds("EVENTKIT_LOG_OPENINGS", quick=20, long=400)
 
 
 @pytest.fixture
@@ -521,6 +523,16 @@ def test_two_openings_in_one_process_share_a_log(path: Path) -> None:
         sequences.append(two.append(ek.Event("a")))
 
     assert sequences == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.thorough
+def test_who_looks_while_a_log_is_being_made_takes_it_for_one(tmp_path: Path) -> None:
+    for number in range(ROUNDS):
+        path = tmp_path / f"{number}.db"
+        with ThreadPoolExecutor(4) as pool:
+            openings = [pool.submit(ek.open_log, path) for _ in range(4)]
+        for opening in openings:
+            opening.result().close()
 
 
 def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:

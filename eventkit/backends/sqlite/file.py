@@ -157,14 +157,11 @@ def _check_size(connection: sqlite3.Connection, path: str) -> None:
 
 def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
     """Whether there is a log; False for an empty file. Raises LogUnusable for anything else."""
-    application, version, tables = (
-        connection.execute(f"select * from {source}").fetchone()[0]
-        for source in (
-            "pragma_application_id",
-            "pragma_user_version",
-            "(select count(*) from sqlite_master)",
-        )
-    )
+    # one statement, so that all three are of one moment: another process may be making the log
+    application, version, tables = connection.execute(
+        "select (select application_id from pragma_application_id), "
+        "(select user_version from pragma_user_version), (select count(*) from sqlite_master)"
+    ).fetchone()
     if application == APPLICATION and version == VERSION:
         return True
     if application == APPLICATION:

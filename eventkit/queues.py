@@ -451,8 +451,9 @@ def _move(jobs: deque[Job], to: deque[Job]) -> None:
 def _release(locks: deque[threading.Lock]) -> None:
     """End the waiting of all. Each thread takes its lock out of the deque itself."""
     for lock in list(locks):
-        with suppress(RuntimeError):  # released before
-            lock.release()
+        if lock.locked():  # else it was released before, and its thread has not woken yet
+            with suppress(RuntimeError):  # another thread has been quicker
+                lock.release()
 
 
 def _discard(locks: deque[threading.Lock], lock: threading.Lock) -> None:

@@ -84,6 +84,7 @@ class EventBus:
         self._stages_allowed = _FEW_STAGES  # with more of them, look for those no longer needed
         self._recorder: Timeline | None = None
         self._closed = ""  # why nothing can be fired any more
+        self._is_parents = False  # this is the copy in a forked child, of a bus that was used
         self._ended = False  # `close` has come to its end
         self._lock = threading.RLock()
         renew_in_child(self)
@@ -296,6 +297,8 @@ class EventBus:
         `await drain_async()`, and inside a handler do not wait at all.
         """
         timeout = optional_seconds("timeout", timeout)
+        if self._is_parents:
+            raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
         deadline = None if timeout is None else time.monotonic() + timeout
         turns: list[int] = []
         while (
@@ -401,7 +404,8 @@ class EventBus:
         for _, stage in list(self._stages):
             stage.flush()
         try:
-            self.drain(timeout)
+            if not self._is_parents:
+                self.drain(timeout)
         except (DrainTimeout, RuntimeError) as problem:
             self._outcomes.warn("closing a bus that is still busy: %s", problem)
         with self._lock:
@@ -512,6 +516,7 @@ class EventBus:
         self._lock = threading.RLock()  # a thread of the parent may have held it
         if any(executor.turns for executor in self._busy_ones()):
             self._routes = {}
+            self._is_parents = True
             self._closed = (
                 "this bus was used before the process was forked, and its threads live in the "
                 "parent only (make the bus in the child, or fork first)"

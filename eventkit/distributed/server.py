@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..checks import seconds
+from ..forks import renew_in_child
 from ..security.permissions import NOTHING, permissions_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class NatsServer:
         self._timeout = timeout
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._pid = 0
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._remover = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._is_parents = False  # this is the copy in a forked child
+        renew_in_child(self)
         self.start()
 
     # What it is
@@ -119,6 +122,12 @@ class NatsServer:
     @property
     def is_running(self) -> bool:
         """Whether its process is there; a frozen one is."""
+        if self._is_parents:
+            raise RuntimeError(
+                f"the NATS server at {self.address} was started before this process was forked, "
+                "and only the parent can start or stop it. Its url can be used here; for a server "
+                "of the child's own, make a NatsServer in the child."
+            )
         return self._watchdog is not None and self._watchdog.poll() is None
 
     @property
@@ -138,6 +147,8 @@ class NatsServer:
             raise
 
     def __repr__(self) -> str:
+        if self._is_parents:
+            return f"<NatsServer at {self.address}, of the parent process>"
         return f"<NatsServer at {self.address}, {'running' if self.is_running else 'not running'}>"
 
     # Its life
@@ -157,8 +168,6 @@ class NatsServer:
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
                 start_new_session=True, cwd=self._scratch,
             )  # fmt: skip
-        assert self._watchdog.stdin is not None
-        _pipes.add(self._watchdog.stdin)
         self._finalizer = weakref.finalize(self, _end, self._watchdog)
         try:
             self._wait_until_ready()
@@ -225,7 +234,11 @@ class NatsServer:
         self._by_psutil("resume")
 
     def close(self) -> None:
-        """End it, and remove its temporary folder. Can be called twice."""
+        """End it, and remove its temporary folder. Can be called twice, and does nothing in a child
+        that was forked after the start.
+        """
+        if self._is_parents:
+            return
         if self._watchdog is not None:
             self._finalizer()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -235,6 +248,17 @@ class NatsServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def renew(self) -> None:
+        """In a forked child: leave the server and its folder to the parent. The pipe is closed
+        here, since the watchdog waits until the last process has let go of it.
+        """
+        self._is_parents = True
+        self._remover.detach()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._finalizer.detach()
+            self._watchdog.stdin.close()
+            self._watchdog.poll()  # no child of this process: Popen takes it for ended
 
     # Inside
 
@@ -382,24 +406,8 @@ def _end(watchdog: subprocess.Popen[bytes]) -> None:
     assert watchdog.stdin is not None
     with contextlib.suppress(OSError):
         watchdog.stdin.close()
-    _pipes.discard(watchdog.stdin)
     try:
         watchdog.wait(10.0)
     except subprocess.TimeoutExpired:
         watchdog.kill()
         watchdog.wait()
-
-
-_pipes: set[Any] = set()
-
-
-def _let_go() -> None:
-    """In a forked child: a pipe that it held too would not end when the owner does."""
-    for pipe in _pipes:
-        with contextlib.suppress(OSError):
-            os.close(pipe.fileno())
-    _pipes.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)

@@ -74,6 +74,33 @@ def test_none_is_left_when_its_owner_is_killed_and_a_forked_child_lives_on() -> 
         child.kill()
 
 
+CHILD = """
+import os, sys
+child = os.fork()
+if not child:
+    for call in (server.start, server.stop, server.kill, server.reload, server.freeze):
+        try:
+            call()
+        except RuntimeError as problem:
+            assert "make a NatsServer in the child" in str(problem)
+        else:
+            sys.exit(f"{call} was done in the child")
+    server.close()
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print(status, server.is_running, server.monitor("varz")["server_name"] == server.name, flush=True)
+"""
+
+
+def test_a_forked_child_leaves_the_server_to_its_parent() -> None:
+    with owner(CHILD, "input()") as process:
+        it = started(line_of(process))
+        assert line_of(process) == "0 True True\n"
+        assert it.folder.exists()
+        process.communicate("\n", timeout=LONG)
+    it.assert_gone()
+
+
 def test_none_is_left_when_the_watchdog_is_killed_too() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux ends a child with its parent")

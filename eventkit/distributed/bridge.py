@@ -45,7 +45,7 @@ from .leader_follower import LeaderFollower
 try:
     from nats.errors import Error as NatsError, UnexpectedEOF
 
-    from .client import MUCH, DirectClient, message
+    from .client import MUCH, DirectClient, QuietLoop, message
 except ImportError as missing:
     raise ImportError(
         "Bridge needs nats-py, which is not installed here. "
@@ -176,7 +176,7 @@ class Bridge:
         self._timer: asyncio.TimerHandle | None = None
         self._pumping: asyncio.TimerHandle | None = None
         self._nats = DirectClient(self._receive)
-        self._loop = _Loop()
+        self._loop = QuietLoop()
         self._answered = asyncio.Event()
         self._threads = LeaderFollower(self._loop, capacity, self._deliver)
         try:
@@ -560,22 +560,13 @@ class Bridge:
     async def _on_error(self, problem: Exception) -> None:
         self._problem = problem
         if not self.is_connected:
-            self._close_failed_attempt()
+            self._nats.close_failed_attempt()
         if found := _find_refusal(str(problem)):
             self._on_refusal(found[1].lower(), found[2].removeprefix(f"{self.prefix}.".lower()))
         elif self.is_connected and not isinstance(problem, UnexpectedEOF | OSError):
             _log.warning("%r: %s", self, problem)
         elif self._broken and (turned_away := self._turned_away_by(problem)):
             self._on_turned_away(turned_away)
-
-    def _close_failed_attempt(self) -> None:
-        """A server killed in the middle of a greeting leaves a connection that nats-py forgets, and
-        a handshake that failed one whose end it would wait for in vain.
-        """
-        with suppress(AttributeError, OSError):
-            self._nats._transport.close()  # type: ignore[union-attr]
-            self._nats._transport._bare_io_writer.close()  # type: ignore[union-attr]
-        self._nats._transport = None
 
     def _on_refusal(self, what: str, topic: str) -> None:
         """The server names the subject alone. The oldest event on it that is not confirmed is the
@@ -647,16 +638,6 @@ class Bridge:
                     self._threads.run(self._nats.close(), timeout)
         finally:
             self._threads.close(timeout)
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """nats-py does not tell a reader that it reads from TLS, and asyncio grumbles at each end."""
-
-    async def start_tls(
-        self, transport: Any, protocol: Any, *arguments: Any, **options: Any
-    ) -> Any:
-        protocol._over_ssl = True
-        return await super().start_tls(transport, protocol, *arguments, **options)
 
 
 def _arrived(wire: CloudEvent) -> Arrived:

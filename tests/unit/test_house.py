@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -220,6 +221,23 @@ def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
 CODE = [
     path for name in ("eventkit", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
 ]
+
+
+# asyncio's documentation has this one, for those who extend it. The client says why for its own.
+PRIVATE_BUT_TOLD = {"_get_running_loop", "_bare_io_writer", "_over_ssl"}
+
+
+def test_no_private_attribute_of_another_package_is_used() -> None:
+    rule = ["--isolated", "--select", "SLF001", "--output-format", "concise"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *rule, str(PACKAGE)],
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    used = set(re.findall(r"accessed: `(\w+)`", done.stdout))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    ours = set(re.findall(r"(?:self\.|def )(_\w+)", text))
+    assert "_outgoing" in used  # ruff has looked, and does not tell ours from others
+    assert used - ours == PRIVATE_BUT_TOLD
 
 
 def test_text_in_files_has_an_encoding() -> None:

@@ -368,9 +368,7 @@ class Connection:
         """What is denied is never answered: the server says so here, and names the subject."""
         self._problem = problem
         if not self._nats.is_connected:
-            with suppress(AttributeError, OSError):  # what a killed server leaves half open
-                self._nats._transport.close()  # type: ignore[union-attr]
-            self._nats._transport = None
+            self._nats.close_failed_attempt()
         if found := _find_refusal(str(problem)):
             for question in list(self._asked.values()):
                 if question.subject.lower() == found[1].lower():

@@ -40,7 +40,7 @@ from ..topics import InvalidTopic, check_pattern, check_topic, matches
 from ..wire import check_event
 from .connecting import address_in, options_for, places
 from .counting import LONGEST, Counts, Gaps
-from .leader_follower import LeaderFollower
+from .delivery import Delivery
 
 try:
     from nats.errors import Error as NatsError, UnexpectedEOF
@@ -178,10 +178,10 @@ class Bridge:
         self._nats = DirectClient(self._receive)
         self._loop = QuietLoop()
         self._answered = asyncio.Event()
-        self._threads = LeaderFollower(self._loop, capacity, self._deliver)
+        self._delivery = Delivery(self._loop, capacity, self._deliver)
         try:
             renew_in_child(self)
-            self._threads.run(self._connect(options), timeout + 1)
+            self._delivery.run(self._connect(options), timeout + 1)
             for place, pattern in enumerate(self._outgoing):
                 self._subscriptions.append(bus.subscribe(pattern, self._sender(place)))
         except BaseException:
@@ -207,13 +207,13 @@ class Bridge:
         """
         self._check_process()
         seconds("timeout", timeout)
-        if self._threads.is_on_loop:
+        if self._delivery.is_on_loop:
             raise RuntimeError("flush() on the bridge's own loop would wait for itself.")
         if self._closing:
             raise BusClosed(f"{self!r} is closed.")
         lost = self.lost
         try:
-            self._threads.run(self._confirm_all(), timeout)
+            self._delivery.run(self._confirm_all(), timeout)
         except FutureTimeout:
             raise OutcomeUnknown(
                 f"{self.waiting} events were not confirmed by {self!r} within {timeout} s. They "
@@ -251,7 +251,7 @@ class Bridge:
                 self.flush(timeout)
         self._closing = True
         with suppress(*_LOOP_HAS_ENDED):
-            self._threads.run(self._disconnect(), timeout)
+            self._delivery.run(self._disconnect(), timeout)
         self._end(timeout)
         self._is_closed = True
         self._lose(OutcomeUnknown(f"{self!r} was closed while this event was on its way."))
@@ -332,7 +332,7 @@ class Bridge:
     def _wake(self) -> None:
         try:
             self._is_woken = True
-            self._threads.wake(self._pump)
+            self._delivery.wake(self._pump)
         except BaseException:  # an interrupt: the next event wakes the loop
             self._is_woken = False
             raise
@@ -446,7 +446,7 @@ class Bridge:
         if number == 1 or self._place_of(topic) == number - 1:  # else the other pattern's
             if self.group is None and (missing := self._gaps.note(topic, body)):
                 self._warn_of_gap(topic, missing)
-            if not self._threads.put(topic, body):
+            if not self._delivery.put(topic, body):
                 self._drop(topic)
         return True
 
@@ -635,9 +635,9 @@ class Bridge:
         try:
             if self._has_tried:  # else nats-py has nothing that it could close
                 with suppress(*_LOOP_HAS_ENDED):
-                    self._threads.run(self._nats.close(), timeout)
+                    self._delivery.run(self._nats.close(), timeout)
         finally:
-            self._threads.close(timeout)
+            self._delivery.close(timeout)
 
 
 def _arrived(wire: CloudEvent) -> Arrived:

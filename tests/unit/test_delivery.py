@@ -1,9 +1,8 @@
-"""LeaderFollower: the leader delivers what arrives, and the loop does not stand still for long."""
+"""Delivery: in order, on a thread of its own, and the loop does not wait for it."""
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,21 +11,21 @@ import pytest
 
 pytest.importorskip("nats")
 
-from eventkit.distributed.leader_follower import LeaderFollower
+from eventkit.distributed.delivery import Delivery
 
 LONG = 20.0
 Deliver = Callable[[str], None]
 
 
 class Pair:
-    """Two threads and what they have delivered."""
+    """The two threads and what they have delivered."""
 
     def __init__(self, capacity: int = 1_000) -> None:
         self.loop = asyncio.SelectorEventLoop()
         self.deliver: Deliver = lambda topic: None
         self.delivered: list[str] = []
         self._came = threading.Condition()
-        self.threads = LeaderFollower(self.loop, capacity, self._deliver)
+        self.threads = Delivery(self.loop, capacity, self._deliver)
 
     def arrive(self, *topics: str) -> None:
         def put() -> None:
@@ -71,7 +70,7 @@ async def _nothing() -> str:
     return "done"
 
 
-def test_what_arrives_is_delivered_in_order_whoever_leads(pair: Pair) -> None:
+def test_what_arrives_is_delivered_in_order(pair: Pair) -> None:
     pair.deliver = lambda topic: time.sleep(0.012 if topic.endswith("00") else 0)
     names = [str(number) for number in range(1_000)]
     for first in range(0, 1_000, 10):
@@ -94,26 +93,6 @@ def test_the_loop_goes_on_while_a_handler_is_slow(pair: Pair) -> None:
     assert pair.wait_for(2) == ["slow", "next"]
 
 
-def test_the_loop_goes_on_though_nobody_calls_for_it(pair: Pair) -> None:
-    ticks = threading.Semaphore(0)
-
-    def tick() -> None:
-        ticks.release()
-        pair.loop.call_later(0.001, tick)
-
-    pair.threads.wake(tick)
-    time.sleep(0.05)  # long enough for the follower to look at the clock no more
-    within, gate = slow(pair)
-    pair.arrive("slow")
-    assert within.wait(LONG)
-
-    while ticks.acquire(blocking=False):
-        pass
-    for _ in range(10):
-        assert ticks.acquire(timeout=LONG)
-    gate.set()
-
-
 def test_one_who_delivers_may_use_the_loop_and_wait_for_it(pair: Pair) -> None:
     answers = []
     pair.deliver = lambda topic: answers.append(pair.threads.run(_nothing(), LONG))
@@ -121,23 +100,6 @@ def test_one_who_delivers_may_use_the_loop_and_wait_for_it(pair: Pair) -> None:
 
     pair.wait_for(2)
     assert answers == ["done", "done"]
-
-
-def test_one_who_delivers_is_called_back_at_once_and_on_its_own_thread(pair: Pair) -> None:
-    """Unless the follower has taken the loop in the meantime: then it is called back there."""
-    itself: list[bool] = []
-
-    def deliver(topic: str) -> None:
-        thread = threading.current_thread()
-        called: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        pair.threads.wake(lambda: called.put(threading.current_thread() is thread))
-        itself.append(called.get(timeout=LONG))
-
-    pair.deliver = deliver
-    for _ in range(50):
-        pair.arrive("a")
-    pair.wait_for(50)
-    assert len(itself) == 50 and any(itself)
 
 
 def test_what_finds_no_room_is_refused() -> None:

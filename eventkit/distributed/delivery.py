@@ -79,9 +79,10 @@ class Delivery:
             self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        self._is_closed = True
-        self._messages.put(None)
-        self._loop.stop()
+        if not self._is_closed:  # several may close it, and the loop has its last turns to go
+            self._is_closed = True
+            self._messages.put(None)
+            self._loop.stop()
 
     def _run_loop(self) -> None:
         while not self._is_closed:

@@ -127,6 +127,16 @@ def test_one_who_delivers_may_close_it() -> None:
     assert pair.loop.is_closed()
 
 
+def test_several_may_close_it_at_once() -> None:
+    pair = Pair()
+    closing = [threading.Thread(target=pair.threads.close, args=(LONG,)) for _ in range(8)]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join(LONG)
+    assert pair.loop.is_closed()
+
+
 def test_a_handler_that_would_end_the_thread_does_not(
     pair: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,7 +104,7 @@ notebooks: $(VENV)/.has-test  ## Record all notebooks, their minutes, and the pa
 notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of them on a busy machine
 	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(NBVAL) notebooks
 
-bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers (ARGS=--record for the README)
+bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers (ARGS=--record for the docs)
 	@$(PY) -m benchmarks $(ARGS)
 
 soak: $(VENV)/.has-test  ## Everything at once with faults, for MINUTES: nothing lost, doubled or left over

@@ -1,6 +1,6 @@
 """`python -m benchmarks [--quick] [--record] [part ...]`: measure, and print one table.
 
-Table and figure go to `build/`. `--record` writes them into `docs/` and the README as well.
+Table and figure go to `build/`. `--record` writes them into `docs/` as well.
 """
 
 from __future__ import annotations
@@ -57,10 +57,7 @@ def main() -> None:
     print(text)
     write(results, text, _ROOT / "build", "bench")
     if chosen.record:
-        alt = write(results, text, _ROOT / "docs", "benchmarks")
-        report.write_into_readme(
-            _ROOT / "README.md", "docs/benchmarks.png", "docs/benchmarks.md", alt
-        )
+        write(results, text, _ROOT / "docs", "benchmarks")
 
 
 def measure(part: str, quick: bool) -> list[Row]:
@@ -75,21 +72,21 @@ def measure(part: str, quick: bool) -> list[Row]:
     return rows
 
 
-def write(results: Results, text: str, folder: Path, name: str) -> str:
-    """Write the page and the figure; returns what the figure says in words."""
+def write(results: Results, text: str, folder: Path, name: str) -> None:
+    """Write the figure, and the page with the figure at its end."""
     from .figure import draw
 
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.md").write_text(text, encoding="utf-8")
     picture = draw([(PARTS[part], rows) for part, rows in results.items()])
     (folder / f"{name}.png").write_bytes(picture.png)
-    return picture.alt
+    page = f"{text}\n![{picture.alt}]({name}.png)\n"
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: does it work at all?")
-    parser.add_argument("--record", action="store_true", help="all parts, into docs/ and README")
+    parser.add_argument("--record", action="store_true", help="all parts, into docs/")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without any")
     chosen = parser.parse_args()
     unknown = set(chosen.parts) - set(PARTS)

@@ -1,10 +1,9 @@
-"""What was measured as a page in Markdown, and what the README says of it."""
+"""What was measured, as a page in Markdown."""
 
 from __future__ import annotations
 
 import os
 import platform
-import re
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,7 +16,6 @@ _UNITS = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B": ((2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "bytes")),
 }
-_BLOCK = re.compile(r"(<!-- benchmarks: .*? -->\n).*?(<!-- end of benchmarks -->)", re.DOTALL)
 
 
 def page(rows: list[Row], quick: bool, seconds: float) -> str:
@@ -34,9 +32,12 @@ def heading(quick: bool, seconds: float) -> Iterator[str]:
     yield f"Versions: eventkit {version('eventkit-notebooks')}, {', '.join(peers.versions())}."
     yield ""
     yield (
-        "× is the ratio to the first line of each measure, which is the limit: the median over the "
-        "rounds, and the quartiles. In each round all candidates of a measure take turns. Each "
-        "peer is used as its own documentation recommends."
+        "Each part is measured beside the bare limit, such as a plain loop, and beside the "
+        "packages that do the same. × is the ratio to the first line of each measure, which is the "
+        "limit: the median over the rounds, and the quartiles. In each round all candidates take "
+        "turns, so the ratio does not depend on how fast or busy the machine is. Each peer is used "
+        "as its own documentation recommends. Rows called `bare` promise neither order nor "
+        "isolation nor that you can wait for an event: they show what such a bus costs at least."
     )
     if quick:
         yield ""
@@ -75,19 +76,6 @@ def amount(value: float, unit: str) -> str:
     """A figure with three digits and the unit that suits it."""
     size, name = next((one for one in _UNITS[unit] if value >= one[0]), _UNITS[unit][-1])
     return f"{value / size:.3g} {name}"
-
-
-def write_into_readme(readme: Path, picture: str, page: str, alt: str) -> None:
-    """Put the picture between the README's two comments, with what the picture says in words."""
-    text = readme.read_text(encoding="utf-8")
-    shown = (
-        f"![{alt}]({picture})\n\nMeasured on {_machine()}. All figures, with their spread and the "
-        f"peers' versions, are in [{page}]({page}).\n"
-    )
-    new, found = _BLOCK.subn(lambda match: match[1] + shown + match[2], text)
-    if found != 1:
-        raise ValueError(f"{readme} has no place for the benchmarks between two comments.")
-    readme.write_text(new, encoding="utf-8")
 
 
 def _verdict(row: Row) -> str:

@@ -11,7 +11,7 @@ from benchmarks import __main__ as command
 from benchmarks.__main__ import PARTS, measure
 from benchmarks.comparing import Row, Timed, beside, compare
 from benchmarks.figure import draw, lines
-from benchmarks.report import amount, summary, table, write_into_readme
+from benchmarks.report import amount, summary, table
 
 
 @pytest.mark.long
@@ -112,36 +112,9 @@ def test_the_figure_shows_each_measure_that_has_a_goal_or_a_peer_and_says_it_in_
     assert "1 of 2 goals are met, not flood (missing, goal 1)" in picture.alt
 
 
-def test_the_readme_shows_the_figure_between_its_comments(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(
-        "before\n<!-- benchmarks: x -->\nold\n<!-- end of benchmarks -->\nafter\n", encoding="utf-8"
-    )
-
-    for _ in range(2):
-        write_into_readme(readme, "docs/b.png", "docs/b.md", "in words")
-
-    text = readme.read_text(encoding="utf-8")
-    assert text.startswith("before\n<!-- benchmarks: x -->\n![in words](docs/b.png)\n")
-    assert text.endswith("<!-- end of benchmarks -->\nafter\n")
-    assert "old" not in text and text.count("docs/b.png") == 1
-
-
-def test_our_own_readme_has_a_place_for_it(tmp_path: Path) -> None:
-    copy = tmp_path / "README.md"
-    copy.write_bytes((Path(__file__).parents[2] / "README.md").read_bytes())
-
-    write_into_readme(copy, "docs/benchmarks.png", "docs/benchmarks.md", "in words")
-
-    assert "![in words](docs/benchmarks.png)" in copy.read_text(encoding="utf-8")
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """The command with these arguments, in a folder of its own, where nothing is measured."""
-    (tmp_path / "README.md").write_text(
-        "<!-- benchmarks: x -->\n<!-- end of benchmarks -->\n", encoding="utf-8"
-    )
     monkeypatch.setattr(command, "_ROOT", tmp_path)
     monkeypatch.setattr(command, "measure", lambda part, quick: ROWS)
     monkeypatch.setattr("benchmarks.peers.install_other_eventkit", lambda: None)
@@ -157,16 +130,16 @@ def test_a_run_writes_nothing_that_is_committed(run: Callable[..., None], tmp_pa
     run("--quick")
 
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
-    assert files == {"README.md", "build/bench.md", "build/bench.png"}
-    assert "![" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert files == {"build/bench.md", "build/bench.png"}
 
 
 def test_a_full_run_is_recorded_if_asked(run: Callable[..., None], tmp_path: Path) -> None:
     run("--record")
 
-    assert "| fire | bare loop |" in (tmp_path / "docs" / "benchmarks.md").read_text("utf-8")
+    page = (tmp_path / "docs" / "benchmarks.md").read_text("utf-8")
+    assert "| fire | bare loop |" in page
+    assert page.endswith("](benchmarks.png)\n")
     assert (tmp_path / "docs" / "benchmarks.png").exists()
-    assert "](docs/benchmarks.png)" in (tmp_path / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("also", ["--quick", "imports"])

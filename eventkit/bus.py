@@ -48,7 +48,7 @@ _numbers = itertools.count(1)
 
 
 class EventBus:
-    """Carries events from whoever fires them to whoever subscribed to their topic.
+    """Carries events to the handlers that subscribed to their topic.
 
     The bus itself runs nothing and waits for nothing: a handler runs at once in the caller's
     thread, unless its `executor` takes it elsewhere. Subscribers get an event in the order of
@@ -273,7 +273,7 @@ class EventBus:
         return self.subscribe(pattern, log.append, **options)
 
     def as_(self, principal: str) -> Identity:
-        """This bus as somebody who may do what the policy allows, such as `bus.as_("ann").fire`.
+        """Return this bus as seen by a principal of its policy, such as `bus.as_("ann").fire`.
 
         Raises ValueError if this bus has no policy.
         """

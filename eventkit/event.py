@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     `topic` says what kind of thing it was and `data` carries the particulars. `id` counts up
     within the process. `time` is when the event was *due*, in nanoseconds of
-    `time.perf_counter_ns`; it is in the past when whoever fires it got round to it late.
+    `time.perf_counter_ns`; if it was fired late, that is in the past.
     Events with the same `key` keep their order on every executor. `cause` is the id of the
     event that led to this one.
 

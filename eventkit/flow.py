@@ -51,7 +51,7 @@ class FlowClosed(RuntimeError):
 
 
 class Held(NamedTuple):
-    """An event in a stage, and the ticket that whoever put it in gets back with it."""
+    """An event in a stage, and the ticket that was put in with it."""
 
     event: Event
     ticket: Any

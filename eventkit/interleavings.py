@@ -470,8 +470,8 @@ def _refuse_coroutine(result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()
         raise TypeError(
-            "it returned a coroutine, which nobody awaits. Let the task be the coroutine function "
-            "itself; arguments go with functools.partial(function, ...)"
+            "it returned a coroutine, which is never awaited. Let the task be the coroutine "
+            "function itself; arguments go with functools.partial(function, ...)"
         )
 
 

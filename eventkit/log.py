@@ -10,13 +10,13 @@ wherever it lives; a backend keeps the promise, and one contract suite is run on
 
 - **Acknowledged means on disk.** When `append` returns, the event survives a crash and a power cut.
 - **Never twice.** An event is known by its source and id. Appended again it is not stored again,
-  so whoever is in doubt (`OutcomeUnknown`, a crash, a time-out) appends again.
+  so after `OutcomeUnknown`, a crash or a time-out, append it again.
 - **At least once.** What a consumer has claimed and not acknowledged when the lease ends is
-  delivered again; to somebody else, perhaps, while the first is still at work.
+  delivered again, perhaps to another worker while the first is still running.
 - **Sequences only grow**, and no two entries share one.
 
-Leases, locks and ages are counted on the wall clock of whoever asks (a server's, if the log lives
-on one), because several processes must agree on them.
+Leases, locks and ages are counted on the wall clock of the calling process (of the server, if the
+log lives on one), because several processes must agree on them.
 """
 
 from __future__ import annotations
@@ -54,15 +54,14 @@ class LogError(Exception):
 
 
 class Conflict(LogError):
-    """The topic's last event is not the expected one: somebody else was quicker. Read what is
+    """The topic's last event is not the expected one: another writer was quicker. Read what is
     new, decide again, append again. `expected` and `found` are the two sequences.
     """
 
     def __init__(self, topic: str, expected: int, found: int) -> None:
         super().__init__(
             f"the last event on {topic!r} was expected to be {_number(expected)} and is "
-            f"{_number(found)}: somebody else has written meanwhile. Read what is new and decide "
-            "again."
+            f"{_number(found)}: another writer was quicker. Read what is new and decide again."
         )
         self.topic = topic
         self.expected = expected
@@ -77,15 +76,15 @@ class QuotaExceeded(LogError):
 
 
 class PermissionDenied(LogError):
-    """Whoever asked may not do this: to this log, or on this bus."""
+    """The caller is not allowed to do this to this log or on this bus."""
 
 
 class Held(LogError):
-    """Somebody has the lock, for up to `seconds` more unless it is renewed or released."""
+    """The lock is held, for up to `seconds` more unless it is renewed or released."""
 
     def __init__(self, name: str, seconds: float) -> None:
         super().__init__(
-            f"somebody has the lock {name!r}, for {max(0.0, seconds):.3g} s more unless it is "
+            f"the lock {name!r} is held, for {max(0.0, seconds):.3g} s more unless it is "
             "renewed or released. Try again later, or give lock(..., wait=) seconds to wait."
         )
         self.name = name
@@ -96,7 +95,7 @@ class Held(LogError):
 
 
 class LeaseLost(LogError):
-    """A lock or a claim had an end, which came: it may be somebody else's by now."""
+    """The lease of a lock or a claim has ended, and another process may have it by now."""
 
 
 class OutcomeUnknown(LogError):
@@ -235,7 +234,7 @@ class EventLog(ABC):
 
         `expect` is the sequence of the last event on this very topic, 0 for none yet: if it is
         another, Conflict says both. `fence` is a lock's token: if that lock's lease has ended or
-        somebody else has had it since, LeaseLost. Both are checked in one step with the storing.
+        it was taken again since, LeaseLost. Both are checked in one step with the storing.
 
         Raises InvalidTopic; TypeError if the data cannot be said in JSON; QuotaExceeded,
         PermissionDenied; OutcomeUnknown, after which appending it again is right.
@@ -280,7 +279,7 @@ class EventLog(ABC):
     ) -> Consumer:
         """The consumer of that name, made if it is new: it then begins behind the entry `after`.
 
-        Its name is its memory: whoever asks for it, in whatever process, shares its work. What
+        All that ask for a consumer of this name share its work, in any process. What
         fails `max_tries` times becomes a dead letter. Raises ValueError if it exists with another
         `topic`.
         """
@@ -297,7 +296,7 @@ class EventLog(ABC):
 
     @abstractmethod
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
-        """How much the log may hold, for everybody who appends; None is no limit. What is there
+        """Limit how much the log may hold, for all writers; None is no limit. What is there
         already stays. Beyond it, `append` raises QuotaExceeded.
         """
 
@@ -390,7 +389,7 @@ class Consumer(ABC):
         """These are done and will not be delivered again, which is on disk when this returns.
 
         Raises LeaseLost, naming them, if some are no longer the caller's: the lease ended and
-        somebody else claimed them (or could have). The others are acknowledged all the same.
+        another worker claimed them (or could have). The others are acknowledged all the same.
         """
 
     @abstractmethod
@@ -432,7 +431,7 @@ class Consumer(ABC):
 class Lock(ABC):
     """A lock with an end. `with log.lock("counter", ttl=5) as lock:` takes it, or raises Held.
 
-    Whoever is paused for longer than `ttl` loses it without noticing. `token` is the remedy: it
+    A holder that is paused for longer than `ttl` loses it without noticing. `token` helps: it
     is higher each time any of the log's locks is taken, and `append(event, fence=lock.token)` is
     refused once the lock is no longer held by that token.
     """
@@ -461,7 +460,7 @@ class Lock(ABC):
 
     @abstractmethod
     def release(self) -> bool:
-        """Let go. Says whether it was held until now; if not, it is left to whoever has it."""
+        """Release the lock. Return True if it was held until now; another holder keeps it."""
 
     def __enter__(self) -> Lock:
         self.acquire()
@@ -657,14 +656,14 @@ def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
     """The error for deliveries that are no longer the caller's."""
     return LeaseLost(
         f"{consumer!r} no longer has number {', '.join(map(str, sequences))} from this claim: "
-        "it was done, put back or its lease ended and somebody else has it. Ask for a "
+        "it was done, put back or its lease ended and another worker has it. Ask for a "
         "longer lease, or extend it while you work."
     )
 
 
 def lock_lost(token: int, *, has_ended: bool) -> LeaseLost:
     """The error for a token whose lock is no longer held."""
-    why = "its lease has ended" if has_ended else "it was released or somebody else took it"
+    why = "its lease has ended" if has_ended else "it was released or taken by another"
     return LeaseLost(
         f"the lock with token {token} is no longer held: {why}. Take it again and read "
         "what has changed before you write."

@@ -41,8 +41,8 @@ def wait_until(
 ) -> T:
     """Call `is_so` again and again until what it returns is true, and return that.
 
-    For what tells nobody when it has happened; a thread that can tell should be waited for with
-    an Event. Raises AssertionError after `timeout` seconds, with `what` was waited for; a function
+    Use it where nothing signals the change; where a thread can signal it, wait for an
+    Event. Raises AssertionError after `timeout` seconds, with `what` was waited for; a function
     for `what` is asked in that moment.
     """
     limit = optional_seconds("timeout", timeout)
@@ -51,7 +51,9 @@ def wait_until(
     while not (found := is_so()):
         if time.monotonic() >= deadline:
             said = what() if callable(what) else what
-            raise AssertionError(f"waited {timeout:g} s for {said or 'what never came about'}.")
+            raise AssertionError(
+                f"waited {timeout:g} s for {said or 'a condition that never became true'}."
+            )
         tick.wait(_LOOKS)
     return found
 
@@ -125,7 +127,7 @@ class Gate:
 
     def __call__(self, event: Event) -> None:
         self._entered.release()
-        assert self._opened.wait(LONG), "nobody has opened the gate: call its open()."
+        assert self._opened.wait(LONG), "the gate was never opened: call its open()."
         self.handled.append(event)
 
     def wait_entered(self, times: int = 1) -> None:
@@ -134,5 +136,5 @@ class Gate:
             assert self._entered.acquire(timeout=LONG), "no event has reached the gate."
 
     def open(self) -> None:
-        """Let go whoever is held, and hold nobody from now on."""
+        """Release all handlers that wait, and hold none from now on."""
         self._opened.set()

@@ -56,7 +56,7 @@ class Journey(msgspec.Struct, gc=False):  # as many as there are events: spare t
 
     @property
     def response_time(self) -> float | None:
-        """Seconds from due to finished: what somebody felt who wanted the answer."""
+        """Seconds from due to finished: what a user felt who waited for the answer."""
         return None if self.finished is None else (self.finished - self.event.time) / 1e9
 
 

@@ -186,7 +186,7 @@ class ClosedLoop(Trigger):
         return [self._user] * self.users
 
     def _user(self, bus: EventBus, topic: str, data: Any) -> None:
-        from .bus import NoReply  # whoever has a bus has it imported already
+        from .bus import NoReply  # a caller with a bus has imported it already
 
         for _ in self._turns:  # shared by all users; `next` on it is atomic
             try:

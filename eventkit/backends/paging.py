@@ -59,8 +59,8 @@ def report_damaged(sequence: int, problem: LogUnusable) -> None:
 
 
 class News:
-    """Whoever waits for a change looks again as soon as it rings, and every 50 ms for what others
-    did, of which it does not hear. No lock is shared, so an interrupted waiter stops no one.
+    """Wakes waiters on local changes. They poll every 50 ms for changes made by other
+    processes. No lock is shared, so an interrupted waiter stops no one.
     """
 
     def __init__(self) -> None:

@@ -524,7 +524,7 @@ class Bridge:
             await asyncio.sleep(_RECONNECT)
 
     async def _is_offered_plaintext(self) -> bool:
-        """Whether somebody there speaks first, and says what a server without TLS does."""
+        """Return True if a server there greets as one without TLS does."""
         for url in self._urls:
             with suppress(OSError, TimeoutError, ValueError):
                 reader, writer = await asyncio.open_connection(*address_in(url))
@@ -540,7 +540,7 @@ class Bridge:
         """What it means, if to try again is in vain."""
         if "authorization" in str(problem).lower():
             return PermissionDenied(
-                f"{self!r}: the server lets nobody in with that name and password, or certificate."
+                f"{self!r}: the server refused this name and password, or certificate."
             )
         if not isinstance(problem, ssl.SSLError):
             return None
@@ -555,7 +555,9 @@ class Bridge:
         return self._not_trusted(why)
 
     def _not_trusted(self, why: object) -> NotTrusted:
-        return NotTrusted(f"{self!r} says nothing to whoever answers there: {why}.")
+        return NotTrusted(
+            f"{self!r} refused to send data: the server could not be authenticated ({why})."
+        )
 
     async def _on_error(self, problem: Exception) -> None:
         self._problem = problem

@@ -46,7 +46,7 @@ class NatsCluster:
 
     @property
     def url(self) -> str:
-        """Where all the nodes are, with the password of somebody who may do everything."""
+        """Where all the nodes are, with the password of a user who may do everything."""
         return ",".join(node.url for node in self.nodes)
 
     def leader(self) -> NatsServer:
@@ -137,7 +137,7 @@ def _is_well(node: NatsServer) -> bool:
 
 
 def _free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on. They are below those that outgoing connections are given, so
+    """Return ports that are free. They are below those that outgoing connections are given, so
     that none is taken while its node is down.
     """
     ports: list[int] = []

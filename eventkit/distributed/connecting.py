@@ -1,4 +1,4 @@
-"""How one connects to NATS servers: safely, and as the same somebody to each of them."""
+"""How to connect to NATS servers: safely, and to each of them as the same user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def options_for(url: str, tls: ssl.SSLContext | None, options: dict[str, Any]) -
     if tls is None and "tls://" in url:
         raise ValueError(
             "a tls:// address needs tls=, such as an authority's client_context(): without it "
-            "nobody would know who answers."
+            "the server could not be authenticated."
         )
     if not all(_is_place(_place_in(one)) for one in url.split(",")):
         raise ValueError("a server's address is nats://host:port; got one that cannot be read.")

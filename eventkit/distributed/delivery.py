@@ -58,7 +58,7 @@ class Delivery:
 
     @property
     def is_on_loop(self) -> bool:
-        """Whether the loop has called whoever asks."""
+        """Return True on the loop's own thread, inside one of its callbacks."""
         return asyncio._get_running_loop() is self._loop
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:

@@ -43,8 +43,8 @@ class NatsServer:
         with NatsServer() as server:
             bridge = Bridge(bus, server.url, outgoing=["counter.>"])
 
-    It listens on free ports of the loopback interface only, lets nobody in without the password
-    that is in `url`, and keeps what it stores in a folder of its own, on disk before it
+    It listens on free ports of the loopback interface only, requires the password that is in
+    `url`, and keeps what it stores in a folder of its own, on disk before it
     acknowledges. It ends with `close`, with the block, and with the process that made it, however
     that ends; an interrupt of the notebook leaves it running.
 
@@ -54,7 +54,7 @@ class NatsServer:
     without one, a temporary folder goes with it. `password` is made up if none is given.
     `settings` are laid over the configuration: what its documentation has, as a dict.
 
-    With `tls`, an authority of certificates, nobody is let in by a password, not even the owner of
+    With `tls`, an authority of certificates, no password is accepted, not even that of
     `url`: it speaks TLS 1.3 from the first byte on, shows a certificate, and a client must show one
     of the same authority, which names one of the principals or `users`.
 
@@ -100,7 +100,7 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """Where it is, with the password of somebody who may do everything; with TLS, without."""
+        """Where it is, with the password of a user who may do everything; with TLS, without."""
         return self.url_of(_OWNER)
 
     def url_of(self, user: str) -> str:
@@ -200,8 +200,8 @@ class NatsServer:
         self.start()
 
     def reload(self) -> None:
-        """Have the policy count as it is now, also for those who are connected: whoever has no
-        rules left is cut off. Until then the server knows nothing of a change.
+        """Have the policy count as it is now, also for those who are connected: a client without
+        rules is cut off. Until then the server knows nothing of a change.
         """
         self._settings["authorization"] = self._authorization()
         if not self.is_running:
@@ -277,10 +277,10 @@ class NatsServer:
     def _authorization(self) -> dict[str, Any]:
         users = self._users | self._principals()
         if self._tls is not None:
-            # without a user at all, a server would let everybody do everything
-            everybody: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
-            everybody += [{"user": f"CN={one}", "permissions": of} for one, of in users.items()]
-            return {"users": everybody}
+            # without a user at all, a server would allow everything to every client
+            allowed: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
+            allowed += [{"user": f"CN={one}", "permissions": of} for one, of in users.items()]
+            return {"users": allowed}
         for name in users:
             self._passwords.setdefault(name, secrets.token_hex(12))
         named = [{"user": _OWNER, "password": self._passwords[_OWNER]}]

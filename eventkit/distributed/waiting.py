@@ -1,6 +1,6 @@
 """Waiting for another thread or for a loop, so that an interrupt leaves no lock held.
 
-A `concurrent.futures.Future` has a Condition. An interrupt of whoever waits for it can leave that
+A `concurrent.futures.Future` has a Condition. An interrupt of a waiting thread can leave that
 locked, and the loop that fills in the result then waits for it for ever. Here a waiter holds
 nothing that the other side needs.
 """

@@ -77,7 +77,7 @@ class EventLoop(Queued):
 
 class _Lanes:
     """The tasks that run the jobs of one queue. There is always one lane more than there are
-    handlers that wait, so that a waiting handler holds nobody up; lanes are kept and used again,
+    handlers that wait, so that a waiting handler holds up no other; lanes are kept and used again,
     which costs far less than a task for each event.
     """
 
@@ -207,7 +207,7 @@ class _Lanes:
             self._lane_due = True
 
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
-        """It was cancelled, by us or by somebody else who has the loop: others do its work."""
+        """A lane was cancelled, perhaps by other code on the loop: the others do its work."""
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # reported with its event: asyncio need not mention it again

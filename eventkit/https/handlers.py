@@ -192,7 +192,7 @@ class Guarded(RequestHandler):
         self._problem(status_code)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """Where it failed and with what type; its text might quote what somebody sent."""
+        """Where it failed and with what type; its text might quote the request."""
         if not isinstance(value, HTTPError):
             where = "".join(traceback.format_tb(tb))
             logging.getLogger("eventkit").error("a request failed with %s\n%s", typ.__name__, where)

@@ -1,4 +1,4 @@
-"""AccessPolicy: who may publish and subscribe to which topics. Nobody may, unless it is allowed.
+"""AccessPolicy: who may publish and subscribe to which topics. Default is deny.
 
     policy = ek.AccessPolicy()
     policy.allow("ann", publish="button.>", subscribe=["counter.>"])
@@ -82,7 +82,7 @@ class AccessPolicy:
         except (KeyError, TypeError):  # not asked before, or no topic at all
             check_topic(topic)
         verdicts = self._tree(principal, action).match(topic)
-        if len(decided) >= _DECISIONS:  # somebody makes up topics: memory stays flat
+        if len(decided) >= _DECISIONS:  # a caller makes up topics: memory stays flat
             self._decided = decided = {}
         decided[principal, action, topic] = verdict = bool(verdicts) and all(verdicts)
         return verdict
@@ -96,7 +96,7 @@ class AccessPolicy:
         return verdicts == {True}
 
     def principals(self) -> list[str]:
-        """Everybody about whom there is a rule, by name."""
+        """Return the names of all principals with a rule, sorted."""
         return sorted(self._rules)
 
     def rules(self, principal: str) -> tuple[Rule, ...]:
@@ -147,7 +147,7 @@ def _each(patterns: object) -> Iterable[str]:
 
 
 def check_principal(name: object) -> None:
-    """Raise ValueError unless somebody can be called so in a policy and in a certificate."""
+    """Raise ValueError unless this name is allowed in a policy and in a certificate."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
             f"a principal has a name of letters, digits, - and _, up to 64, such as 'ann'; "
@@ -171,8 +171,8 @@ def check_clock(clock: object) -> None:
 
 
 def principal_of(certificate: dict[str, object] | None) -> str | None:
-    """Whom a client's certificate names, in the form in which `ssl` gives one that it has checked.
-    None if it names nobody who could be in a policy.
+    """Return the name in a client's certificate, in the form in which `ssl` gives one that it has
+    checked. None if that name could not be in a policy.
     """
     subject: object = (certificate or {}).get("subject", ())
     assert isinstance(subject, tuple)

@@ -4,8 +4,8 @@
     server = ca.server_context(ca.server())
     ann = ca.client_context(ca.client("ann"))
 
-A certificate says: whoever has this key is the one named here, and I, the authority, vouch for
-it. Nobody else can check that without knowing the authority, so both sides are given it.
+A certificate says: the owner of this key is the one named here, and I, the authority, vouch for
+it. That can only be checked by one who knows the authority, so both sides are given it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class CertificateAuthority:
     """Vouches for servers on loopback and for named clients.
 
     Its own key is never on disk: it is gone with this object, and nothing can be signed with it
-    later. Its certificate is the file `certificate`. Even with the key nobody could vouch for
+    later. Its certificate is the file `certificate`. Even the key could not vouch for
     another machine, because the certificate is limited to loopback names.
 
     Keys are made with NIST's P-256 curve and written so that only their owner can read them.

@@ -137,7 +137,7 @@ class Cipher:
 
     @staticmethod
     def new_key() -> bytes:
-        """A key of 32 random bytes. Whoever has it can read and forge: keep it like a password."""
+        """Return a key of 32 random bytes. It can read and forge events: keep it as a password."""
         return AESGCM.generate_key(bit_length=8 * _KEY)
 
     @property

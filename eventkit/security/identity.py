@@ -40,13 +40,11 @@ class Identity:
     Whatever the policy denies raises PermissionDenied and is recorded as an event on
     `audit.denied`. The policy is asked when something is published or subscribed to, and again
     when a handler is about to be called: an event that may no longer be seen by then is withheld,
-    which nobody is left to be told by an exception, but the audit event is fired, and who
-    requested an answer gets PermissionDenied.
+    which no exception can report any more, but the audit event is fired, and a
+    request gets PermissionDenied.
 
     Topics that begin with `audit.` or `error.` are the bus's own: no identity may publish there.
     An error event carries the event that failed, so who may not see the one may not see the other.
-    In a group, what its turn gives to somebody who may not see it goes to nobody: cancel the
-    subscriptions of whom you revoke.
 
     This keeps honest code within its limits, and callers on the far side of a socket. It is no
     prison for code in this process, which can reach whatever Python can.

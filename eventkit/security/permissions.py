@@ -1,4 +1,4 @@
-"""An AccessPolicy in the words of a NATS server, which then asks nobody else."""
+"""An AccessPolicy as the permissions of a NATS server, which then decides alone."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .access import check_clock, check_hours, check_principal
 
 _HOURS = 1e9  # more than a hundred thousand years
-_NOBODY = hashlib.sha256(secrets.token_bytes(32)).digest()
+_UNKNOWN = hashlib.sha256(secrets.token_bytes(32)).digest()
 
 
 class _Known(NamedTuple):
@@ -25,7 +25,7 @@ class Tokens:
     """Hands out tokens and tells whose they are.
 
     A token is `ek_<number>_<secret>` with a secret of 32 random bytes. It is shown once, by
-    `issue`; what is kept is the secret's SHA-256, so that a copy of this memory lets nobody in.
+    `issue`; what is kept is the secret's SHA-256, so a copy of this memory opens nothing.
     Hashes are compared in a time that does not depend on how much of them is right. `clock` gives
     the time in seconds.
     """
@@ -44,11 +44,11 @@ class Tokens:
         return f"ek_{number}_{secret}"
 
     def principal_of(self, token: str) -> str | None:
-        """Whose token this is; None if it is nobody's, or no longer."""
+        """Return the principal of a token; None if it is unknown or has expired."""
         mark, _, rest = token.partition("_")
         number, _, secret = rest.partition("_")
         known = self._known.get(number)
-        same = hmac.compare_digest(_hash(secret), known.digest if known else _NOBODY)
+        same = hmac.compare_digest(_hash(secret), known.digest if known else _UNKNOWN)
         if known is None or not same or mark != "ek":
             return None
         if self._clock() >= known.ends:

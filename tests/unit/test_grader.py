@@ -253,6 +253,7 @@ def test_a_file_without_the_test_is_told_what_to_write(name: str) -> None:
     )
 
 
+@pytest.mark.measures
 def test_who_has_no_tests_ends_with_1_and_the_check_of_build_alone_does_not_ask(
     tmp_path: Path,
 ) -> None:

@@ -5,7 +5,7 @@
 It takes two streams. Events are messages of the first, each on a subject made of its topic, and so
 are the locks that are held: that is why the server itself can refuse an event whose lock has gone
 (its fence), in one step with the storing. In the second a consumer is one message that says how
-far it is; whoever changes it must know the last one, or is refused and looks again.
+far it is; a change must name the last one, or it is refused and read again.
 
 Every message has an id that is made of the event's source and id. A question that gets no answer
 is asked again, and what is there already is not stored twice: the server remembers ids for an hour.

@@ -1,7 +1,7 @@
 """Connection: questions to a NATS server, asked again until they are answered or time is up.
 
-The client is nats-py's, on a loop in a thread of its own. Whoever asks waits in its own thread,
-for a future that the loop fills in; there is nothing else between the two.
+The client is nats-py's, on a loop in a thread of its own. The caller waits in its own thread,
+for a result that the loop fills in; there is nothing else between the two.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Refused(LogError):
 
 
 class _Unanswered(Exception):
-    """Nobody was there to answer; somebody may be, soon."""
+    """No server answered; one may do so soon."""
 
 
 class Question:
@@ -276,7 +276,7 @@ class Connection:
             return [one.answer.value for one in asked]
         finally:
             for one in asked:
-                one.fail(_Unanswered("nobody waits for it any more"))
+                one.fail(_Unanswered("it is no longer waited for"))
 
     def _is_to_be_asked_again(self, deadline: float) -> bool:
         """Wait for the connection to be there, if that is still worth it."""
@@ -301,7 +301,7 @@ class Connection:
     # The connection: on the loop
 
     def _send(self) -> None:
-        self._is_woken = False  # whoever begins from now on rings again
+        self._is_woken = False  # a question that begins from now on wakes the loop again
         messages = []
         while self._outgoing:
             question, sent = self._outgoing.popleft()
@@ -354,15 +354,15 @@ class Connection:
     def _turned_away_by(self, problem: Exception) -> LogError | None:
         """What it means, if to try again is in vain."""
         if "authorization" in str(problem).lower():
-            return PermissionDenied(
-                f"{self!r} lets nobody in with that name and password, or certificate."
-            )
+            return PermissionDenied(f"{self!r} refused this name and password, or certificate.")
         if not isinstance(problem, ssl.SSLError):
             return None
         why = getattr(problem, "verify_message", None) or problem.reason
         if "ALERT" in str(problem.reason):  # which is how the other side says it
             return PermissionDenied(f"{self!r} does not take this client's certificate: {why}.")
-        return LogUnusable(f"nothing is said to whoever answers at {self!r}: {why}.")
+        return LogUnusable(
+            f"no data was sent to {self!r}: the server could not be authenticated ({why})."
+        )
 
     async def _on_error(self, problem: Exception) -> None:
         """What is denied is never answered: the server says so here, and names the subject."""

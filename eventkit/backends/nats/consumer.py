@@ -69,15 +69,15 @@ _decode = msgspec.json.Decoder(Memory).decode
 
 
 class NatsConsumer(Consumer):
-    """A memory on the server. Whoever changes it has read it, and is refused if somebody else has
-    changed it meanwhile; then reads it again. That makes one entry one claimer's.
+    """A memory on the server. A change names the version that was read, and is refused if another
+    client has changed it meanwhile; then it is read again. So one entry has one claimer.
     """
 
     def __init__(self, log: NatsLog, name: str, topic: str, max_tries: int) -> None:
         self.name = name
         self.topic = topic
         self.max_tries = max_tries
-        self._log = log  # which would be closed if nobody had it
+        self._log = log  # a log without references is closed
         self._store = log.store
 
     def enrol(self, after: int) -> None:
@@ -257,7 +257,7 @@ class NatsConsumer(Consumer):
     def _change(self, work: Callable[[Memory], T], without: T | None) -> T:
         """What `work` returns, after what it has changed is stored; if it is something.
 
-        It is called again when somebody else has changed the memory meanwhile.
+        It is called again if another client has changed the memory meanwhile.
         """
         while True:
             memory, revision = self._load()
@@ -272,7 +272,7 @@ class NatsConsumer(Consumer):
         return (None, 0) if message is None else (_decode(message.body), message.sequence)
 
     def _save(self, memory: Memory, revision: int) -> bool:
-        """Whether nobody else has changed it since it was read."""
+        """Return False if another client has changed it since it was read."""
         conditions = {EXPECTED: str(revision)}
         try:
             subject = self._store.memory_of(self.name)

@@ -38,7 +38,7 @@ class NatsLock(Lock):
         self.name = name
         self.ttl = ttl
         self._wait = wait
-        self._log = log  # which would be closed if nobody had it
+        self._log = log  # a log without references is closed
         self._store = log.store
         self._subject = f"{self._store.root}.lock.{name}"
 

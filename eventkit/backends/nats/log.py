@@ -32,7 +32,7 @@ class NatsLog(PagedLog):
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        weakref.finalize(self, store.close)  # should nobody else
+        weakref.finalize(self, store.close)  # if the caller does not
 
     def __repr__(self) -> str:
         return f"<log {self.store.stream!r} at {self.store.connection!r}>"

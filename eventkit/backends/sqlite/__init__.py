@@ -10,8 +10,8 @@ entries and their bytes are known without counting.
 Copy a log that is open with `log.backup(path)` only. SQLite's locks end as soon as the process
 that holds them opens and closes the file by other means, as a plain copy does.
 
-Whoever waits (`follow`, `claim`, a lock) is woken at once by what this process does, and looks
-every 50 ms for what others did.
+Waiting calls (`follow`, `claim`, a lock) are woken at once by changes of this process, and poll
+every 50 ms for those of others.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class SqliteConsumer(Consumer):
         self.name = name
         self.topic = topic
         self.max_tries = max_tries
-        self._log = log  # which would be closed if nobody had it
+        self._log = log  # a log without references is closed
         self._store = log.store
 
     def enrol(self, sql: sqlite3.Cursor, after: int) -> None:

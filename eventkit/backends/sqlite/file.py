@@ -11,8 +11,8 @@ opening and closing, happen under one lock of the operating system, on a file be
 (`counter.db-lock`). Other connections are opened read-only, and those never checkpoint. That was
 chosen before the rollback journal, which has no such fault but needs more than one fsync a commit
 and keeps readers and writers waiting for each other, and before a package that brings a newer
-SQLite, which nobody else who opens the file would have. It holds for whoever uses this module, not
-for another program that writes into the file. A network file system is no place for it.
+SQLite, which other programs that open the file would not have. It holds for users of this module,
+not for another program that writes into the file. A network file system is no place for it.
 """
 
 from __future__ import annotations

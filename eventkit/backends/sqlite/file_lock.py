@@ -14,7 +14,7 @@ _LONGEST_PAUSE = 0.005
 class FileLock:
     """Held by at most one of all that have opened the same path, in this process or another.
 
-    Opening makes the file if need be; it stays when the lock is closed, because somebody else may
+    Opening makes the file if need be; it stays when the lock is closed, because another process may
     be about to lock it. A process that ends, however it ends, lets go.
     """
 

@@ -40,7 +40,7 @@ class SqliteLog(PagedLog):
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        weakref.finalize(self, store.close)  # should nobody else
+        weakref.finalize(self, store.close)  # if the caller does not
 
     def __repr__(self) -> str:
         return f"<log in {self.store.path!r}>"
@@ -112,7 +112,7 @@ class SqliteLog(PagedLog):
         while some := self.store.do(
             lambda sql: self._trim_some(sql, keep, older_than, unread=unread)
         ):
-            removed += some  # part by part, so that nobody waits for long
+            removed += some  # part by part, so that no writer waits for long
         return removed
 
     def _trim_some(

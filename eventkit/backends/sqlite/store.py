@@ -50,7 +50,7 @@ class Store:
         self.clock = clock
         self.tail: Tail  # where the log ends, known to the writer's thread alone
         self._lock = lock_beside(path, create=create)
-        self._idle: list[sqlite3.Connection] = []  # readers nobody uses at this moment
+        self._idle: list[sqlite3.Connection] = []  # readers that are not in use
         self._refusal = ""  # why nothing is done any more
         self._is_parents = False
         self._news = News()

@@ -322,6 +322,7 @@ def _process_of_its_own() -> tuple[Connection, Any]:
 
 
 def _child_sends(to: Connection) -> None:
+    faulthandler.dump_traceback_later(LONG / 2, exit=True)  # it says where it is stuck
     to.send(_own_bus(_CHILDS // 3))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -35,8 +33,6 @@ from tests.browser import watchdog
 watchdog.start(Path(sys.argv[1]), sys.argv[2:])
 time.sleep(600)
 """
-PARALLEL = ["-n", "2", "--dist", "loadscope", "-p", "no:cacheprovider"]
-MODULES = ["tests/browser/test_picker.py", "tests/browser/test_hockey.py"]
 
 
 def python(*arguments: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -112,49 +108,3 @@ def test_a_watchdog_ends_with_a_command_that_ends_by_itself(folder: Path) -> Non
     assert watched.wait(PATIENCE) == 0
     assert not folder.exists()
     watchdog.stop(watched)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[psutil.Process]:
-    """Browser tests that run in two processes, each of which has a server, a kernel and a browser.
-    In the end none of theirs may be there any more.
-    """
-    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    process = python("-m", "pytest", *PARALLEL, *MODULES, environment=inherited | places)
-    run = psutil.Process(process.pid)
-    wait_for(lambda: kernels(run) >= 2)
-    processes = family(run)
-    yield run
-    run.kill()
-    process.wait()
-    assert_gone(processes)
-    assert list(tmp_path.glob("eventkit-lab-*")) == []
-
-
-def kernels(run: psutil.Process) -> int:
-    """Count the kernels among the descendants of a process."""
-    count = 0
-    for process in run.children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-            count += "ipykernel_launcher" in process.cmdline()
-    return count
-
-
-@pytest.mark.long
-def test_a_parallel_run_that_is_killed_leaves_nothing(run: psutil.Process) -> None:
-    run.kill()
-
-
-@pytest.mark.long
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to interrupt")
-def test_a_parallel_run_that_is_interrupted_leaves_nothing(run: psutil.Process) -> None:
-    os.killpg(run.pid, signal.SIGINT)  # as the terminal does
-
-
-@pytest.mark.long
-def test_a_worker_that_is_killed_leaves_nothing(run: psutil.Process) -> None:
-    worker = next(one for one in run.children() if one.children())
-    processes = family(worker)
-    worker.kill()
-    assert_gone(processes)

@@ -20,6 +20,7 @@ import contextlib
 import dis
 import functools
 import gc
+import inspect
 import sys
 import threading
 import types
@@ -91,6 +92,8 @@ def interrupt(
     """
     tracer = _Tracer(place, "opcode" if instructions else "line", {*_USUAL, *also})
     before = sys.gettrace()
+    if instructions and (here := inspect.currentframe()):
+        here.f_trace_opcodes = True  # Python 3.12 has none traced that were not asked for by now
     gc.disable()  # what it calls back is traced, too, and an interrupt there is swallowed
     sys.settrace(tracer.enter)
     try:

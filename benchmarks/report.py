@@ -35,9 +35,9 @@ def heading(quick: bool, seconds: float) -> Iterator[str]:
         "Each part is measured beside the bare limit, such as a plain loop, and beside the "
         "packages that do the same. × is the ratio to the first line of each measure, which is the "
         "limit: the median over the rounds, and the quartiles. In each round all candidates take "
-        "turns, so the ratio does not depend on how fast or busy the machine is. Each peer is used "
-        "as its own documentation recommends. Rows called `bare` promise neither order nor "
-        "isolation nor that you can wait for an event: they show what such a bus costs at least."
+        "turns, so a busy machine affects all of them. Each peer is used as its own documentation "
+        "recommends. Rows called `bare` promise neither order nor isolation nor that you can wait "
+        "for an event."
     )
     if quick:
         yield ""

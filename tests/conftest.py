@@ -6,6 +6,9 @@ notebooks under nbval without pytest-timeout.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 TIMEOUT = 300  # seconds
@@ -15,3 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT))
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Do not log what a test makes fail on purpose."""
+    log = logging.getLogger("eventkit")
+    log.disabled = True
+    yield
+    log.disabled = False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -38,16 +37,7 @@ EXECUTORS: dict[str, Callable[[], Any]] = {
 every_executor = pytest.mark.parametrize("kind", EXECUTORS)
 recorded = pytest.param(True, marks=pytest.mark.long, id="recorded")
 whether_recorded = pytest.mark.parametrize("is_recorded", [pytest.param(False, id=""), recorded])
-pytestmark = pytest.mark.thorough
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Without log lines of what fails on purpose."""
-    log = logging.getLogger("eventkit")
-    log.disabled = True
-    yield
-    log.disabled = False
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("quiet")]
 
 
 class Interrupted:

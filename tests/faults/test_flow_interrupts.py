@@ -169,7 +169,9 @@ def test_an_interrupt_at_any_point_leaves_a_flow_usable(
 
 
 # One that comes while Python calls back for a weak reference is printed there and goes no further.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function WeakSet:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FLOWS)
 def test_interrupts_at_random_moments_leave_a_flow_usable(name: str) -> None:

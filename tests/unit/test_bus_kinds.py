@@ -27,13 +27,7 @@ from .conftest import LONG, Gate
 whether_recorded = pytest.mark.parametrize("is_recorded", [False, True], ids=["", "recorded"])
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Without log lines of what fails on purpose."""
-    log = logging.getLogger("eventkit")
-    log.disabled = True
-    yield
-    log.disabled = False
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def recording(bus: ek.EventBus, is_recorded: bool) -> Any:

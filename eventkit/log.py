@@ -460,7 +460,7 @@ class Lock(ABC):
 
     @abstractmethod
     def release(self) -> bool:
-        """Release the lock. Return True if it was held until now; another holder keeps it."""
+        """Release the lock. Return False if it was no longer held: a new holder keeps it then."""
 
     def __enter__(self) -> Lock:
         self.acquire()

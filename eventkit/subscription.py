@@ -253,9 +253,7 @@ def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
         for attempt in range(retry.times):
             try:
                 return _checked(handler(event))
-            except (
-                RecursionError
-            ):  # as deep as this, it would fail again, with its like at each level
+            except RecursionError:  # it would fail again, as deep as this, at each level
                 raise
             except Exception:
                 pause(_backoff(retry, attempt))

@@ -8,6 +8,7 @@ The sweep raises at each such point of the package in turn.
 from __future__ import annotations
 
 import dis
+import inspect
 import signal
 import sys
 import threading
@@ -49,6 +50,8 @@ class Interrupt:
 
     def __enter__(self) -> Interrupt:
         self._before = sys.gettrace()
+        if here := inspect.currentframe():
+            here.f_trace_opcodes = True  # or Python 3.12 traces none in the first block
         sys.settrace(self._trace)
         return self
 
@@ -168,10 +171,7 @@ def test_an_interrupt_at_any_point_leaves_a_flow_usable(
     assert sweep(FLOWS[name], act, 1 if IS_LONG else 7) > 5
 
 
-# One that comes while Python calls back for a weak reference is printed there and goes no further.
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <function WeakSet:pytest.PytestUnraisableExceptionWarning"
-)
+@pytest.mark.usefixtures("swallowed_interrupts")
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FLOWS)
 def test_interrupts_at_random_moments_leave_a_flow_usable(name: str) -> None:

@@ -61,11 +61,15 @@ class Pages:
         """A notebook of the server's, run once from top to bottom by keyboard. One at a time is
         open.
         """
-        if self._lesson is None or self._lesson.path != path:
-            self._close_lesson()
-            self._lesson = Notebook(self._context, self._server, path)
-            self._lesson.run_by_keyboard()
-        return self._lesson
+        lesson = self._lesson
+        if lesson is not None and lesson.path == path:
+            return lesson
+        if lesson is None:
+            lesson = self._lesson = Notebook(self._context, self._server, path)
+        else:
+            lesson.open(path)
+        lesson.run_by_keyboard()
+        return lesson
 
     def cells(self, *sources: str) -> Notebook:
         """A notebook of a set-up cell and these code cells, freshly run, in a new kernel unless the
@@ -82,15 +86,9 @@ class Pages:
         return [notebook for notebook in (self._lesson, self._workbench) if notebook]
 
     def close(self) -> None:
-        self._close_lesson()
-        if self._workbench is not None:
-            self._workbench.close()
-            self._workbench = None
-
-    def _close_lesson(self) -> None:
-        if self._lesson is not None:
-            self._lesson.close()
-            self._lesson = None
+        opened, self._lesson, self._workbench = self.opened(), None, None
+        for notebook in opened:
+            notebook.close()
 
     def complaints(self) -> list[str]:
         """What the pages have complained about since this was asked last."""

@@ -43,6 +43,11 @@ SOURCES = f"() => {{ {CURRENT} return notebook.model.sharedModel.cells.map((one)
 NEW_KERNEL = (
     f"() => {{ {CURRENT} return notebook.sessionContext.changeKernel({{ name: 'python3' }}) }}"
 )
+IS_OPEN = "(path) => window.jupyterapp?.shell.currentWidget?.context?.path === path"
+# Without asking whether to save what a test has changed.
+OPEN_INSTEAD = f"""async (path) => {{ {CURRENT}
+  notebook.dispose();
+  await jupyterapp.commands.execute("docmanager:open", {{ path }}) }}"""
 PUT_CELLS = f"""(sources) => {{ {CURRENT}
   const shared = notebook.model.sharedModel;
   shared.transact(() => {{
@@ -58,8 +63,8 @@ ERRORS = f"""() => {{ {CURRENT}
     .filter((output) => output.output_type === "error")
     .map((output) => `${{output.ename}}: ${{output.evalue}}`)
     .concat(raisedByCallbacks) }}"""
-IDLE = f"""() => {{ {KERNEL}
-  return kernel?.status === "idle" && kernel.connectionStatus === "connected" }}"""
+CONNECTED = f"() => {{ {KERNEL} return kernel?.connectionStatus === 'connected' }}"
+IDLE = f"() => {{ {KERNEL} return kernel?.status === 'idle' }}"
 
 # After a flood the answer can be swallowed as well: ask until one arrives.
 ANSWERED = f"""async () => {{ {KERNEL}
@@ -81,7 +86,19 @@ class Notebook:
         self.page.on("console", self._console)
         self.page.on("pageerror", self._page_error)
         self.page.goto(server.address(path))
-        self._wait_for("() => window.jupyterapp?.shell.currentWidget")
+        self._is_open()
+
+    def open(self, path: str) -> None:
+        """End the kernel, and open another notebook instead, in the same page: JupyterLab itself
+        takes longer to start than a notebook takes to open.
+        """
+        self._end_kernel()
+        self.path = path
+        self.page.evaluate(OPEN_INSTEAD, path)
+        self._is_open()
+
+    def _is_open(self) -> None:
+        self._wait_for(IS_OPEN, self.path)
         self._kernel_is_new()
 
     def _kernel_is_new(self) -> None:
@@ -90,14 +107,15 @@ class Notebook:
 
     def wait_idle(self) -> None:
         """Wait until the kernel has handled all that was sent to it before, clicks included."""
+        self._wait_for(CONNECTED)
+        self.page.evaluate(ANSWERED)
         try:
-            self._wait_for(IDLE)
+            self._wait_for(IDLE, timeout=2)
         except TimeoutError:
             # A flood of messages can swallow the kernel's word that it is idle; it says so again
             # after the next thing that it runs.
             self.do("pass")
             self._wait_for(IDLE)
-        self.page.evaluate(ANSWERED)
 
     def replace_cells(self, *sources: str) -> None:
         """Have these code cells and a new kernel, unless the notebook's cells are these already."""
@@ -235,11 +253,12 @@ class Notebook:
         if self.page.is_closed():
             return
         try:
-            self.page.evaluate(
-                f"async () => {{ {CURRENT} await notebook.sessionContext.shutdown() }}"
-            )
+            self._end_kernel()
         finally:
             self.page.close()
+
+    def _end_kernel(self) -> None:
+        self.page.evaluate(f"async () => {{ {CURRENT} await notebook.sessionContext.shutdown() }}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(

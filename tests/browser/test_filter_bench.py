@@ -47,6 +47,7 @@ def test_what_came_out_appears_in_the_picture_and_in_the_table(bench: RunPanel) 
     bench.notebook.do("lab.assert_clean(bench)")
 
 
+@pytest.mark.long
 def test_filters_come_below_each_other_on_one_time_axis(bench: RunPanel) -> None:
     for kind, label in [("throttle", "throttle 100 ms"), ("batch", "batch 50, 100 ms")]:
         choose(bench, kind)

@@ -55,6 +55,7 @@ def test_a_tank_runs_empty_and_a_table_says_what_it_cost(tank: RunPanel) -> None
     tank.notebook.do("lab.assert_clean(tank)")
 
 
+@pytest.mark.long
 def test_a_burst_is_absorbed_by_a_tank_without_a_bound(tank: RunPanel) -> None:
     choose(tank, "no bound", 60)
     tank.set("Inflow", 5)
@@ -74,6 +75,7 @@ def test_a_burst_is_absorbed_by_a_tank_without_a_bound(tank: RunPanel) -> None:
     tank.notebook.do("lab.assert_clean(tank)")
 
 
+@pytest.mark.long
 def test_inflow_can_be_changed_while_it_flows(tank: RunPanel) -> None:
     choose(tank, "block", 60)
     tank.set("Inflow", 1)

@@ -20,6 +20,7 @@ def lines(five: RunPanel) -> Locator:
     return five.panel.get_by_role("listitem")
 
 
+@pytest.mark.long
 def test_a_race_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
     expect(lines(five)).to_have_text([re.compile("not begun")] * 5)
     five.set("Connections", 20)

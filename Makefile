@@ -22,6 +22,9 @@ NOT_BROWSER := tests --ignore=tests/browser
 ISOLATED := IPYTHONDIR="$(CURDIR)/$(VENV)/ipython" JUPYTER_CONFIG_DIR="$(CURDIR)/$(VENV)/jupyter"
 PYTEST := $(ISOLATED) $(PY) -m pytest
 
+# Containers often forbid it, but then every process compiles the package and its tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help lab known-lesson demo handout test test-long lint unit nbval browser unit-long browser-long chromium notebooks notebooks-ten bench soak clean

@@ -66,11 +66,16 @@ ERRORS = f"""() => {{ {CURRENT}
 CONNECTED = f"() => {{ {KERNEL} return kernel?.connectionStatus === 'connected' }}"
 IDLE = f"() => {{ {KERNEL} return kernel?.status === 'idle' }}"
 
-# After a flood the answer can be swallowed as well: ask until one arrives.
+# JupyterLab sends some widgets' messages to a helper thread of the kernel: a message there, for no
+# widget, is handled after theirs. After a flood an answer can be swallowed: ask until one arrives.
 ANSWERED = f"""async () => {{ {KERNEL}
+  window.helpers ??= new WeakMap();
+  if (!helpers.has(kernel)) helpers.set(kernel, kernel.createComm("jupyter.widget"));
+  const helper = helpers.get(kernel);
+  if (kernel.supportsSubshells) await helper.subshellStarted;
   const patience = () => new Promise((resolve) => setTimeout(resolve, 2_000, "again"));
-  const ask = () => Promise.race([kernel.requestKernelInfo(), patience()]);
-  while ((await ask()) === "again"); }}"""
+  while ((await Promise.race([helper.send({{}}).done, patience()])) === "again");
+  while ((await Promise.race([kernel.requestKernelInfo(), patience()])) === "again"); }}"""
 
 
 class Notebook:

@@ -10,7 +10,7 @@ from ..bus import EventBus
 from ..event import Event
 from ..executors.threads import Threads
 from .attacks import ATTACKS, Outcome, attempt
-from .look import Panel, Status, button, row
+from .look import Panel, Status, button, on_change, row
 from .painter import Painter
 from .session import Table
 
@@ -52,7 +52,7 @@ class AttackersConsole(Panel):
         self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
         self._table.add_class("jp-RenderedHTMLCommon")
         self._painter = Painter(self._paint)
-        self._what.observe(lambda _: self._name_guard(), "value")
+        on_change(self._what, lambda _: self._name_guard())
         self._name_guard()
         self.bus.subscribe(TRY, self._handle, executor=Threads(1, name="attacker"))
         super().__init__(

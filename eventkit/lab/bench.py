@@ -19,7 +19,7 @@ from ..queueing import response_times
 from ..timeline import Journey, percentile
 from ..triggers import Trigger
 from .figures import Picture, picture
-from .look import BLOCKING, LISTENER, NON_BLOCKING, WAITING, number_with_slider, row
+from .look import BLOCKING, LISTENER, NON_BLOCKING, WAITING, number_with_slider, on_change, row
 from .runner import RunPanel
 from .session import Table
 
@@ -314,7 +314,7 @@ class FilterBench(RunPanel[FilterRun]):
         )  # fmt: skip
         self._progress.description = "Sent"
         self._status.text = "Ready. Choose a filter, predict what comes out, and send the burst."
-        self._kind.observe(lambda _: self._show_numbers(), "value")
+        on_change(self._kind, lambda _: self._show_numbers())
         self._show_numbers()
         self._draw()
 

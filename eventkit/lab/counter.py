@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -17,7 +16,7 @@ from ..executors import Executor
 from ..executors.event_loop import EventLoop
 from ..executors.inline import Inline
 from ..executors.threads import Threads
-from .look import Panel, Status, button, row
+from .look import Panel, Status, button, on_change, row
 from .painter import Painter
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
@@ -118,9 +117,9 @@ class CounterPanel(Panel):
         )
         self._painter = Painter(self._paint)
         self._connect()
-        self._threshold.observe(self._set_threshold, "value")
-        self._work.observe(self._set_work, "value")
-        self._executor.observe(self._change_executor, "value")
+        on_change(self._threshold, self._set_threshold)
+        on_change(self._work, self._set_work)
+        on_change(self._executor, self._change_executor)
         buttons = row(
             button("+1", lambda: self._click(1), "one click, one event"),
             button("×10", lambda: self._click(10), "ten clicks at once"),
@@ -157,13 +156,13 @@ class CounterPanel(Panel):
         )
         self._painter.changed()
 
-    def _set_threshold(self, change: dict[str, Any]) -> None:
-        self.counter.threshold = change["new"]
+    def _set_threshold(self, threshold: int) -> None:
+        self.counter.threshold = threshold
 
-    def _set_work(self, change: dict[str, Any]) -> None:
-        self.counter.work = change["new"] / 1e3
+    def _set_work(self, milliseconds: int) -> None:
+        self.counter.work = milliseconds / 1e3
 
-    def _change_executor(self, _: dict[str, Any]) -> None:
+    def _change_executor(self, _: str) -> None:
         """A new bus for the new executor; the old one finishes what it had accepted."""
         self.bus.close()
         self.bus.assert_clean()

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -59,7 +60,7 @@ class Dashboard(Panel):
         }
         self.bus.subscribe(ASK, self._handle, executor=Threads(1, name="dashboard"))
         self._buttons = [
-            button(label, lambda what=what: self._clicked(what), tooltip)
+            button(label, partial(self._clicked, what), tooltip)
             for what, label, tooltip in _BUTTONS
         ]
         super().__init__("Dashboard: your system", row(*self._buttons), self._status, self._table)

@@ -20,7 +20,7 @@ from ..queueing import md1, mm1, mmc, response_times
 from ..timeline import Journey, Timeline
 from ..triggers import OpenLoop
 from .figures import Picture, picture
-from .look import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, row
+from .look import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, on_change, row
 from .runner import RunPanel, Runs, side_by_side
 from .session import Table
 
@@ -251,7 +251,7 @@ class HockeyStick(RunPanel[LoadRun]):
         )  # fmt: skip
         self._status.text = "Ready. The line is theory's; the points will be yours."
         for chooser in (self._service, self._servers):
-            chooser.observe(lambda _: self._draw(), "value")
+            on_change(chooser, lambda _: self._draw())
         self._draw()
 
     @property

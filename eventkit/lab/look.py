@@ -5,7 +5,10 @@ The palette is Okabe and Ito's (2008), "Color universal design".
 
 from __future__ import annotations
 
+import asyncio
 import html
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +82,41 @@ def row(*children: Any) -> widgets.HBox:
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
 
 
-def button(label: str, on_click: Any, tooltip: str, **options: Any) -> widgets.Button:
+def button(
+    label: str, on_click: Callable[[], object], tooltip: str, **options: Any
+) -> widgets.Button:
     """A button that is as wide as its label and says what it does."""
     made = widgets.Button(
         description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"), **options
     )
-    made.on_click(lambda _: on_click())
+    made.on_click(one_at_a_time(lambda _: on_click()))
     return made
+
+
+def on_change(widget: widgets.Widget, act: Callable[[Any], object]) -> None:
+    """Call `act(value)` with the new value when that of a widget has changed."""
+    widget.observe(one_at_a_time(lambda change: act(change["new"])), "value")
+
+
+def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return a callback that calls `act` on the notebook's event loop, whatever thread it is called
+    in. JupyterLab spreads a panel's messages over two threads of the kernel: without this, a click
+    could be counted while another thread replaces the counter.
+
+    Where no event loop runs, as in a plain script, `act` is called at once.
+    """
+    try:
+        loop, home = asyncio.get_running_loop(), threading.get_ident()
+    except RuntimeError:
+        loop, home = None, 0
+
+    def call(what: Any) -> None:
+        if loop is None or loop.is_closed() or threading.get_ident() == home:
+            act(what)
+        else:
+            loop.call_soon_threadsafe(act, what)
+
+    return call
 
 
 def quiet(text: str) -> str:

@@ -15,7 +15,7 @@ from ..bus import EventBus
 from ..event import Event
 from ..executors.threads import Threads
 from ..interleavings import Exploration, Program, Run, Step, explore, run
-from .look import Panel, Status, button, row
+from .look import Panel, Status, button, on_change, row
 from .painter import Painter
 from .programs import PROGRAMS
 from .session import Table
@@ -139,7 +139,7 @@ class InterleavingPicker(Panel):
         self._status = Status()
         self._steps, self._outcomes = _table_widget(), _table_widget()
         self._painter = Painter(self._paint)
-        self._program.observe(self._choose, "value")
+        on_change(self._program, self._choose)
         self.bus.subscribe("picker.*", self._handle, executor=Threads(1, name="picker"))
         fire = self.bus.fire
         super().__init__(
@@ -169,8 +169,8 @@ class InterleavingPicker(Panel):
         """Take another program, one of those in the list."""
         self._program.value = program
 
-    def _choose(self, change: dict[str, str]) -> None:
-        self.bus.fire("picker.choose", change["new"])
+    def _choose(self, program: str) -> None:
+        self.bus.fire("picker.choose", program)
 
     def _handle(self, event: Event) -> None:
         position = self.position

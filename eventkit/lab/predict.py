@@ -8,7 +8,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 
 from . import progress
-from .look import Panel, Status
+from .look import Panel, Status, one_at_a_time
 
 WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on this prediction.'
 
@@ -70,7 +70,7 @@ class Prediction(Panel):
             layout=widgets.Layout(width="auto", max_width="100%"),
         )
         button.add_class("ek-option")
-        button.on_click(lambda _: self._show(letter))
+        button.on_click(one_at_a_time(lambda _: self._show(letter)))
         return button
 
     def _show(self, letter: str) -> None:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import traitlets
 
 from ..bus import EventBus
-from .look import BLOCKING, NON_BLOCKING, button, number_with_slider, quiet, row, script
+from .look import BLOCKING, NON_BLOCKING, button, number_with_slider, on_change, quiet, row, script
 from .runner import RunPanel
 from .tank import BURST, NO_BOUND, POLICIES, Tank, middle_and_slowest, tank_table
 
@@ -69,9 +69,9 @@ class TankPanel(RunPanel[Tank]):
         )  # fmt: skip
         self._progress.description = "Inflow"
         for field in (self._inflow, self._work):
-            field.observe(lambda _: self._adjust(), "value")
+            on_change(field, lambda _: self._adjust())
         for choice in (self._capacity, self._policy):
-            choice.observe(lambda _: self._show_empty(), "value")
+            on_change(choice, lambda _: self._show_empty())
         self._show_empty()
 
     @property

@@ -18,7 +18,7 @@ from ..executors.threads import Threads
 from ..log import Entry, EventLog, open_log
 from ..triggers import Timer
 from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
-from .look import NON_BLOCKING, WAITING, Panel, Status, button, number_with_slider, row
+from .look import NON_BLOCKING, WAITING, Panel, Status, button, number_with_slider, on_change, row
 from .painter import Painter
 from .session import Table
 
@@ -132,8 +132,8 @@ class TimeSlider(Panel):
         self._painting = False
 
     def _connect(self) -> None:
-        self._where.observe(self._slid, "value")
-        self._speed.observe(lambda _: self.bus.fire("travel.speed"), "value")
+        on_change(self._where, self._slid)
+        on_change(self._speed, lambda _: self.bus.fire("travel.speed"))
         self.bus.persist(self.event_log, PATTERN)
         self.bus.subscribe(PATTERN, lambda _: self.bus.fire("travel.grown"))
         self.bus.subscribe("error.>", lambda _: self._painter.changed())
@@ -156,9 +156,9 @@ class TimeSlider(Panel):
 
     # What happens
 
-    def _slid(self, change: dict[str, int]) -> None:
+    def _slid(self, place: int) -> None:
         if not self._painting:
-            self.bus.fire("travel.to", change["new"])
+            self.bus.fire("travel.to", place)
 
     def _handle(self, event: Event) -> None:
         actions: dict[str, Callable[[], Position]] = {

@@ -225,11 +225,13 @@ class Notebook:
         return self.stop_buttons().count() > 0
 
     def to_the_top(self) -> None:
-        """Select the first cell, as a user's keyboard does in command mode."""
-        self.page.evaluate(f"() => {{ {CURRENT} notebook.content.activate() }}")
+        """Select the first cell, in command mode."""
+        self.page.evaluate(
+            f"""() => {{ {CURRENT}
+            notebook.content.activate();
+            notebook.content.activeCellIndex = 0 }}"""
+        )
         self.page.keyboard.press("Escape")
-        for _ in range(self._cells()):
-            self.page.keyboard.press("ArrowUp")
 
     def _wait_for(self, condition: str, arg: Any = None, timeout: float = PATIENCE / 1e3) -> None:
         """Wait until a function in JavaScript returns something true. To ask at each frame, as is

@@ -10,8 +10,7 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
-WORKERS ?= 4  # how many tests run at once: they wait as much as they compute
-NOTEBOOKS ?= 6  # how many notebooks run at once: they wait more
+WORKERS ?= 4  # how many tests, or notebooks, run at once: they wait as much as they compute
 PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
@@ -81,7 +80,7 @@ unit: $(VENV)/.has-test  ## Run unit, property, contract and security tests, and
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
-	@$(PYTEST) -n $(NOTEBOOKS) --dist loadfile $(NBVAL) notebooks
+	@$(PYTEST) $(PARALLEL) --dist loadfile $(NBVAL) notebooks
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"

@@ -96,6 +96,7 @@ class JobQueue:
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
         self._behind = 0  # how many are parked
+        self._given_up: deque[Job] = deque()  # by a call that was interrupted: no worker has them
         self._active: set[object] = set()  # one for each worker that has work, or looks for it
         self._alert = True  # the next `put` must ring: no worker is about to look, or it is closed
         self._why = ""  # what those are told that wait when it is closed
@@ -110,12 +111,12 @@ class JobQueue:
     @property
     def waiting(self) -> int:
         """How many jobs no worker has begun."""
-        return len(self._ready) + self._behind
+        return len(self._ready) + self._behind + len(self._given_up)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._active and not self._ready
+        return not self._active and not self._ready and not self._given_up
 
     def jobs(self) -> Iterator[Job]:
         """A worker's turn: the jobs that are there, one after another. Asking for the next says
@@ -184,7 +185,7 @@ class JobQueue:
 
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
-        if self._ready and self._alert:  # an interrupt may have come between a job and its bell
+        if self._given_up or (self._ready and self._alert):  # there was an interrupt
             self._give_up_waiting() if self.closed else self._ring()
         if self.is_idle or timeout == 0:
             return self.is_idle
@@ -212,6 +213,7 @@ class JobQueue:
     def forget(self) -> None:
         """Lose what waits: nothing will be done any more, and it has been said how much."""
         self._ready.clear()
+        self._given_up.clear()
         self._parked.clear()
         self._behind = 0
 
@@ -413,12 +415,13 @@ class JobQueue:
                     _move(parked, left)
                 self._behind = 0
                 _move(self._ready, left)
+                _move(self._given_up, left)
             while left:
                 work, event = left[0]
                 work.give_up(event, BusClosed(self._why))
                 left.popleft()
         finally:
-            self._ready.extendleft(reversed(left))  # none, unless this was interrupted
+            self._given_up.extend(left)  # none, unless this was interrupted: then for the next call
 
 
 def report_failure(work: Work, event: Event, error: BaseException) -> None:

@@ -128,6 +128,7 @@ class _Tracer:
         file = frame.f_code.co_filename
         if not (file.startswith(_PACKAGE) or file in self._files):
             return None
+        frame.f_trace = self._at  # first: Python 3.13 traces no instructions without it
         frame.f_trace_opcodes = self._kind == "opcode"
         return self._at
 

@@ -61,6 +61,7 @@ class Interrupt:
     def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
         if not frame.f_globals.get("__name__", "").startswith(_PACKAGE + "."):
             return None
+        frame.f_trace = self._trace  # first: Python 3.13 traces no instructions without it
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
             self._count(frame)

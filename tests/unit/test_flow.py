@@ -970,7 +970,9 @@ def in_child():
     print(done.is_set(), used.wait_idle(0), used.close(), bucket.try_take(), flush=True)
     os._exit(0)
 
-threading.Thread(target=in_child).start()
+thread = threading.Thread(target=in_child)
+thread.start()
+thread.join()  # when the main thread has ended, Python 3.12 starts no other
 """
 
 

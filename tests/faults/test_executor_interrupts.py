@@ -1,6 +1,7 @@
 """An interrupt at any place of an executor's calls: none gets stuck, no event is lost."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -187,3 +188,28 @@ def test_closing(kind: str, instructions: bool) -> None:
         return setting
 
     assert sweep(make, instructions=instructions) > 5
+
+
+def test_what_an_interrupted_close_has_given_up_is_not_run() -> None:
+    setting = Interrupted(lambda: ek.Threads(1), lambda it: it.executor.close(0.005))
+    work, queue = setting.work, setting.executor._queue
+    give_up, was_interrupted = work.give_up, False
+
+    def give_up_and_interrupt(event: ek.Event, error: Exception | None = None) -> None:
+        nonlocal was_interrupted
+        give_up(event, error)
+        if not was_interrupted:
+            was_interrupted = True
+            raise KeyboardInterrupt
+
+    work.give_up = give_up_and_interrupt  # type: ignore[method-assign]
+    work.open.clear()
+    for _ in range(5):
+        setting.submit()
+    with pytest.raises(KeyboardInterrupt):
+        setting.call()
+    work.open.set()
+    deadline = time.monotonic() + LONG
+    while queue._active and time.monotonic() < deadline:
+        time.sleep(0.001)  # the worker finishes what it has, and looks for more
+    setting.check()

@@ -96,7 +96,7 @@ class JobQueue:
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
         self._behind = 0  # how many are parked
-        self._given_up: deque[Job] = deque()  # by a call that was interrupted: no worker has them
+        self._given_up: deque[Job] = deque()  # by an interrupted close: workers never run these
         self._active: set[object] = set()  # one for each worker that has work, or looks for it
         self._alert = True  # the next `put` must ring: no worker is about to look, or it is closed
         self._why = ""  # what those are told that wait when it is closed
@@ -185,7 +185,7 @@ class JobQueue:
 
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
-        if self._given_up or (self._ready and self._alert):  # there was an interrupt
+        if self._given_up or (self._ready and self._alert):  # left by an interrupt
             self._give_up_waiting() if self.closed else self._ring()
         if self.is_idle or timeout == 0:
             return self.is_idle
@@ -421,7 +421,7 @@ class JobQueue:
                 work.give_up(event, BusClosed(self._why))
                 left.popleft()
         finally:
-            self._given_up.extend(left)  # none, unless this was interrupted: then for the next call
+            self._given_up.extend(left)  # empty unless interrupted; the next call goes on
 
 
 def report_failure(work: Work, event: Event, error: BaseException) -> None:

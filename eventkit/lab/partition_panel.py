@@ -40,6 +40,7 @@ class PartitionSwitch(Panel):
         self.bus = EventBus()
         self.halves: Halves | None = None
         self._shown = Counts()
+        self._no_change = ""
         self._actions: dict[str, Callable[[Halves], None]] = {
             "partition.cut": Halves.cut,
             "partition.freeze": Halves.freeze,
@@ -102,7 +103,10 @@ class PartitionSwitch(Panel):
             self._status.say("Starting a server, and a counter in another process …")
             self.halves = Halves()
             self._timer.start(self.bus, "look")
+        before = self.halves.state
         self._actions[event.topic](self.halves)
+        had_effect = event.topic == "partition.click" or self.halves.state != before
+        self._no_change = "" if had_effect else "No change. "
         self._painter.changed()
 
     def _look(self) -> None:
@@ -153,7 +157,7 @@ class PartitionSwitch(Panel):
         unknown = ""
         if state == "whole" and counts.unknown:
             unknown = f" Of {counts.unknown} clicks nobody here knows what became of them."
-        return SAID[state + full] + unknown
+        return self._no_change + SAID[state + full] + unknown
 
     def _table(self) -> Table:
         counts = self.counts

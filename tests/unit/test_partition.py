@@ -191,14 +191,16 @@ def wait_until_on_the_line(switch: PartitionSwitch) -> None:
 
 
 def test_each_button_may_be_pressed_at_any_time(switch: PartitionSwitch) -> None:
-    states = []
+    states, said = [], []
     for press in (switch.mend, switch.freeze, switch.freeze, switch.cut, switch.cut, switch.freeze,
                   switch.mend, switch.mend):  # fmt: skip
         press()
         switch.settle()
         assert switch.halves is not None
         states.append(switch.halves.state)
+        said.append(switch._said().startswith("No change."))
     assert states == ["whole", "frozen", "frozen", "cut", "cut", "cut", "whole", "whole"]
+    assert said == [True, False, True, False, True, True, False, True]
     switch.click(2)
     switch.settle()
     assert switch.counts.shown == 2

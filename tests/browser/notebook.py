@@ -33,12 +33,21 @@ CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
 RUN_ALL = "jupyterapp.commands.execute('notebook:run-all-cells')"
 CLEAR_ALL = "jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
-# What a button's callback raises is in no cell's output: JupyterLab puts it into its log.
-KEEP_ERRORS = f"""() => {{ {KERNEL}
+# What a button's callback raises is in no cell's output: JupyterLab puts it into its log. Reactions
+# are what a click can bring about: messages of the kernel, and changed outputs; not its state, and
+# not what it prints about the question of ANSWERED.
+LISTEN = f"""() => {{ {KERNEL}
   window.raisedByCallbacks = [];
+  window.reactions = 0;
   kernel.iopubMessage.connect((_, {{ header, parent_header, content }}) => {{
+    if (!["status", "stream"].includes(header.msg_type)) reactions += 1;
     if (header.msg_type === "error" && parent_header.msg_type !== "execute_request")
-      raisedByCallbacks.push(`${{content.ename}}: ${{content.evalue}}`) }}) }}"""
+      raisedByCallbacks.push(`${{content.ename}}: ${{content.evalue}}`) }});
+  const isOutput = ({{ target }}) =>
+    (target.parentElement ?? target).closest(".jp-OutputArea-output");
+  new MutationObserver((changes) => {{ reactions += changes.filter(isOutput).length }})
+    .observe(notebook.node,
+      {{ subtree: true, childList: true, characterData: true, attributes: true }}) }}"""
 SOURCES = f"() => {{ {CURRENT} return notebook.model.sharedModel.cells.map((one) => one.source) }}"
 NEW_KERNEL = (
     f"() => {{ {CURRENT} return notebook.sessionContext.changeKernel({{ name: 'python3' }}) }}"
@@ -108,7 +117,7 @@ class Notebook:
 
     def _kernel_is_new(self) -> None:
         self.wait_idle()
-        self.page.evaluate(KEEP_ERRORS)
+        self.page.evaluate(LISTEN)
 
     def wait_idle(self) -> None:
         """Wait until the kernel has handled all that was sent to it before, clicks included."""
@@ -181,6 +190,18 @@ class Notebook:
         """The error outputs of all cells in which none is expected, and what callbacks raised."""
         found: list[str] = self.page.evaluate(ERRORS)
         return found
+
+    def reactions(self) -> int:
+        """How much the kernel has said, and outputs have changed, since the kernel was new."""
+        return int(self.page.evaluate("() => reactions"))
+
+    def has_reacted(self, before: int) -> bool:
+        """Return True if there are more reactions than `before`, or will be within 5 s."""
+        try:
+            self._wait_for("(before) => reactions > before", before, timeout=5)
+        except TimeoutError:
+            return False
+        return True
 
     def ask(self, expression: str) -> Any:
         """The value of a Python expression in the kernel: a literal, such as a number or list."""

@@ -40,3 +40,16 @@ def test_a_keyboard_trap_is_noticed(pages: Pages) -> None:
     notebook = pages.cells("import ipywidgets as widgets" + TRAP)
     with pytest.raises(AssertionError, match="behind it"):
         OfALesson().test_every_control_of_a_lesson_works_with_the_keyboard_alone(notebook)
+
+
+DEAD = """
+label, alive = widgets.Label("0"), widgets.Button(description="alive")
+alive.on_click(lambda _: setattr(label, "value", label.value + "1"))
+lab.Panel("Spoilt", alive, widgets.Button(description="dead"), label)
+"""
+
+
+def test_a_button_without_a_handler_is_noticed(pages: Pages) -> None:
+    notebook = pages.cells("import ipywidgets as widgets" + DEAD)
+    with pytest.raises(AssertionError, match=r"\['dead'\] == \[\]"):
+        OfALesson().test_every_button_of_a_lesson_can_be_clicked_and_nothing_fails(notebook)

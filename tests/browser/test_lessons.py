@@ -34,15 +34,19 @@ class OfALesson:
         self, lesson: Notebook
     ) -> None:
         buttons = lesson.page.locator(".jp-OutputArea-output :is(button, summary)")
-        clicked = 0
+        clicked, dead = 0, []
         for handle in buttons.element_handles():
             if handle.is_enabled() and handle.is_visible():
                 handle.scroll_into_view_if_needed()
+                before = lesson.reactions()
                 handle.click()
-                stop_what_can_be_stopped(lesson)
                 clicked += 1
+                if not lesson.has_reacted(before):
+                    dead.append(handle.inner_text())
+                stop_what_can_be_stopped(lesson)
 
         assert clicked
+        assert dead == []
         lesson.run_last()  # asserts that nothing failed in the background
 
     def test_every_control_of_a_lesson_works_with_the_keyboard_alone(

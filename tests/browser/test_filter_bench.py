@@ -11,6 +11,8 @@ from .conftest import Pages
 from .run_panel import RunPanel
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def bench(pages: Pages) -> RunPanel:
@@ -47,7 +49,6 @@ def test_what_came_out_appears_in_the_picture_and_in_the_table(bench: RunPanel) 
     bench.notebook.do("lab.assert_clean(bench)")
 
 
-@pytest.mark.long
 def test_filters_come_below_each_other_on_one_time_axis(bench: RunPanel) -> None:
     for kind, label in [("throttle", "throttle 100 ms"), ("batch", "batch 50, 100 ms")]:
         choose(bench, kind)
@@ -102,7 +103,6 @@ def test_it_can_be_used_with_the_keyboard_alone(bench: RunPanel) -> None:
     expect(bench.status).to_contain_text("throttle 101 ms: of 1,000 clicks")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_all_text_stands_out_in_both_themes(bench: RunPanel, theme: str) -> None:
     bench.notebook.theme(f"JupyterLab {theme}")

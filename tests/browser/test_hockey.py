@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from .conftest import Pages
 from .run_panel import RunPanel
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def hockey(pages: Pages) -> RunPanel:

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from .conftest import Pages
 from .notebook import Notebook
 
+pytestmark = pytest.mark.long
+
 OPPOSITE = "Two locks, taken in opposite order"
 
 

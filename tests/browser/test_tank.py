@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from .conftest import Pages
 from .run_panel import BLUE, ORANGE, RunPanel
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def tank(pages: Pages) -> RunPanel:
@@ -55,7 +57,6 @@ def test_a_tank_runs_empty_and_a_table_says_what_it_cost(tank: RunPanel) -> None
     tank.notebook.do("lab.assert_clean(tank)")
 
 
-@pytest.mark.long
 def test_a_burst_is_absorbed_by_a_tank_without_a_bound(tank: RunPanel) -> None:
     choose(tank, "no bound", 60)
     tank.set("Inflow", 5)
@@ -75,7 +76,6 @@ def test_a_burst_is_absorbed_by_a_tank_without_a_bound(tank: RunPanel) -> None:
     tank.notebook.do("lab.assert_clean(tank)")
 
 
-@pytest.mark.long
 def test_inflow_can_be_changed_while_it_flows(tank: RunPanel) -> None:
     choose(tank, "block", 60)
     tank.set("Inflow", 1)

@@ -11,6 +11,8 @@ from .conftest import Pages
 from .notebook import Notebook
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 EVENTS = 30  # that the panel's own log begins with
 
 
@@ -122,7 +124,6 @@ def test_it_can_be_driven_with_the_keyboard_alone(slider: Slider) -> None:
     slider.says(f"After event 0 of {EVENTS + 1}")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(slider: Slider, theme: str) -> None:
     slider.notebook.theme(f"JupyterLab {theme}")

@@ -174,6 +174,8 @@ class Guarded(RequestHandler):
     def _problem(self, status: int, detail: str = "") -> None:
         phrase = HTTPStatus(status).phrase
         text = {"title": phrase, "status": status, **({"detail": detail} if detail else {})}
+        if not self._has_come:  # tornado closes the connection instead of reading the rest
+            self.set_header("Connection", "close")
         self.set_header("Content-Type", PROBLEM)
         self.finish(msgspec.json.encode(text))
 

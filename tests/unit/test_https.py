@@ -305,6 +305,24 @@ def test_methods_and_paths_that_there_are_not_are_refused(house: House) -> None:
     assert house.ask("GET", "/topics/button/click").status == 404
 
 
+@pytest.mark.parametrize("length", [2, 100_000], ids=["small body", "large body"])
+@pytest.mark.parametrize("method", ["POST", "NONSENSE"])
+def test_an_answer_before_the_body_has_come_says_that_the_connection_ends(
+    house: House, method: str, length: int
+) -> None:
+    connection = house.connect()
+    connection.putrequest(method, "/events")
+    connection.putheader("Content-Length", str(length))
+    connection.putheader("Expect", "100-continue")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Connection")) == (
+        405 if method == "NONSENSE" else 401,
+        "close",
+    )
+    connection.close()
+
+
 def test_other_sites_are_given_no_leave(house: House) -> None:
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     answer = house.ask("OPTIONS", "/events", headers=headers)

@@ -156,13 +156,14 @@ class Notebook:
         self._wait_until_run(timeout)
 
     def _wait_until_run(self, timeout: float) -> None:
-        """Wait until each cell has run, or one has failed: those behind it are not run then."""
+        """Wait until the last cell has run, or one has failed: those behind it are not run then.
+        JupyterLab may miss that an earlier cell is done, and shows [*] there for good.
+        """
         self._wait_for(
             f"""() => {{ {CURRENT}
-            const cells = notebook.content.widgets.map((cell) => cell.model)
-              .filter((model) => model.type === "code" && model.sharedModel.source.trim());
-            const hasRun = (model) => model.executionCount && model.executionState === "idle";
-            return cells.every(hasRun) || ({ERRORS})().length }}""",
+            const last = notebook.content.widgets.map((cell) => cell.model)
+              .findLast((model) => model.type === "code" && model.sharedModel.source.trim());
+            return last.executionCount || ({ERRORS})().length }}""",
             timeout=timeout,
         )
         self.wait_idle()

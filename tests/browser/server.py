@@ -20,10 +20,12 @@ from . import watchdog
 REPOSITORY = Path(__file__).parents[2]
 LESSONS = REPOSITORY / "notebooks"
 
-# No news toast. Every cell is in the page, whether it is in view or not: locators find it.
+# No news toast. What a page shows is not saved for the next one. Every cell is in the page, whether
+# it is in view or not: locators find it.
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 SECONDS_TO_START = 90
 

@@ -33,7 +33,7 @@ Publish = Callable[[str], Awaitable[object]]
 
 
 def measure(quick: bool) -> list[Row]:
-    from eventkit.distributed import NatsServer
+    from eventkit.nats import NatsServer
 
     rounds = 3 if quick else 31
     trips, burst = (20, 200) if quick else (100, 3_000)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from eventkit.lab.figures import Picture, picture
+from eventkit.lab.panels.figures import Picture, picture
 
 from .comparing import Row
 

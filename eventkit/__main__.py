@@ -144,7 +144,7 @@ def _add_grade(commands: Any) -> None:
 
 
 def _grade(chosen: argparse.Namespace) -> int:
-    from . import grader
+    from .lab.lesson12 import grader
 
     source = grader.read_submission(chosen.file)
     if not grader.is_attempted(source):

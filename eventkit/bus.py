@@ -21,7 +21,7 @@ from .errors import (
     QueueFull as QueueFull,
 )
 from .event import Event
-from .executors import Executor
+from .executors.base import Executor
 from .executors.inline import Inline
 from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .event import Event
 
 if TYPE_CHECKING:
-    from .executors import Executor
+    from .executors.base import Executor
 
 Handler = Callable[[Event], Any]
 

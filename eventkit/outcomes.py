@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator
 
-    from .executors import Executor
+    from .executors.base import Executor
     from .flow import Flow, LeftOut
     from .subscription import Subscription
 

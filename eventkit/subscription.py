@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checks import seconds, whole_number
 from .event import Event
-from .executors import Executor
+from .executors.base import Executor
 from .executors.inline import Inline
+from .executors.queue import QueueFull, Work
 from .handlers import Handler, check_handler, check_returned, name_of
-from .queues import QueueFull, Work
 
 if TYPE_CHECKING:
     from .flow import Flow, LeftOut, Stage

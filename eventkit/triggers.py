@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .checks import optional_seconds, seconds, whole_number
 from .event import Event
-from .queues import BusClosed
+from .executors.queue import BusClosed
 
 if TYPE_CHECKING:
     from .bus import EventBus

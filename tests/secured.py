@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import eventkit as ek
-from eventkit.https import Refusal
+from eventkit.https.trigger import Refusal
 from eventkit.security import Denial, Tokens
 
 LONG = 20  # seconds within which everything happens unless something is broken

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..checks import optional_seconds, whole_number
 from ..handlers import check_returned
-from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
-from . import Queued, WaitsBy
+from .base import Queued, WaitsBy
+from .queue import BusClosed, Job, JobQueue, Overflow, report_failure
 
 _JOBS_BEFORE_A_YIELD = 256
 _LOOK_AT_LOOP = 0.2  # seconds between two looks at whether a given loop has ended

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..checks import whole_number
 from ..handlers import check_returned
-from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
-from . import Queued
+from .base import Queued
 from .hub import Hub
+from .queue import BusClosed, Job, JobQueue, Overflow, report_failure
 
 try:
     with warnings.catch_warnings():

@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from contextvars import Context
 
-from ..queues import JobQueue
+from .queue import JobQueue
 
 
 class Hub:

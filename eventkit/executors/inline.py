@@ -7,8 +7,8 @@ import time
 
 from ..event import Event
 from ..handlers import check_returned
-from ..queues import Work
-from . import WaitsBy
+from .base import WaitsBy
+from .queue import Work
 
 
 class Inline:

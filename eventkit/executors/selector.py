@@ -15,9 +15,9 @@ from typing import Any
 
 from ..checks import whole_number
 from ..handlers import check_returned
-from ..queues import BusClosed, Job, JobQueue, Overflow, report_failure
-from . import Queued, WaitsBy
+from .base import Queued, WaitsBy
 from .hub import Hub
+from .queue import BusClosed, Job, JobQueue, Overflow, report_failure
 
 _JOBS_BEFORE_A_LOOK = 256
 _LOOK_FOR_CLOSED = 0.5  # seconds between two looks for sockets that were closed

@@ -9,8 +9,8 @@ from contextvars import Context, copy_context
 
 from ..checks import whole_number
 from ..handlers import check_returned
-from ..queues import Job, JobQueue, Overflow, report_failure
-from . import Queued
+from .base import Queued
+from .queue import Job, JobQueue, Overflow, report_failure
 
 
 class Threads(Queued):

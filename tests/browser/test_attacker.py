@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from eventkit.lab.attacks import ATTACKS
+from eventkit.lab.lesson11.attacks import ATTACKS
 
 from .conftest import Pages
 from .notebook import Notebook

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from eventkit.lab.counter import EXECUTORS
+from eventkit.lab.lesson02.counter import EXECUTORS
 
 from ..tiers import IS_LONG
 from .conftest import Pages

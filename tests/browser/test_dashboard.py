@@ -29,7 +29,7 @@ class Board:
 @pytest.fixture
 def board(pages: Pages) -> Board:
     pages_cell = (
-        "from eventkit.grader.reference import build\n"
+        "from eventkit.lab.lesson12.grader.reference import build\n"
         "board = lab.Dashboard(build, seconds=0); board"
     )
     return Board(pages.cells(pages_cell))

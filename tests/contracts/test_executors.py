@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.executors import Executor
+from eventkit.executors.base import Executor
 from eventkit.testing import LONG, Gate, wait_until
 
 _given: asyncio.AbstractEventLoop  # made by the fixture below, and run in a thread of its own

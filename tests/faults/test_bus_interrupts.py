@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.queues import Overflow
+from eventkit.executors.queue import Overflow
 from eventkit.testing import LONG
 
 from ..tiers import IS_LONG

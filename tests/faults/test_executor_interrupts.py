@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.queues import Overflow
+from eventkit.executors.queue import Overflow
 from eventkit.testing import LONG
 
 from ..contracts.test_executors import MAKERS, given_loop  # noqa: F401  a fixture

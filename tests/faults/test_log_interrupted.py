@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.backends.sqlite.file_lock import FileLock
+from eventkit.log.sqlite.file_lock import FileLock
 
 from ..tiers import IS_LONG, rounds
 from .interrupting import interrupt

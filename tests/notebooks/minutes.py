@@ -19,7 +19,7 @@ from typing import Any
 
 import nbformat
 
-from eventkit.lab.check import Exercise
+from eventkit.lab.course.exercise import Exercise
 from tests.notebooks import links, rules
 from tests.notebooks.misconceptions import exercises_of, lesson_files
 

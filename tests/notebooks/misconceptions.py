@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator
@@ -17,15 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from eventkit.lab import exercises
-from eventkit.lab.beliefs import LEDGER
-from eventkit.lab.check import Exercise
-from eventkit.lab.predict import Option
+from eventkit.lab.course.exercise import Exercise
+from eventkit.lab.course.misconceptions import LEDGER
+from eventkit.lab.course.predict import Option
 from tests.notebooks import rules
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "misconceptions.md"
-NAMES = [module.name for module in pkgutil.iter_modules(exercises.__path__)]
 
 HEAD = """\
 # Misconceptions
@@ -73,13 +70,8 @@ def gates(notebook: Any) -> Iterator[Gate]:
 def exercises_of(notebook: Any) -> list[Exercise]:
     """The exercises that a notebook imports."""
     source = "\n".join(cell.source for cell in rules.code_cells(notebook))
-    lines = re.findall(r"^from eventkit\.lab\.exercises import (.+)$", source, re.MULTILINE)
-    names = [name.strip() for line in lines for name in line.split(",")]
-    return [
-        importlib.import_module(f"{exercises.__name__}.{name}").exercise
-        for name in names
-        if name in NAMES
-    ]
+    modules = re.findall(r"^from (eventkit\.lab\.\w+\.exercise) import ", source, re.MULTILINE)
+    return [importlib.import_module(module).exercise for module in modules]
 
 
 def anchor(heading: str) -> str:

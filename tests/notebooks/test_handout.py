@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 from pathlib import Path
 
 import pytest
 
 from eventkit.lab import Exercise, handout
-from eventkit.lab.check import BEGIN, END
-from tests.notebooks import links, rules
-
-CALL = re.compile(r"^(\w+)\.exercise\.help\(", re.MULTILINE)
+from eventkit.lab.course.exercise import BEGIN, END
+from tests.notebooks import links, misconceptions, rules
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +24,9 @@ each_lesson = pytest.mark.parametrize("lesson", links.lessons(), ids=lambda path
 
 def exercises(lesson: Path) -> list[Exercise]:
     """The exercises whose help a lesson offers."""
-    code = "\n".join(cell.source for cell in rules.code_cells(rules.read(lesson)))
-    modules = [f"eventkit.lab.exercises.{name}" for name in CALL.findall(code)]
-    return [importlib.import_module(module).exercise for module in modules]
+    notebook = rules.read(lesson)
+    assert [cell for cell in rules.code_cells(notebook) if "exercise.help()" in cell.source]
+    return misconceptions.exercises_of(notebook)
 
 
 def hidden(exercise: Exercise) -> list[str]:

@@ -40,7 +40,7 @@ def test_the_table_is_really_written() -> None:
 
 
 def test_words_lines_and_what_is_done_add_up() -> None:
-    imported = code("from eventkit.lab.exercises import notify_once", "", "setup")
+    imported = code("from eventkit.lab.lesson02.exercise import exercise", "", "setup")
     tried = code("...", "", "exercise")
     cells = [
         markdown("word " * minutes.WORDS_A_MINUTE),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eventkit.lab.beliefs import LEDGER
+from eventkit.lab.course.misconceptions import LEDGER
 from tests.notebooks import links, misconceptions, rules
 
 FILES = misconceptions.lesson_files()

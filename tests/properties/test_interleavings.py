@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
-from eventkit.interleavings import Lock, Program, explore, run
+from eventkit.lab.theory.interleavings import Lock, Program, explore, run
 from tests.tiers import rounds
 
 EXAMPLES = rounds("EVENTKIT_EXPLORED", quick=20, long=100)  # each explores hundreds of orders

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from eventkit import percentile
-from eventkit.queueing import response_times
+from eventkit.lab.theory.queueing import response_times
 
 # Whole numbers, so that sums are exact and ties are common.
 gaps = st.integers(0, 5)

@@ -8,7 +8,7 @@ from array import array
 from hypothesis import given, strategies as st
 
 from eventkit import Event, Journey
-from eventkit.lab.whereabouts import Place, Whereabouts
+from eventkit.lab.replay_view.positions import Place, Whereabouts
 
 times = st.integers(0, 30)  # few, so that stamps coincide
 FIELDS = ("fired", "queued", "started", "finished")

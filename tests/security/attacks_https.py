@@ -8,7 +8,7 @@ import time
 
 import eventkit as ek
 from eventkit import bus as bus_module, event as event_module
-from eventkit.https import handlers
+from eventkit.https import requests as handlers
 from eventkit.security import Tokens, access, identity as identity_module
 from tests.secured import CLOUD, PLAIN, House
 

@@ -13,9 +13,8 @@ import pytest
 from nats.aio.client import Client
 
 import eventkit as ek
-from eventkit.distributed import server as server_module
-from eventkit.lab.doors import FalseNats
-from eventkit.security import permissions as permissions_module
+from eventkit.lab.lesson11.insecure_servers import FalseNats
+from eventkit.nats import permissions as permissions_module, server as server_module
 from tests.secured import LONG, House
 
 from .attacking import Taking, always, attack, patched

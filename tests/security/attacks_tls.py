@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.https import handlers
+from eventkit.https import requests as handlers
 from tests.secured import LONG, PLAIN, House
 
 from .attacking import Taking, always, attack, met, patched

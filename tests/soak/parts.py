@@ -19,8 +19,8 @@ from pathlib import Path
 from random import Random
 
 import eventkit as ek
-from eventkit.executors import Executor
-from eventkit.queues import Overflow
+from eventkit.executors.base import Executor
+from eventkit.executors.queue import Overflow
 from tests.faults.programs import program
 from tests.secured import served
 

@@ -25,9 +25,9 @@ from random import Random
 from typing import Any
 
 import eventkit as ek
-from eventkit.executors import Executor
-from eventkit.lab.cable import Cable
-from eventkit.queues import Overflow
+from eventkit.executors.base import Executor
+from eventkit.executors.queue import Overflow
+from eventkit.lab.processes.tcp_proxy import Cable
 
 from .tools import LONG, Part, Turn, at_once, until
 

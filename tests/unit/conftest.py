@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import pytest
 
-from eventkit import EventBus, grader
+from eventkit import EventBus
+from eventkit.lab.lesson12 import grader
 from eventkit.testing import LONG as LONG, Gate as Gate
 
 T = TypeVar("T")

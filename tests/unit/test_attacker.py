@@ -21,7 +21,7 @@ from eventkit.lab import (
     flip,
     post,
 )
-from eventkit.lab.attacks import ATTACKS, SECRET, Outcome, Target, attempt
+from eventkit.lab.lesson11.attacks import ATTACKS, SECRET, Outcome, Target, attempt
 
 from .conftest import LONG
 

@@ -183,6 +183,6 @@ def test_an_event_loop_that_has_ended_says_so(bus: ek.EventBus) -> None:
 
 
 def test_a_name_that_eventkit_does_not_have_says_what_it_has() -> None:
-    text = refusal(AttributeError, lambda: ek.EventBuss)
+    text = refusal(AttributeError, lambda: ek.EventBuss)  # type: ignore[attr-defined]
     assert "eventkit has no 'EventBuss'" in text
     assert "EventBus" in text

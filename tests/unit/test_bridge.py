@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eventkit as ek
-from eventkit.distributed.counting import LONGEST, Counts, Gaps
+from eventkit.nats.counting import LONGEST, Counts, Gaps
 
 ROOT = Path(__file__).parents[2]
 LONG = 20.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from eventkit.lab.counter import EXECUTORS, CounterPanel
-from eventkit.lab.look import one_at_a_time
+from eventkit.lab.lesson02.counter import EXECUTORS, CounterPanel
+from eventkit.lab.panels.panel import one_at_a_time
 
 
 def test_a_callback_runs_on_the_notebooks_loop_whatever_thread_calls_it() -> None:

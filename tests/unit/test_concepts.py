@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import eventkit as ek
 
+PUBLIC = {name for name in dir(ek) if not inspect.ismodule(getattr(ek, name))}
 PAGE = (Path(ek.__file__).parents[1] / "docs" / "concepts.md").read_text(encoding="utf-8")
 MAP, _, NOT_MAPPED = PAGE.partition("## Not mapped")
 ROWS = [
@@ -30,13 +32,13 @@ OURS = {name for row in ROWS for name in names(row[0])}
 
 
 def test_every_public_name_is_in_a_first_column_or_said_to_be_left_out() -> None:
-    missing = set(ek.__all__) - OURS - names(NOT_MAPPED)
+    missing = PUBLIC - OURS - names(NOT_MAPPED)
     assert not missing, "give them a row in docs/concepts.md, or name them under 'Not mapped'"
 
 
 def test_the_first_columns_name_nothing_that_eventkit_does_not_have() -> None:
-    assert {name for name in OURS if name[0].isupper()} <= set(ek.__all__)
-    assert names(NOT_MAPPED) <= set(ek.__all__)
+    assert {name for name in OURS if name[0].isupper()} <= PUBLIC
+    assert names(NOT_MAPPED) <= PUBLIC
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from eventkit.distributed.connecting import options_for
+from eventkit.nats.connecting import options_for
 
 ANN = {"user": "ann", "password": "s"}
 

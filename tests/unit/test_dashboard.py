@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventkit.grader.reference import build
 from eventkit.lab import Dashboard
+from eventkit.lab.lesson12.grader.reference import build
 from eventkit.testing import LONG, wait_until
 
 

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("nats")
 
-from eventkit.distributed.delivery import Delivery
+from eventkit.nats.delivery import Delivery
 
 LONG = 20.0
 Deliver = Callable[[str], None]

@@ -6,7 +6,7 @@ import pytest
 
 import eventkit as ek
 from eventkit.lab import FilterBench, FilterRun, bench_figure, bench_table, drawn, most_within
-from eventkit.lab.bench import BURST, FILTERS, FixedWindow
+from eventkit.lab.lesson08.filter_bench import BURST, FILTERS, FixedWindow
 from eventkit.testing import LONG, wait_until
 
 NUMBERS: dict[str, tuple[int, ...]] = {

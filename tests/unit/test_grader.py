@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from eventkit import grader, testing
-from eventkit.grader import mutants
-from eventkit.grader.criteria import CRITERIA, Criterion
-from eventkit.grader.finding import HANGS, Facts, Finding
-from eventkit.grader.mutants import Mutant
-from eventkit.grader.own_tests import systems
-from eventkit.grader.trial import outcome
-from eventkit.lab.exercises import build_one_that_holds
+from eventkit import testing
+from eventkit.lab.lesson12 import exercise as build_one_that_holds, grader
+from eventkit.lab.lesson12.grader import mutants
+from eventkit.lab.lesson12.grader.criteria import CRITERIA, Criterion
+from eventkit.lab.lesson12.grader.finding import HANGS, Facts, Finding
+from eventkit.lab.lesson12.grader.mutants import Mutant
+from eventkit.lab.lesson12.grader.own_tests import systems
+from eventkit.lab.lesson12.grader.trial import outcome
 
 from .submissions import CLOSE_AND_LOOK, EVENT_LOOP, HEAD, QUEUE_WORKER, WAIT_AND_LOOK
 

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from eventkit.lab import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
-from eventkit.lab.hockey import Service, endless_mean
-from eventkit.lab.percentiles import percentiles_figure
-from eventkit.queueing import md1, mm1, mmc, response_times
+from eventkit.lab.lesson06.load_curve import Service, endless_mean
+from eventkit.lab.lesson06.percentiles import percentiles_figure
+from eventkit.lab.theory.queueing import md1, mm1, mmc, response_times
 from eventkit.testing import LONG, wait_until
 
 

@@ -18,56 +18,13 @@ LAB_ONLY = {"ipywidgets", "matplotlib", "IPython", "anywidget", "traitlets", "ip
 OUTSIDE_LAB = sorted(
     path for path in PACKAGE.rglob("*.py") if "lab" not in path.relative_to(PACKAGE).parts
 )
-HTTPS = ("incoming", "server", "workers", "handlers")
-EXECUTORS = ("inline", "threads", "event_loop")
 
-# module: what of eventkit it may import when it is itself imported. Each line only names modules
-# of the lines above it, so that this is also the order in which to read.
-MAY_KNOW: dict[str, set[str]] = {
-    "topics": set(),
-    "checks": set(),
-    "wire": set(),
-    "event": {"topics", "wire"},
-    "errors": set(),
-    "handlers": {"event"},
-    "forks": set(),
-    "queues": {"errors", "event", "forks"},
-    "queueing": set(),
-    "real_time": set(),
-    "clock": {"checks", "forks"},
-    "flow": {"checks", "event", "clock", "forks"},
-    "log": {"event", "topics", "checks", "wire"},
-    "timeline": {"checks", "event", "topics"},
-    "executors": {"checks", "event", "handlers", "queues"},
-    **{
-        f"executors.{name}": {"checks", "event", "handlers", "queues", "executors"}
-        for name in EXECUTORS
-    },
-    "replies": {"errors", "event"},
-    "outcomes": {"topics", "errors", "event", "handlers", "replies"},
-    "subscription": {"checks", "event", "handlers", "queues", "executors", "executors.inline"},
-    "recording": {"errors", "event", "timeline", "outcomes"},
-    "bus": {
-        *("checks", "topics", "event", "timeline", "errors", "handlers", "replies", "outcomes"),
-        *("executors", "executors.inline", "forks", "subscription", "recording"),
-    },
-    "triggers": {"checks", "event", "queues"},
-    "testing": {"checks", "topics"},
-    "security": set(),
-    "security.access": {"forks", "topics"},
-    "security.tokens": {"security.access"},
-    "security.certificates": {"security.access"},
-    "security.cipher": {"checks", "event", "forks", "security.access"},
-    "security.identity": {"event", "topics", "log", "handlers", "subscription", "security.access"},
-    "https.incoming": {"event", "topics", "wire"},
-    "https.server": set(),
-    "https.workers": set(),
-    "https.handlers": {
-        *("queues", "log", "security.access", "security.identity"),
-        "https.incoming",
-    },
-    "https": {"checks", "flow", "forks", *(f"https.{name}" for name in HTTPS)},
-}
+# The parts in the order in which to read them: each may import those before it, and itself.
+ORDER = [
+    *("topics", "checks", "forks", "wire", "event", "handlers", "errors", "timeline"),
+    *("executors", "flow", "log", "replies", "outcomes", "subscription", "recording", "bus"),
+    *("triggers", "testing", "security", "https", "nats", "lab", "__main__"),
+]
 
 
 def name_of(path: Path) -> str:
@@ -119,29 +76,38 @@ def test_nothing_outside_lab_imports_what_only_notebooks_need(path: Path) -> Non
     assert not roots & LAB_ONLY
 
 
-@pytest.mark.parametrize("path", OUTSIDE_LAB, ids=name_of)
-def test_nothing_outside_lab_imports_lab(path: Path) -> None:
-    assert not [name for name in imports(path, lazily=True) if name.startswith("eventkit.lab")]
+EVERY = {f"eventkit.{name_of(path)}".rstrip("."): path for path in PACKAGE.rglob("*.py")}
+KNOWN = {
+    module: {name for name in imports(path, lazily=False) if name in EVERY} - {module}
+    for module, path in EVERY.items()
+}
 
 
-@pytest.mark.parametrize("module", MAY_KNOW)
-def test_a_module_knows_only_those_it_may_know(module: str) -> None:
-    path = PACKAGE / (module.replace(".", "/") + ".py")
-    if not path.exists():
-        path = PACKAGE / module / "__init__.py"
-    known = {
-        name.removeprefix("eventkit.")
-        for name in imports(path, lazily=False)
-        if name.startswith("eventkit")
-    }
-    assert known <= MAY_KNOW[module]
+def part(module: str) -> str:
+    return module.split(".")[1]
 
 
-def test_the_reading_order_is_the_order_of_dependency() -> None:
-    read: set[str] = set()
-    for module, known in MAY_KNOW.items():
-        assert known <= read, module
-        read.add(module)
+def test_every_part_has_its_place_in_the_order() -> None:
+    assert {part(module) for module in EVERY if "." in module} == set(ORDER)
+
+
+@pytest.mark.parametrize("module", sorted(set(EVERY) - {"eventkit"}))
+def test_a_part_imports_only_what_comes_before_it(module: str) -> None:
+    place = ORDER.index(part(module))
+    assert {part(name) for name in KNOWN[module] if "." in name} <= set(ORDER[: place + 1])
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    left = dict(KNOWN)
+    while ready := {module for module, known in left.items() if not known & set(left)}:
+        left = {module: known for module, known in left.items() if module not in ready}
+    assert left == {}
+
+
+def test_only_nats_imports_nats_py() -> None:
+    for module, path in EVERY.items():
+        roots = {name.partition(".")[0] for name in imports(path, lazily=True)}
+        assert "nats" not in roots or part(module) == "nats", module
 
 
 @pytest.mark.parametrize(
@@ -164,35 +130,37 @@ def test_importing_eventkit_loads_nothing_of_it() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_names_for_type_checkers_and_the_names_for_python_agree() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
-    typed = {
-        (str(node.module), alias.name)
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    loaded = {(module, name) for module, names in ek._HOME.items() for name in names}
-    assert typed == loaded
-    assert ek.__all__ == sorted(name for _, name in typed)
+PUBLIC = [name for name in dir(ek) if not inspect.ismodule(getattr(ek, name))]
+
+
+NEED_EXTRAS = vars(ek)["_NEED_EXTRAS"]
 
 
 def test_every_name_can_be_had_and_is_listed() -> None:
-    for name in ek.__all__:
+    assert {*ek.__all__, *NEED_EXTRAS} == {*dir(ek)}
+    for name in PUBLIC:
         assert getattr(ek, name).__name__ == name
-        assert name in dir(ek)
+
+
+def test_import_star_works_without_extras() -> None:
+    extras = ["nats", "tornado", "cryptography", "eventlet", *sorted(LAB_ONLY)]
+    hide = f"import sys; sys.modules.update(dict.fromkeys({extras}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{hide}\nfrom eventkit import *\nprint(EventBus, open_log)"],
+        capture_output=True, encoding="utf-8", check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert "EventBus" in done.stdout
 
 
 def public_things() -> list[tuple[str, object]]:
     """Public names, and the public methods that they define themselves. Executors' methods are
     those of the protocol, which says what they promise.
     """
-    from eventkit.executors import Executor
+    from eventkit.executors.base import Executor
 
     promised = set(vars(Executor))
     things: list[tuple[str, object]] = []
-    for name in ek.__all__:
+    for name in PUBLIC:
         thing = getattr(ek, name)
         things.append((name, thing))
         if inspect.isclass(thing):

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 import eventkit as ek
-from eventkit.https import Received, handlers
+from eventkit.https import Received, requests as handlers
 from eventkit.wire import DEPTH
 from tests.secured import CLOUD, LONG, PLAIN, STRUCTURED, House, served
 

@@ -344,7 +344,7 @@ def test_clients_that_just_come_and_go_leave_no_record(tmp_path: Path) -> None:
 def test_a_flood_of_refusals_beside_a_stuck_listener_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("eventkit.https._RECORDS", 3)
+    monkeypatch.setattr("eventkit.https.trigger._RECORDS", 3)
     release = threading.Event()
     with served(tmp_path, timeout=0.1) as house, caplog.at_level(logging.WARNING):
         house.bus.subscribe("audit.refused", lambda event: release.wait(LONG))

@@ -15,7 +15,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent as SdkEvent
 
-from eventkit.https import Received
+from eventkit.https.trigger import Received
 from tests.secured import House, served
 from tests.security.openapi import describe
 

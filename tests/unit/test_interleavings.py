@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from eventkit import interleavings
-from eventkit.interleavings import Lock, Program, Semaphore, explore, run
+from eventkit.lab.theory import interleavings
+from eventkit.lab.theory.interleavings import Lock, Program, Semaphore, explore, run
 
 Make = Callable[[], Program]
 

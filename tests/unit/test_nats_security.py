@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import eventkit as ek
-from eventkit.security.permissions import permissions_of
+from eventkit.nats.permissions import permissions_of
 
 LONG = 20.0
 NOTHING = {"deny": [">"]}

@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 import eventkit as ek
-from eventkit.distributed import server as module
+from eventkit.nats import server as module
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,8 +16,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from eventkit.lab import Cable, PartitionSwitch
-from eventkit.lab.partition import CAPACITY, Counts
-from eventkit.lab.partition_panel import SAID, halves_svg
+from eventkit.lab.lesson10.partition import CAPACITY, Counts
+from eventkit.lab.lesson10.partition_panel import SAID, halves_svg
 
 from .conftest import LONG
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventkit.interleavings import explore
 from eventkit.lab import InterleavingPicker, outcomes_table, schedule_table
-from eventkit.lab.picker import Position
-from eventkit.lab.programs import PROGRAMS
+from eventkit.lab.lesson05.programs import PROGRAMS
+from eventkit.lab.lesson05.schedule_picker import Position
+from eventkit.lab.theory.interleavings import explore
 
 from .conftest import LONG
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from eventkit.lab import Prediction, Progress, progress
-from eventkit.lab.exercises import order_of_stages
+from eventkit.lab import Prediction, Progress
+from eventkit.lab.course import progress
+from eventkit.lab.lesson00 import exercise as order_of_stages
 
 OPTIONS = {
     "a": ("At once", "Nobody is there to run it.", "a click runs my code now"),
@@ -206,7 +207,7 @@ def test_a_user_without_name_and_home_can_answer(tmp_path: Path) -> None:
     cache.mkdir()
     cache.chmod(0o777)
     done = subprocess.run(
-        [sys.executable, "-c", f"import eventkit.lab\n{become}\n{ANSWERS}"],
+        [sys.executable, "-c", f"from eventkit.lab import Prediction\n{become}\n{ANSWERS}"],
         env={"PATH": os.defpath, "MPLCONFIGDIR": str(cache)},
         cwd=Path(__file__).parents[2],
         capture_output=True,

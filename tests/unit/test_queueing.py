@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from eventkit.queueing import erlang_c, md1, mm1, mmc, response_times
+from eventkit.lab.theory.queueing import erlang_c, md1, mm1, mmc, response_times
 
 
 def test_ten_clicks_that_come_faster_than_they_are_served_wait_longer_and_longer() -> None:

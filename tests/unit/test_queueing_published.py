@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from eventkit.queueing import md1, mm1, mmc, response_times
+from eventkit.lab.theory.queueing import md1, mm1, mmc, response_times
 
 
 def waits(arrivals: list[float], services: list[float], servers: int = 1) -> list[float]:

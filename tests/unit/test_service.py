@@ -15,13 +15,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from eventkit.lab.service import AnswerTime, SlowService
+from eventkit.lab.processes.slow_service import AnswerTime, SlowService
 
 from .conftest import LONG
 
 OWNER = """
 import sys, time
-from eventkit.lab.service import SlowService
+from eventkit.lab.processes.slow_service import SlowService
 service = SlowService()
 print(service.address[1], flush=True)
 time.sleep(600)
@@ -249,6 +249,6 @@ def test_a_server_whose_owner_is_killed_ends_too() -> None:
 
 
 def test_a_server_that_cannot_start_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventkit.lab.service.__file__", "/no/such/file.py")
+    monkeypatch.setattr("eventkit.lab.processes.slow_service.__file__", "/no/such/file.py")
     with pytest.raises(RuntimeError, match="did not start"):
         SlowService()

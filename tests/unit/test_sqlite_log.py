@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 
 import eventkit as ek
-from eventkit.backends.sqlite import SqliteLog
-from eventkit.backends.sqlite.file import VERSION
-from eventkit.backends.sqlite.file_lock import FileLock
 from eventkit.log import Conflict, Held, pack
+from eventkit.log.sqlite import SqliteLog
+from eventkit.log.sqlite.file import VERSION
+from eventkit.log.sqlite.file_lock import FileLock
 from eventkit.testing import wait_until
 from tests.tiers import rounds
 
@@ -440,7 +440,7 @@ def test_a_url_that_no_backend_takes_is_refused() -> None:
 AS_NOBODY = """
 import os, sys
 import eventkit as ek
-import eventkit.backends.sqlite  # before the interpreter's own folder may be out of reach
+import eventkit.log.sqlite  # before the interpreter's own folder may be out of reach
 if os.getuid() == 0:
     os.setuid(65534)
 try:

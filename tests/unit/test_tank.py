@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from eventkit import Event, EventBus, QueueFull, Threads
+from eventkit.executors.queue import Overflow
 from eventkit.lab import Passage, Tank, TankPanel, run_together, tank_figure, tank_table
-from eventkit.lab.tank import POLICIES
-from eventkit.lab.tank_panel import _round_up
-from eventkit.queueing import response_times
-from eventkit.queues import Overflow
+from eventkit.lab.lesson07.tank import POLICIES
+from eventkit.lab.lesson07.tank_panel import _round_up
+from eventkit.lab.theory.queueing import response_times
 from eventkit.testing import LONG, Gate, wait_until
 
 # Ten jobs at once, each of 10, one worker, room for three to wait.

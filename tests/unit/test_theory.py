@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 import eventkit as ek
-from eventkit.queueing import response_times
+from eventkit.lab.theory.queueing import response_times
 
 WORK = 0.020
 EVENTS = 120

@@ -10,8 +10,8 @@ import pytest
 
 import eventkit as ek
 from eventkit.lab import TimeSlider, rebuild_figure
-from eventkit.lab.history import CLICKED, RESET, Count, History, Moment
-from eventkit.lab.time_travel import Position, curve_svg
+from eventkit.lab.lesson09.history import CLICKED, RESET, Count, History, Moment
+from eventkit.lab.lesson09.time_slider import Position, curve_svg
 
 from .conftest import LONG
 

@@ -16,15 +16,15 @@ from typing import Any
 import nbformat
 import pytest
 
-from eventkit.lab import five_ways, ways
-from eventkit.lab.five_ways import WAYS
-from eventkit.lab.service import SlowService
-from eventkit.lab.ways import Outcome, Ways, WaysPanel, ways_figure, ways_table
+from eventkit.lab.lesson04 import asking, five_ways as ways
+from eventkit.lab.lesson04.asking import WAYS
+from eventkit.lab.lesson04.five_ways import Outcome, Ways, WaysPanel, ways_figure, ways_table
+from eventkit.lab.processes.slow_service import SlowService
 
 from .conftest import LONG
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "04_ways_to_wait.ipynb"
-HERE = [way for way in WAYS if five_ways.is_here(way)]
+HERE = [way for way in WAYS if asking.is_here(way)]
 MANY = 1_000
 
 each_way = pytest.mark.parametrize("way", HERE)
@@ -38,7 +38,7 @@ def small() -> Ways:
 
 @pytest.fixture
 def no_greenlets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(five_ways, "is_here", lambda way: way != "greenlets")
+    monkeypatch.setattr(asking, "is_here", lambda way: way != "greenlets")
 
 
 @each_way
@@ -166,7 +166,7 @@ def test_who_stops_before_the_start_runs_nothing() -> None:
 def test_a_measuring_process_ends_with_its_owner() -> None:
     with SlowService(answer=60) as service:
         settings = {"way": "blocking", "address": service.address, "connections": 1, "questions": 1}
-        command = [sys.executable, "-P", five_ways.__file__, json.dumps(settings)]
+        command = [sys.executable, "-P", asking.__file__, json.dumps(settings)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
             assert process.stdin is not None
             while service.stats()["most"] == 0:

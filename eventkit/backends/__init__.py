@@ -1,1 +1,0 @@
-"""Where a log lives: one module for each kind of place. `open_log` chooses."""

@@ -1,0 +1,73 @@
+from .course.exercise import Exercise as Exercise
+from .course.predict import Prediction as Prediction
+from .course.progress import Progress as Progress
+from .course.session import (
+    assert_clean as assert_clean,
+    setup as setup,
+    table as table,
+    verdict as verdict,
+)
+from .lesson00.click_tracer import ClickTracer as ClickTracer
+from .lesson01.parts_explorer import PartsExplorer as PartsExplorer
+from .lesson02.counter import Counter as Counter, CounterPanel as CounterPanel
+from .lesson03.race import Race as Race, RacePanel as RacePanel
+from .lesson04.five_ways import (
+    Ways as Ways,
+    WaysPanel as WaysPanel,
+    ways_figure as ways_figure,
+    ways_table as ways_table,
+)
+from .lesson05.schedule_picker import (
+    InterleavingPicker as InterleavingPicker,
+    outcomes_table as outcomes_table,
+    schedule_table as schedule_table,
+)
+from .lesson06.load_curve import (
+    HockeyStick as HockeyStick,
+    LoadRun as LoadRun,
+    hockey_figure as hockey_figure,
+    hockey_table as hockey_table,
+    run_together as run_together,
+)
+from .lesson06.percentiles import percentiles_figure as percentiles_figure
+from .lesson07.back_pressure import Passage as Passage
+from .lesson07.tank import Tank as Tank, tank_figure as tank_figure, tank_table as tank_table
+from .lesson07.tank_panel import TankPanel as TankPanel
+from .lesson08.filter_bench import (
+    FilterBench as FilterBench,
+    FilterRun as FilterRun,
+    bench_figure as bench_figure,
+    bench_table as bench_table,
+    drawn as drawn,
+    most_within as most_within,
+)
+from .lesson09.rebuild_cost import rebuild_figure as rebuild_figure
+from .lesson09.time_slider import TimeSlider as TimeSlider
+from .lesson10.partition_panel import PartitionSwitch as PartitionSwitch
+from .lesson11.attack_console import AttackersConsole as AttackersConsole
+from .lesson11.broken_ciphers import (
+    Unauthenticated as Unauthenticated,
+    Unbound as Unbound,
+    flip as flip,
+)
+from .lesson11.insecure_servers import (
+    Door as Door,
+    Posted as Posted,
+    Tap as Tap,
+    connect as connect,
+    post as post,
+)
+from .lesson12.dashboard import Dashboard as Dashboard
+from .panels.figures import (
+    Picture as Picture,
+    responses_figure as responses_figure,
+    waterfall_figure as waterfall_figure,
+)
+from .panels.painter import Painter as Painter
+from .panels.panel import Panel as Panel
+from .processes.child import Machine as Machine
+from .processes.killable_worker import run_worker as run_worker
+from .processes.tcp_proxy import Cable as Cable
+from .replay_view.replay import Replay as Replay, Stage as Stage, replay as replay
+
+__all__: list[str]

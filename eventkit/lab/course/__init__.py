@@ -1,0 +1,1 @@
+"""What every lesson uses: set-up, predictions, exercises, progress."""

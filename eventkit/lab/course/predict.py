@@ -1,0 +1,91 @@
+"""Prediction: say what will happen before you see it. A wrong prediction is what teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import ipywidgets as widgets
+
+from ..panels.panel import Panel, Status, one_at_a_time
+from . import progress
+
+WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on this prediction.'
+
+
+class Option(NamedTuple):
+    """An answer, the reason that is shown on choosing it, and the wrong belief behind it: one of
+    `beliefs.LEDGER`, or none for the right answer.
+    """
+
+    answer: str
+    reason: str
+    belief: str = ""
+
+
+class Prediction(Panel):
+    """A question with its options; each carries the reason that is shown on choosing it.
+
+    `options` maps a letter to (answer, reason), or for a wrong one to (answer, reason, belief);
+    `right` is the letter of the right one. Click an option, or without a browser call
+    `choose("b")`. `again()` asks once more, at the end.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        options: Mapping[str, tuple[str, ...]],
+        right: str,
+        before: Prediction | None = None,
+    ):
+        if right not in options:
+            raise ValueError(f"right is one of {list(options)}; got {right!r}.")
+        self.question = question
+        self.answers = {letter: Option(*given) for letter, given in options.items()}
+        self.right = right
+        self.before = before
+        self.chosen: list[str] = []
+        self._reason = Status()
+        buttons = [self._button(letter) for letter in options]
+        super().__init__(self._title(), *buttons, self._reason)
+
+    def text(self) -> str:
+        answers = (f"  {letter}) {option.answer}" for letter, option in self.answers.items())
+        return "\n".join([self._title(), *answers, WITHOUT_BUTTONS])
+
+    def choose(self, letter: str) -> None:
+        """Choose an option and see the reason. Raises ValueError if there is no such option."""
+        print(self._record(letter))
+
+    def again(self) -> Prediction:
+        """The same question once more, now that you have seen what happens."""
+        return Prediction(self.question, self.answers, self.right, before=self)
+
+    def _title(self) -> str:
+        return self.question if self.before is None else f"Asked again: {self.question}"
+
+    def _button(self, letter: str) -> widgets.Button:
+        button = widgets.Button(
+            description=f"{letter}) {self.answers[letter].answer}",
+            layout=widgets.Layout(width="auto", max_width="100%"),
+        )
+        button.add_class("ek-option")
+        button.on_click(one_at_a_time(lambda _: self._show(letter)))
+        return button
+
+    def _show(self, letter: str) -> None:
+        self._reason.say(self._record(letter), good=letter == self.right)
+
+    def _record(self, letter: str) -> str:
+        if letter not in self.answers:
+            raise ValueError(f"the options are {', '.join(self.answers)}; got {letter!r}.")
+        self.chosen.append(letter)
+        is_right, is_again = letter == self.right, self.before is not None
+        progress.note("prediction", self.question, letter, is_right, is_again)
+        opening = "Yes" if is_right else "Not so"
+        return f"{letter}) {opening}. {self.answers[letter].reason}{self._at_first(letter)}"
+
+    def _at_first(self, letter: str) -> str:
+        """What was chosen before anything was seen, if it was something else."""
+        first = self.before.chosen[0] if self.before and self.before.chosen else letter
+        return "" if first == letter else f" At first you chose {first})."

@@ -1,1 +1,0 @@
-"""One exercise for each lesson: the solution, its check, and the wrong answers that prove it."""

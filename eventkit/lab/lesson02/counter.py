@@ -1,0 +1,178 @@
+"""The live counter: clicks are events, the number is shown live, and reaching a set count tells
+the user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.base import Executor
+from ...executors.event_loop import EventLoop
+from ...executors.inline import Inline
+from ...executors.threads import Threads
+from ..panels.painter import Painter
+from ..panels.panel import Panel, Status, button, on_change, row
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "Inline: the click waits": Inline,
+    "Threads(4): handed over": lambda: Threads(4, name="counter"),
+    "EventLoop: handed to a loop": lambda: EventLoop(name="counter-loop"),
+}
+
+
+class Counter:
+    """Counts clicks and says when the count crosses a threshold.
+
+    All clicks are fired with one key, so they are counted one after another on every executor:
+    that is what makes reading and writing `value` safe without a lock.
+    """
+
+    KEY = "counter"
+
+    def __init__(
+        self,
+        bus: EventBus,
+        executor: Executor | None = None,
+        threshold: int = 10,
+        work: float = 0.0,
+    ):
+        self.value = 0
+        self.threshold = threshold
+        self.work = work
+        self._bus = bus
+        is_async = isinstance(executor, EventLoop)
+        bus.subscribe(
+            "button.click",
+            self._count_async if is_async else self._count,
+            emits="counter.changed",
+            executor=executor,
+        )
+        bus.subscribe("counter.reset", self._reset, emits="counter.changed", executor=executor)
+        bus.subscribe("counter.changed", self._compare, emits="counter.reached")
+
+    def click(self, clicks: int = 1) -> None:
+        """Fire one event for each click."""
+        for _ in range(clicks):
+            self._bus.fire("button.click", {"count": 1}, key=self.KEY)
+
+    def reset(self) -> None:
+        """Fire the event that sets the count to 0, behind the clicks that came before it."""
+        self._bus.fire("counter.reset", key=self.KEY)
+
+    def _count(self, event: Event) -> dict[str, int]:
+        if self.work:
+            time.sleep(self.work)
+        return self._add(event)
+
+    async def _count_async(self, event: Event) -> dict[str, int]:
+        if self.work:
+            await asyncio.sleep(self.work)
+        return self._add(event)
+
+    def _add(self, event: Event) -> dict[str, int]:
+        before = self.value
+        self.value += event.data["count"]
+        return {"before": before, "after": self.value}
+
+    def _reset(self, event: Event) -> dict[str, int]:
+        before, self.value = self.value, 0
+        return {"before": before, "after": 0}
+
+    def _compare(self, event: Event) -> dict[str, int] | None:
+        """A crossing is from below the threshold to the threshold or above it."""
+        before, after = event.data["before"], event.data["after"]
+        if before < self.threshold <= after:
+            return {"threshold": self.threshold, "count": after}
+        return None
+
+
+class CounterPanel(Panel):
+    """Buttons whose clicks are events, the count they add up to, and the notification.
+
+    The number is painted a few times a second, always the newest. `counter`, `bus` and
+    `notifications` can be looked at from other cells.
+    """
+
+    def __init__(self, threshold: int = 10, work: float = 0.0):
+        self.bus = EventBus()
+        self.notifications: list[str] = []
+        self._number = widgets.HTML()
+        self._notice = Status(text="No notification yet.")
+        self._threshold = widgets.BoundedIntText(
+            value=threshold, min=1, max=1_000_000, description="Notify at",
+            layout=widgets.Layout(width="180px"), continuous_update=False,
+        )  # fmt: skip
+        self._work = widgets.BoundedIntText(
+            value=round(work * 1e3), min=0, max=2_000, description="Work per click (ms)",
+            style={"description_width": "initial"}, layout=widgets.Layout(width="220px"),
+        )  # fmt: skip
+        self._executor = widgets.Dropdown(
+            options=list(EXECUTORS), description="Processor", layout=widgets.Layout(width="320px")
+        )
+        self._painter = Painter(self._paint)
+        self._connect()
+        on_change(self._threshold, self._set_threshold)
+        on_change(self._work, self._set_work)
+        on_change(self._executor, self._change_executor)
+        buttons = row(
+            button("+1", lambda: self._click(1), "one click, one event"),
+            button("×10", lambda: self._click(10), "ten clicks at once"),
+            button("×100", lambda: self._click(100), "a hundred clicks at once"),
+            button("Reset", lambda: self.counter.reset(), "back to 0"),
+        )
+        super().__init__(
+            "Live counter", self._number, buttons, row(self._threshold, self._work, self._executor),
+            self._notice,
+        )  # fmt: skip
+        self._paint()
+
+    def text(self) -> str:
+        said = self.notifications[-1] if self.notifications else "No notification yet."
+        return f"[Live counter: {self.counter.value}. {said}]"
+
+    def _connect(self, value: int = 0) -> None:
+        executor = EXECUTORS[self._executor.value]()
+        self.counter = Counter(self.bus, executor, self._threshold.value, self._work.value / 1e3)
+        self.counter.value = value
+        self.bus.subscribe("counter.changed", lambda _: self._painter.changed())
+        self.bus.subscribe("counter.reached", self._notify)
+        self.bus.subscribe("error.>", lambda _: self._painter.changed())
+
+    def _click(self, clicks: int) -> None:
+        self.counter.click(clicks)
+        self._painter.catch_up()
+
+    def _notify(self, event: Event) -> None:
+        number = len(self.notifications) + 1
+        self.notifications.append(
+            f"Notification {number}: the counter reached {event.data['threshold']} "
+            f"(it stands at {event.data['count']})."
+        )
+        self._painter.changed()
+
+    def _set_threshold(self, threshold: int) -> None:
+        self.counter.threshold = threshold
+
+    def _set_work(self, milliseconds: int) -> None:
+        self.counter.work = milliseconds / 1e3
+
+    def _change_executor(self, _: str) -> None:
+        """A new bus for the new executor; the old one finishes what it had accepted."""
+        self.bus.close()
+        self.bus.assert_clean()
+        self.bus = EventBus()
+        self._connect(self.counter.value)
+
+    def _paint(self) -> None:
+        self._number.value = f"<div class='ek-number'>{self.counter.value}</div>"
+        if self.bus.dead_letters:
+            last = self.bus.dead_letters[-1]
+            self._notice.say(f"{last.handler} failed: {last.error}", good=False)
+        elif self.notifications:
+            self._notice.say(self.notifications[-1], good=True)

@@ -1,0 +1,225 @@
+"""The race: one burst of events, a blocking and a non-blocking processor, side by side."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from functools import partial
+
+import ipywidgets as widgets
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.base import Executor
+from ...executors.inline import Inline
+from ...executors.threads import Threads
+from ...timeline import Journey, Timeline
+from ...triggers import OpenLoop
+from ..course.session import Table
+from ..panels.figures import Picture, responses_figure, waterfall_figure
+from ..panels.panel import BLOCKING, NON_BLOCKING, number_with_slider, row
+from ..panels.run_panel import RunPanel, side_by_side
+from ..replay_view.replay import Stage
+from ..theory.queueing import response_times
+
+TOPIC = "button.click"
+
+
+class Side:
+    """One of the two: a bus whose processor works for a while on each event, and its record."""
+
+    def __init__(self, title: str, executor: Executor, servers: int, colour: str):
+        self.title = title
+        self.servers = servers
+        self.colour = colour
+        self.bus = EventBus()
+        self.trigger: OpenLoop | None = None
+        self.timeline = Timeline()
+        self._executor = executor
+
+    def run(self, events: int, rate: float, work: float, stop: threading.Event) -> None:
+        """Fire the burst and wait until it is answered, or until `stop` is set."""
+
+        def process(event: Event) -> None:
+            stop.wait(work)  # as good as time.sleep(work), and it can be interrupted
+
+        self.bus.subscribe(TOPIC, process, executor=self._executor)
+        self.trigger = OpenLoop(rate, events, arrivals="even")
+        with self.bus.record() as self.timeline:
+            self.trigger.run(self.bus, TOPIC)
+            self.bus.drain()
+        self.bus.close()
+
+    def journeys(self) -> list[Journey]:
+        return self.timeline.journeys(TOPIC)
+
+
+class Race:
+    """`events` come `rate` a second and take `work` seconds each: once handled inline by the
+    thread that fires them, once by `Threads(workers)`. Both sides run at the same time.
+
+    `run()` waits for the end; then `measured`, `predicted`, `table`, `waterfall` and `responses`
+    have the result. `predicted` is the exact first-come-first-served schedule for the same
+    arrivals and the nominal work.
+    """
+
+    def __init__(self, events: int = 10, rate: float = 20.0, work: float = 0.3, workers: int = 8):
+        self.events = events
+        self.rate = rate
+        self.work = work
+        self.workers = workers
+        self.stopped = threading.Event()
+        self.sides = [
+            Side("Blocking: Inline()", Inline(), 1, BLOCKING),
+            Side(f"Non-blocking: Threads({workers})", Threads(workers), workers, NON_BLOCKING),
+        ]
+
+    @property
+    def blocking(self) -> Side:
+        return self.sides[0]
+
+    @property
+    def non_blocking(self) -> Side:
+        return self.sides[1]
+
+    def run(self) -> Race:
+        """Run both sides to their end. What goes wrong in one of them is raised here."""
+        settings = self.events, self.rate, self.work, self.stopped
+        side_by_side([partial(side.run, *settings) for side in self.sides], self.stop)
+        for side in self.sides:
+            side.bus.assert_clean()
+        return self
+
+    def stop(self) -> None:
+        """End the race early; what has been answered by then remains in the record."""
+        self.stopped.set()
+        for side in self.sides:
+            if side.trigger:
+                side.trigger.stop()
+
+    def measured(self, side: Side) -> list[float]:
+        """Response times in seconds, in the order in which the events were due."""
+        done = sorted(side.journeys(), key=lambda journey: journey.event.time)
+        return [j.response_time for j in done if j.response_time is not None]
+
+    def predicted(self, side: Side) -> list[float]:
+        """What queueing theory says these response times must be, in seconds."""
+        arrivals = [number / self.rate for number in range(self.events)]
+        return response_times(arrivals, [self.work] * self.events, side.servers)
+
+    def error(self, side: Side) -> float:
+        """The median of |measured − predicted| / predicted."""
+        pairs = zip(self.measured(side), self.predicted(side), strict=False)
+        return statistics.median(abs(one - other) / other for one, other in pairs)
+
+    def to_come(self, fired: list[Journey]) -> list[int]:
+        """When the events are due that have not been fired yet, on the clock of the journeys."""
+        if not fired:
+            return []
+        start = fired[0].event.time
+        return [start + int(number / self.rate * 1e9) for number in range(len(fired), self.events)]
+
+    def span(self) -> float:
+        """Seconds from the first event to the last answer, as predicted."""
+        slowest = max(self.predicted(self.blocking), default=0.0)
+        return self.events / self.rate + max(slowest, self.work)
+
+    def table(self) -> Table:
+        """Measured and predicted milliseconds for each event."""
+        columns = []
+        for side in self.sides:
+            columns += [self.measured(side), self.predicted(side)]
+        rows = [
+            [number, *(f"{seconds * 1e3:.0f}" for seconds in times)]
+            for number, times in enumerate(zip(*columns, strict=False), 1)
+        ]
+        headings = ["event"] + [
+            f"{side.title.split(':')[0].lower()} {kind} (ms)"
+            for side in self.sides
+            for kind in ("measured", "predicted")
+        ]
+        return Table(headings, rows, "Response times")
+
+    def waterfall(self) -> Picture:
+        """Both waterfalls on one time axis."""
+        return waterfall_figure({s.title: (s.journeys(), s.colour) for s in self.sides})
+
+    def responses(self) -> Picture:
+        """Response times by event, theory drawn over the measurement."""
+        return responses_figure({
+            side.title: (self.measured(side), self.predicted(side), side.colour)
+            for side in self.sides
+        })  # fmt: skip
+
+
+class RacePanel(RunPanel[Race]):
+    """The race with its knobs: set rate, work, events and workers, run it, watch it live."""
+
+    what = "race"
+
+    def __init__(self) -> None:
+        self._events, events = number_with_slider("Events", 10, 1, 100, "number")
+        self._rate, rate = number_with_slider("Rate", 20, 1, 200, "per s")
+        self._work, work = number_with_slider("Work", 300, 1, 1000, "ms")
+        self._workers, workers = number_with_slider("Workers", 8, 1, 32, "threads")
+        self._stages = [Stage("Blocking", BLOCKING), Stage("Non-blocking", NON_BLOCKING)]
+        self._result = widgets.VBox()
+        super().__init__(
+            "The race: the same burst, twice",
+            "Run the race", "fire one burst at both sides",
+            above=[row(events, rate), row(work, workers)], below=[self._lanes(), self._result],
+        )  # fmt: skip
+
+    @property
+    def bus(self) -> EventBus:
+        """The bus of the blocking side of the last race."""
+        return self.run.blocking.bus if self.run else EventBus()
+
+    def _lanes(self) -> widgets.HBox:
+        columns = [
+            widgets.VBox([widgets.HTML(f"<strong>{title}</strong>"), stage],
+                         layout=widgets.Layout(flex="1 1 360px", min_width="300px"))
+            for title, stage in zip(("Blocking: Inline()", "Non-blocking: Threads(workers)"),
+                                    self._stages, strict=True)
+        ]  # fmt: skip
+        return widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
+
+    def _begin(self) -> Race:
+        race = Race(
+            self._events.value, self._rate.value, self._work.value / 1e3, self._workers.value
+        )
+        self._result.children = ()
+        self._status.say(f"Running; about {race.span():.1f} s.")
+        return race
+
+    def _steps(self, race: Race) -> int:
+        return 2 * race.events
+
+    def _watch(self, race: Race, running: bool) -> int:
+        for side, stage in zip(race.sides, self._stages, strict=True):
+            journeys = side.journeys()
+            stage.show(journeys, race.to_come(journeys) if running else (), running)
+        return sum(len(race.measured(side)) for side in race.sides)
+
+    def _finish(self, race: Race) -> None:
+        if race.stopped.is_set():
+            self._status.say(
+                "Stopped. Nothing is compared: the handlers were cut short.", good=False
+            )
+            return
+        self._status.say(_summary(race))
+        self._result.children = [
+            widgets.HTML(picture._repr_mimebundle_()["text/html"])
+            for picture in (race.waterfall(), race.responses())
+        ] + [widgets.HTML(race.table().html)]
+
+
+def _summary(race: Race) -> str:
+    said = []
+    for side in race.sides:
+        times = race.measured(side)
+        said.append(
+            f"{side.title}: {min(times) * 1e3:.0f} to {max(times) * 1e3:.0f} ms, "
+            f"{race.error(side):.1%} from theory (median)"
+        )
+    return "Done. " + "; ".join(said) + "."

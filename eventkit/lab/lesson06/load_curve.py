@@ -1,0 +1,304 @@
+"""The hockey stick: utilisation against response time, measured and drawn over theory's curve."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import statistics
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.threads import Threads
+from ...timeline import Journey, Timeline
+from ...triggers import OpenLoop
+from ..course.session import Table
+from ..panels.figures import Picture, picture
+from ..panels.panel import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, on_change, row
+from ..panels.run_panel import RunPanel, Runs, side_by_side
+from ..theory.queueing import md1, mm1, mmc, response_times
+
+Service = Literal["fixed", "exponential"]
+
+TOPIC = "request"
+LOWEST, HIGHEST = 10, 95
+RHOS = [number / 200 for number in range(2 * LOWEST, 2 * HIGHEST + 1)]
+COLOURS: dict[Service, str] = {"fixed": NON_BLOCKING, "exponential": BLOCKING}
+
+
+class LoadRun:
+    """Requests that come at random, so many that `Threads(servers)` is busy for the share `rho`
+    of the time; each takes `work` seconds, "fixed" or on average ("exponential").
+
+    `run()` waits for the end, or for `stop()`. Then the times are there, in seconds and in the
+    order of arrival: `measured` from due to answered, and `exact`, which is what theory has for
+    the same arrivals at the queue and the service times as measured.
+    """
+
+    def __init__(
+        self,
+        rho: float,
+        servers: int = 1,
+        service: Service = "fixed",
+        work: float = 0.010,
+        seconds: float = 4.0,
+        seed: int = 6,
+    ):
+        if not 0 < rho < 1:
+            raise ValueError(f"rho is between 0 and 1: at 1 the queue never ends; got {rho!r}.")
+        if service not in get_args(Service):
+            raise ValueError(f"service is one of {get_args(Service)}; got {service!r}.")
+        self.rho = rho
+        self.servers = servers
+        self.service: Service = service
+        self.work = work
+        self.rate = rho * servers / work
+        self.requests = max(20, round(self.rate * seconds))
+        self.bus = EventBus()
+        self.timeline = Timeline()
+        self.trigger = OpenLoop(self.rate, self.requests, seed=seed)
+        self._stopped = threading.Event()
+        self._needs = self._service_times(seed)
+
+    def run(self) -> LoadRun:
+        """Fire all requests and wait until they are answered. Raises what a handler raised."""
+        with self.bus, self.bus.record() as self.timeline:
+            self.bus.subscribe(TOPIC, self._process, executor=Threads(self.servers))
+            self.trigger.run(self.bus, TOPIC)
+            self.bus.drain()
+        self.bus.assert_clean()
+        return self
+
+    def stop(self) -> None:
+        """End the run early: nothing more is fired, and what waits is answered at once."""
+        self._stopped.set()
+        self.trigger.stop()
+
+    @property
+    def was_stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    @property
+    def answered(self) -> int:
+        """How many requests have been answered so far."""
+        return len(self.timeline.response_times(TOPIC))
+
+    def journeys(self) -> list[Journey]:
+        """The journeys of the requests, in the order in which they were due."""
+        return self.timeline.journeys(TOPIC)
+
+    @property
+    def measured(self) -> list[float]:
+        """Seconds from due to answered: what users felt."""
+        return self.timeline.response_times(TOPIC)
+
+    @property
+    def at_the_queue(self) -> list[float]:
+        """Seconds from the queue to the answer: without the trigger's own lateness."""
+        stamps = ((j.finished, j.queued) for j in self.journeys())
+        return [(end - begin) / 1e9 for end, begin in stamps if end and begin]
+
+    @property
+    def services(self) -> list[float]:
+        """Service times as measured."""
+        return [j.service_time for j in self.journeys() if j.service_time is not None]
+
+    @property
+    def load(self) -> float:
+        """The utilisation as it came out: measured work for each server, over the time in which
+        the requests came. Above `rho` if the machine was slow or chance sent many.
+        """
+        arrivals = self._arrivals()
+        return sum(self.services) / self.servers / (arrivals[-1] - arrivals[0])
+
+    @property
+    def exact(self) -> list[float]:
+        """What theory has for the same arrivals at the queue and the measured service times."""
+        return response_times(self._arrivals(), self.services, self.servers)
+
+    @property
+    def nominal(self) -> list[float]:
+        """What theory has for the same arrivals if each service took what it was meant to."""
+        return response_times(self._arrivals(), self._needs, self.servers)
+
+    @property
+    def endless(self) -> float:
+        """The mean response time of a run without end, by formula."""
+        return endless_mean(self.rho, self.servers, self.service, self.work)
+
+    def _arrivals(self) -> list[float]:
+        return [journey.queued / 1e9 for journey in self.journeys() if journey.queued]
+
+    def _process(self, event: Event) -> None:
+        # Handlers of one queue begin in order, so the nth call is for the nth request.
+        self._stopped.wait(next(self._next_need))
+
+    def _service_times(self, seed: int) -> list[float]:
+        source = random.Random(f"service {seed}")
+        exponential = [source.expovariate(1 / self.work) for _ in range(self.requests)]
+        needs = exponential if self.service == "exponential" else [self.work] * self.requests
+        self._next_need = iter(needs)
+        return needs
+
+
+def endless_mean(rho: float, servers: int, service: Service, work: float) -> float:
+    """Mean response time in seconds of random arrivals in a run without end, by formula.
+
+    M/M/c for exponential services, M/D/1 for fixed ones; for fixed ones and more servers no closed
+    formula exists, and this is the approximation of G. P. Cosmetatos (1975), "Approximate explicit
+    formulae for the average queueing time in the processes (M/D/r) and (D/M/r)", INFOR 13:328.
+    """
+    rate, speed = rho * servers / work, 1 / work
+    if service == "exponential":
+        return mm1(rate, speed) if servers == 1 else mmc(rate, speed, servers)
+    if servers == 1:
+        return md1(rate, speed)
+    spread = (1 - rho) * (servers - 1) * (math.sqrt(4 + 5 * servers) - 2) / (16 * rho * servers)
+    return work + (mmc(rate, speed, servers) - work) * (1 + spread) / 2
+
+
+def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work: float) -> Picture:
+    """Theory's curve from a utilisation of 0.1 to 0.95, with the means of runs drawn over it: a
+    dot for what was measured, a cross for what theory has for that run's own arrivals, both at the
+    utilisation as it came out.
+    """
+    shown = [run for run in runs if (run.servers, run.service) == (servers, service)]
+
+    def draw(figure: Figure) -> str:
+        axes = figure.subplots()
+        curve = [endless_mean(rho, servers, service, work) * 1e3 for rho in RHOS]
+        axes.plot(RHOS, curve, "-", color=THEORY, linewidth=1.2, label="theory, a run without end")
+        rhos = [run.load for run in shown]
+        means = [statistics.mean(run.measured) * 1e3 for run in shown]
+        exact = [statistics.mean(run.exact) * 1e3 for run in shown]
+        axes.plot(rhos, means, "o", color=COLOURS[service], label="measured (mean of a run)")
+        axes.plot(rhos, exact, "x", color=THEORY, label="theory, the same arrivals")
+        axes.set_xlim(0, max([1, *rhos]) * 1.02)
+        axes.set_ylim(0, max([curve[-1], *means, *exact]) * 1.08)
+        axes.set_xlabel("utilisation ρ (dots: as measured)")
+        axes.set_ylabel("mean response time (ms)")
+        axes.set_title(
+            f"{servers} server{'s' * (servers > 1)}, {service} service, {work * 1e3:g} ms"
+        )
+        axes.legend(loc="upper left")
+        said = [
+            f"at {rho:.2f} measured {mean:.0f} ms, the same arrivals in theory {one:.0f} ms"
+            for rho, mean, one in zip(rhos, means, exact, strict=True)
+        ]
+        return (
+            f"Mean response time against utilisation: theory's curve rises from {curve[0]:.0f} ms "
+            f"at {RHOS[0]:g} to {curve[-1]:.0f} ms at {RHOS[-1]:g}. "
+            + ("; ".join(said) or "Nothing measured yet").capitalize() + "."
+        )  # fmt: skip
+
+    return picture(draw, height=3.6)
+
+
+def hockey_table(runs: Iterable[LoadRun]) -> Table:
+    """The same in numbers: mean response times in milliseconds."""
+    return Table(
+        ["ρ asked", "ρ measured", "servers", "service", "requests", "measured (ms)",
+         "theory, same arrivals (ms)", "theory, without end (ms)"],
+        [
+            [f"{run.rho:.2f}", f"{run.load:.2f}", run.servers, run.service, run.requests,
+             *(f"{mean * 1e3:.1f}" for mean in _means(run))]
+            for run in runs
+        ],
+        "Mean response times",
+    )  # fmt: skip
+
+
+def run_together(runs: Sequence[Runs]) -> None:
+    """Run all at the same time, each on a bus and threads of its own, such as LoadRuns or Tanks.
+    What goes wrong in one is raised here; an interrupt stops them.
+    """
+
+    def stop() -> None:
+        for run in runs:
+            run.stop()
+
+    side_by_side([run.run for run in runs], stop)
+
+
+def _means(run: LoadRun) -> tuple[float, float, float]:
+    return statistics.mean(run.measured), statistics.mean(run.exact), run.endless
+
+
+class HockeyStick(RunPanel[LoadRun]):
+    """Choose a utilisation and measure there: the point appears on theory's curve."""
+
+    work = 0.010
+    seconds = 5.0
+
+    def __init__(self) -> None:
+        self.runs: list[LoadRun] = []
+        self._rho, rho = number_with_slider("Utilisation", 50, LOWEST, HIGHEST, "%")
+        self._service = _choice("Service", list(get_args(Service)))
+        self._servers = _choice("Servers", [1, 2])
+        self._picture = widgets.HTML()
+        self._table = widgets.HTML()
+        self._seeds = itertools.count(1)
+        super().__init__(
+            "Hockey stick: utilisation against response time",
+            "Measure", "fire requests for some seconds",
+            above=[rho, row(self._service, self._servers)], below=[self._picture, self._table],
+        )  # fmt: skip
+        self._status.text = "Ready. The line is theory's; the points will be yours."
+        for chooser in (self._service, self._servers):
+            on_change(chooser, lambda _: self._draw())
+        self._draw()
+
+    @property
+    def bus(self) -> EventBus:
+        """The bus of the last run."""
+        return self.run.bus if self.run else EventBus()
+
+    def text(self) -> str:
+        return "[Hockey stick: run this cell in JupyterLab, choose a utilisation, press “Measure”]"
+
+    def _begin(self) -> LoadRun:
+        run = LoadRun(
+            self._rho.value / 100, self._servers.value, self._service.value,
+            self.work, self.seconds, next(self._seeds),
+        )  # fmt: skip
+        self._status.say(f"Running: {run.requests} requests, {run.rate:.0f} a second.")
+        return run
+
+    def _steps(self, run: LoadRun) -> int:
+        return run.requests
+
+    def _watch(self, run: LoadRun, running: bool) -> int:
+        return run.answered
+
+    def _finish(self, run: LoadRun) -> None:
+        if run.was_stopped:
+            self._status.say("Stopped. Nothing is drawn: the work was cut short.", good=False)
+            return
+        self.runs.append(run)
+        measured, exact, endless = _means(run)
+        self._status.say(
+            f"Asked for a utilisation of {run.rho:.2f}, measured {run.load:.2f}. Response times: "
+            f"{measured * 1e3:.1f} ms on average, {exact * 1e3:.1f} ms by theory for the same "
+            f"arrivals; {endless * 1e3:.1f} ms by theory at {run.rho:.2f} in a run without end."
+        )
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn = hockey_figure(self.runs, self._servers.value, self._service.value, self.work)
+        self._picture.value = drawn._repr_mimebundle_()["text/html"]
+        self._table.value = hockey_table(self.runs).html if self.runs else ""
+
+
+def _choice(label: str, options: Sequence[object]) -> widgets.Dropdown:
+    return widgets.Dropdown(
+        options=options,
+        description=label,
+        style={"description_width": "120px"},
+        layout=widgets.Layout(width="250px"),
+    )

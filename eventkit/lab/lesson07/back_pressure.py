@@ -1,0 +1,101 @@
+"""What a bounded queue makes of given arrivals: who is answered, who is given up, who waits.
+
+The exact counterpart of `Threads(workers, capacity=, overflow=)`, with no clock in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import get_args
+
+from ...executors.queue import Overflow
+
+
+class Passage:
+    """Jobs through a queue, first come, first served, by `servers` that each take one at a time.
+
+    `arrivals[i]` is when job i is due, in ascending order, and `services[i]` how long it takes;
+    any unit will do. At most `capacity` jobs wait (None: no bound), and `overflow` is as for the
+    executors: "block" holds up whoever fires until half of the queue is free.
+
+    `responses[i]` is the time from due to finished, None for a job that was given up. `late[i]` is
+    how long after it was due the job could be handed over. `most` is how many waited at the most.
+    """
+
+    def __init__(
+        self,
+        arrivals: Sequence[float],
+        services: Sequence[float],
+        servers: int = 1,
+        capacity: int | None = None,
+        overflow: Overflow = "block",
+    ):
+        if len(arrivals) != len(services):
+            raise ValueError(
+                f"each arrival needs one service time; got {len(arrivals)} arrivals and "
+                f"{len(services)} service times."
+            )
+        if any(later < earlier for earlier, later in itertools.pairwise(arrivals)):
+            raise ValueError("arrivals must be in ascending order.")
+        if overflow not in get_args(Overflow):
+            raise ValueError(f"overflow is one of {get_args(Overflow)}; got {overflow!r}.")
+        self.responses: list[float | None] = [None] * len(arrivals)
+        self.late: list[float] = []
+        self.most = 0
+        self._arrivals, self._services = arrivals, services
+        self._capacity = math.inf if capacity is None else capacity
+        self._overflow = overflow
+        self._free_at = [-math.inf] * servers
+        self._waiting: deque[int] = deque()
+        self._run()
+
+    @property
+    def answered(self) -> list[float]:
+        """The response times of the jobs that were not given up, in order of arrival."""
+        return [time for time in self.responses if time is not None]
+
+    @property
+    def given_up(self) -> int:
+        """How many jobs were given up, by whatever policy."""
+        return self.responses.count(None)
+
+    def _run(self) -> None:
+        now = -math.inf
+        for job, due in enumerate(self._arrivals):
+            now = max(now, due)
+            self._begin_until(now)
+            if len(self._waiting) >= self._capacity:
+                now = self._make_room(job, now)
+            elif self._free_at[0] <= now:
+                self._begin(job, now)
+            else:
+                self._waiting.append(job)
+            self.late.append(now - due)
+            self.most = max(self.most, len(self._waiting))
+        self._begin_until(math.inf)
+
+    def _make_room(self, job: int, now: float) -> float:
+        """What becomes of a job that finds the queue full, and when whoever brought it may go."""
+        if self._overflow in ("drop_newest", "raise"):
+            return now
+        if self._overflow == "drop_oldest":
+            self._waiting.popleft()
+        else:
+            while len(self._waiting) > self._capacity // 2:
+                now = self._free_at[0]
+                self._begin(self._waiting.popleft(), now)
+        self._waiting.append(job)
+        return now
+
+    def _begin_until(self, moment: float) -> None:
+        while self._waiting and self._free_at[0] <= moment:
+            self._begin(self._waiting.popleft(), self._free_at[0])
+
+    def _begin(self, job: int, moment: float) -> None:
+        finished = moment + self._services[job]
+        heapq.heapreplace(self._free_at, finished)
+        self.responses[job] = finished - self._arrivals[job]

@@ -1,0 +1,214 @@
+"""Tank: events flow into a queue and out of it; what happens when more come than can leave."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter_ns
+
+from matplotlib.figure import Figure
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.queue import Overflow, QueueFull
+from ...executors.threads import Threads
+from ...timeline import Timeline, percentile
+from ..course.session import Table
+from ..panels.figures import Picture, picture
+from ..panels.panel import BLOCKING, NON_BLOCKING
+
+TOPIC = "request"
+NO_BOUND = "no bound"
+POLICIES: list[Overflow] = ["block", "drop_oldest", "drop_newest", "raise"]
+BURST = 50
+
+
+class Tank:
+    """For `seconds`, `inflow` events a second flow evenly into the queue of `Threads(workers)`,
+    where each takes `work` seconds; then the queue is left to run empty. `capacity` and `overflow`
+    are the queue's, and a capacity of None is no bound.
+
+    `run()` waits for the end, or for `stop()`. `inflow` and `work` may be changed meanwhile, and
+    `burst` adds events at once. `came` counts the events fired, `times` are the seconds from due
+    to finished of those that were answered, `dropped` counts what the queue gave up, and `refused`
+    what it raised QueueFull for. `held_up` is how many seconds late, at the most, an event could be
+    handed over because whoever fires was kept waiting. `most` is how many waited at the most.
+    """
+
+    def __init__(
+        self,
+        inflow: float = 100.0,
+        work: float = 0.020,
+        workers: int = 1,
+        capacity: int | None = None,
+        overflow: Overflow = "block",
+        seconds: float = 1.5,
+    ):
+        self.inflow, self.work, self.seconds = inflow, work, seconds
+        self.capacity = capacity
+        self.title: str = NO_BOUND if capacity is None else overflow
+        self.executor = Threads(workers, capacity=capacity, overflow=overflow)
+        self.bus = EventBus()
+        self.timeline = Timeline()
+        self.times: list[float] = []
+        self.came = self.refused = self.most = 0
+        self.held_up = 0.0
+        self._bursts: deque[int] = deque()
+        self._stopped = threading.Event()
+        self._start = self._due = perf_counter_ns()
+        self._end: int | None = None
+
+    def run(self) -> Tank:
+        """Let it flow, then let it run empty. Raises what a handler raised."""
+        with self.bus, self.bus.record() as self.timeline, self._no_warnings():
+            self.bus.subscribe(TOPIC, self._handle, executor=self.executor)
+            self._pour()
+            self.bus.drain()
+        self._end = perf_counter_ns()
+        self.bus.assert_clean()
+        return self
+
+    def stop(self) -> None:
+        """End it early: nothing more comes, and what waits is let out at once."""
+        self._stopped.set()
+
+    def burst(self, events: int = BURST) -> None:
+        """Let so many more events come, all of them due now."""
+        self._bursts.extend([perf_counter_ns()] * events)
+
+    @property
+    def was_stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait in the queue."""
+        return self.executor.waiting
+
+    @property
+    def dropped(self) -> int:
+        return self.executor.dropped
+
+    @property
+    def lost(self) -> int:
+        """How many will never be answered."""
+        return self.dropped + self.refused
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, until the end."""
+        return ((self._end or perf_counter_ns()) - self._start) / 1e9
+
+    @property
+    def poured(self) -> float:
+        """How many of its seconds are done: fewer than `elapsed`, if whoever fires was held up."""
+        return min(self.seconds, (self._due - self._start) / 1e9)
+
+    @property
+    def late(self) -> float:
+        """For how many seconds the next event has been due."""
+        is_pouring = self.poured < self.seconds and self._end is None
+        return max(0.0, (perf_counter_ns() - self._due) / 1e9) if is_pouring else 0.0
+
+    def _pour(self) -> None:
+        self._start = self._due = perf_counter_ns()
+        end = self._start + int(self.seconds * 1e9)
+        while not self._stopped.is_set() and (self._due < end or self._bursts):
+            if self._bursts:
+                self._fire(self._bursts.popleft())
+            elif (left := (self._due - perf_counter_ns()) / 1e9) > 0:
+                self._stopped.wait(min(left, 0.02))  # and look whether there is a burst
+            else:
+                self._fire(self._due)
+                self._due += math.ceil(1e9 / self.inflow)
+
+    def _fire(self, due: int) -> None:
+        try:
+            self.bus.publish(Event(TOPIC, time=due))
+        except QueueFull:
+            self.refused += 1
+        self.came += 1
+        self.held_up = max(self.held_up, (perf_counter_ns() - due) / 1e9)
+        self.most = max(self.most, self.waiting)
+
+    def _handle(self, event: Event) -> None:
+        self._stopped.wait(self.work)
+        self.times.append((perf_counter_ns() - event.time) / 1e9)
+
+    @contextmanager
+    def _no_warnings(self) -> Iterator[None]:
+        """The bus warns when an executor begins to drop. Here that is what is looked at."""
+
+        def is_news(record: logging.LogRecord) -> bool:
+            return self.executor not in (record.args or ())
+
+        log = logging.getLogger("eventkit")
+        log.addFilter(is_news)
+        try:
+            yield
+        finally:
+            log.removeFilter(is_news)
+
+
+def tank_table(tanks: Sequence[Tank]) -> Table:
+    """What each queue cost: whom, and how much."""
+    return Table(
+        ["when full", "capacity", "came", "answered", "given up", "refused", "median (ms)",
+         "slowest (ms)", "producer held up (ms)", "most waiting"],
+        [
+            [tank.title, tank.capacity or "", tank.came, len(tank.times), tank.dropped,
+             tank.refused, *middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
+            for tank in tanks
+        ],
+        "Response times count from due to finished",
+    )  # fmt: skip
+
+
+def middle_and_slowest(tank: Tank) -> list[str]:
+    """The median and the longest response time in milliseconds; nothing, if there was none."""
+    if not tank.times:
+        return ["", ""]
+    return [f"{percentile(tank.times, rank) * 1e3:,.0f}" for rank in (50, 100)]
+
+
+def tank_figure(tanks: Sequence[Tank]) -> Picture:
+    """For each queue, when each event was due and how long its answer took; a cross at the bottom
+    for one that was given up or refused.
+    """
+
+    def draw(figure: Figure) -> str:
+        grid = figure.subplots(1, len(tanks), sharex=True, sharey=True, squeeze=False)[0]
+        said = []
+        for axes, tank in zip(grid, tanks, strict=True):
+            answered, lost = _dots(tank)
+            axes.plot(*zip(*answered, strict=True), ".", color=NON_BLOCKING, markersize=4)
+            if lost:
+                axes.plot(lost, [0] * len(lost), "x", color=BLOCKING, markersize=4)
+            axes.set_title(tank.title, fontsize=10)
+            said.append(
+                f"{tank.title}: {len(answered)} answered, the slowest after "
+                f"{max(ms for _, ms in answered):,.0f} ms, {len(lost)} not"
+            )
+        grid[0].set_ylabel("response time (ms)")
+        grid[len(grid) // 2].set_xlabel("when the event was due (s); × was never answered")
+        return f"Response times by when events were due. {'; '.join(said)}."
+
+    return picture(draw, width=9.0)
+
+
+def _dots(tank: Tank) -> tuple[list[tuple[float, float]], list[float]]:
+    """(due in s, response time in ms) of what was answered, and when the rest was due."""
+    journeys = tank.timeline.journeys(TOPIC)
+    start = min(journey.event.time for journey in journeys)
+    answered, lost = [], []
+    for journey in journeys:
+        due = (journey.event.time - start) / 1e9
+        if journey.response_time is None:
+            lost.append(due)
+        else:
+            answered.append((due, journey.response_time * 1e3))
+    return answered, lost

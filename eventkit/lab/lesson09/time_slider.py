@@ -1,0 +1,308 @@
+"""TimeSlider: buttons that append to a log, and a slider through all that it has been."""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import ipywidgets as widgets
+import msgspec
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.threads import Threads
+from ...log import Entry, EventLog, open_log
+from ...triggers import Timer
+from ..course.session import Table
+from ..panels.painter import Painter
+from ..panels.panel import (
+    NON_BLOCKING,
+    WAITING,
+    Panel,
+    Status,
+    button,
+    number_with_slider,
+    on_change,
+    row,
+)
+from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
+
+WIDTH, HEIGHT, EDGE = 560, 120, 14
+MOST_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where in time one stands: what was true there, and the newest event that there is. Never
+    changed, only replaced.
+    """
+
+    there: Rebuilt
+    last: int
+    playing: bool = False
+    said: str = ""
+
+    @property
+    def sequence(self) -> int:
+        return self.there.moment.sequence
+
+    @property
+    def is_newest(self) -> bool:
+        return self.sequence == self.last
+
+
+class TimeSlider(Panel):
+    """A counter whose every click is kept in a log. Its state after any event is rebuilt from
+    there, from the newest snapshot before it.
+
+    Without a log, the panel keeps one in a folder that goes at `end()`, or with the kernel. What
+    the buttons do happens as well when you fire on `bus`: `counter.clicked` with {"button": "+1",
+    "count": 1} and `counter.reset` are stored; `travel.to` with a sequence, `travel.play` and
+    `travel.stop` move through time. One worker handles them: it alone writes `position`.
+    """
+
+    def __init__(self, log: EventLog | None = None) -> None:
+        self.bus = EventBus()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.event_log = log if log is not None else self._own_log()
+        self._history = History(self.event_log)
+        self._history.grow()
+        self.position = self._to(self._history.last)
+        self._timer: Timer | None = None
+        self._make_widgets()
+        self._painter = Painter(self._paint)
+        self._connect()
+        super().__init__("Time slider: the counter, now and then", *self._rows())
+        self._paint()
+
+    def text(self) -> str:
+        at = self.position
+        lines = [f"[{self.title}]", at.said]
+        if at.there.entry is not None:
+            lines.append(_told(at.there.entry))
+        if at.there.moment.presses:
+            lines.append(repr(self._presses()))
+        return "\n".join(lines)
+
+    def click(self, name: str, times: int = 1) -> None:
+        """Fire as many clicks of the button with this name."""
+        for _ in range(times):
+            self.bus.fire(CLICKED, {"button": name, "count": 1})
+
+    def reset(self) -> None:
+        """Fire the event that sets the count to 0. Those before it stay."""
+        self.bus.fire(RESET)
+
+    def end(self) -> None:
+        """Handle what has been fired, and let go of the log; away with it if it is the panel's
+        own. Can be called twice.
+        """
+        if self._timer:
+            self._timer.stop()
+        self.bus.close()
+        if self._folder is not None:
+            self.event_log.close()
+            self._folder.cleanup()
+
+    # In the beginning
+
+    def _own_log(self) -> EventLog:
+        """A log with a little history, so that there is something to travel through."""
+        self._folder = tempfile.TemporaryDirectory(prefix="eventkit-", ignore_cleanup_errors=True)
+        log = open_log(Path(self._folder.name, "clicks.db"))
+        names = ["+1"] * 3 + ["×10"] * 10 + ["Reset"] + ["+1"] * 6 + ["×10"] * 10
+        log.append_all(
+            Event(RESET) if name == "Reset" else Event(CLICKED, {"button": name, "count": 1})
+            for name in names
+        )
+        return log
+
+    def _make_widgets(self) -> None:
+        last = self.position.last
+        self._where, self._slider = number_with_slider("Event", last, 0, last, "sequence")
+        self._slider.add_class("ek-wide")
+        self._speed, self._speed_row = number_with_slider("Speed", 5, 1, 50, "events/s")
+        self._play_button = button(
+            "Play", lambda: self.bus.fire("travel.play"), "through time, from here or the start",
+            button_style="primary",
+        )  # fmt: skip
+        self._stop_button = button(
+            "Stop", lambda: self.bus.fire("travel.stop"), "stay where you are", disabled=True
+        )
+        self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Played")
+        self._number, self._picture, self._event = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
+        self._table.add_class("jp-RenderedHTMLCommon")
+        self._status = Status()
+        self._painting = False
+
+    def _connect(self) -> None:
+        on_change(self._where, self._slid)
+        on_change(self._speed, lambda _: self.bus.fire("travel.speed"))
+        self.bus.persist(self.event_log, PATTERN)
+        self.bus.subscribe(PATTERN, lambda _: self.bus.fire("travel.grown"))
+        self.bus.subscribe("error.>", lambda _: self._painter.changed())
+        self.bus.subscribe("travel.*", self._handle, executor=Threads(1, name="time-travel"))
+
+    def _rows(self) -> Sequence[widgets.Widget]:
+        return (
+            row(self._number, self._picture),
+            row(
+                button("+1", lambda: self.click("+1"), "one click: one event in the log"),
+                button("×10", lambda: self.click("×10", 10), "ten clicks: ten events"),
+                button("Reset", self.reset, "back to 0: one event more"),
+            ),
+            self._slider,
+            row(self._play_button, self._stop_button, self._speed_row, self._progress),
+            self._status,
+            self._event,
+            self._table,
+        )
+
+    # What happens
+
+    def _slid(self, place: int) -> None:
+        if not self._painting:
+            self.bus.fire("travel.to", place)
+
+    def _handle(self, event: Event) -> None:
+        actions: dict[str, Callable[[], Position]] = {
+            "travel.to": lambda: self._to(event.data, playing=self.position.playing),
+            "travel.grown": self._grown,
+            "travel.play": self._play,
+            "travel.step": self._step,
+            "travel.stop": self._stop,
+            "travel.speed": self._change_speed,
+        }
+        self.position = actions[event.topic]()
+        self._painter.changed()
+
+    def _to(self, sequence: int, playing: bool = False) -> Position:
+        there = self._history.at(max(0, min(sequence, self._history.last)))
+        at = Position(there, self._history.last, playing)
+        return replace(at, said=_said(at))
+
+    def _grown(self) -> Position:
+        """Whoever stands at the newest event goes along; whoever is in the past stays there."""
+        at = self.position
+        self._history.grow()
+        goes_along = at.is_newest and not at.playing
+        return self._to(self._history.last if goes_along else at.sequence, at.playing)
+
+    def _play(self) -> Position:
+        at = self.position
+        if at.playing or at.last == 0:
+            return at
+        self._start_timer()
+        return self._to(0 if at.is_newest else at.sequence, playing=True)
+
+    def _step(self) -> Position:
+        at = self.position
+        if not at.playing:
+            return at  # this beat was on its way when it was stopped
+        after = self._to(self._history.after(at.sequence), playing=True)
+        return self._stop(after) if after.is_newest else after
+
+    def _stop(self, at: Position | None = None) -> Position:
+        if self._timer:
+            self._timer.stop()
+        return self._to((at or self.position).sequence)
+
+    def _change_speed(self) -> Position:
+        if self.position.playing and self._timer:
+            self._timer.stop()
+            self._start_timer()
+        return self._to(self.position.sequence, self.position.playing)
+
+    def _start_timer(self) -> None:
+        self._timer = Timer(1 / self._speed.value)
+        self._timer.start(self.bus, "travel.step")
+
+    # What is seen
+
+    def _paint(self) -> None:
+        at = self.position
+        self._painting = True  # to move the slider from here is nobody's wish to travel
+        self._where.max = self._progress.max = at.last
+        self._where.value = self._progress.value = at.sequence
+        self._painting = False
+        self._play_button.disabled, self._stop_button.disabled = at.playing, not at.playing
+        self._number.value = f"<div class='ek-number'>{at.there.moment.counter.value}</div>"
+        self._picture.value = curve_svg(self._history.counts, at)
+        told = "" if at.there.entry is None else _told(at.there.entry, with_time=True)
+        self._event.value = f"<div class='ek-quiet'>{html.escape(told)}</div>"
+        self._table.value = self._presses().html if at.there.moment.presses else ""
+        if self.bus.dead_letters:
+            last = self.bus.dead_letters[-1]
+            self._status.say(f"{last.handler} failed: {last.error}", good=False)
+        else:
+            self._status.say(at.said)
+
+    def _presses(self) -> Table:
+        presses = self.position.there.moment.presses
+        return Table(["button", "events"], presses.items())
+
+
+def _said(at: Position) -> str:
+    if at.playing:
+        return f"Playing {at.last} events."  # the same for every step: it is read out once
+    if at.last == 0:
+        return "Nothing has happened yet."
+    counter, there = at.there.moment.counter, at.there
+    count = "event" if there.read == 1 else "events"
+    return (
+        f"After event {at.sequence} of {at.last}: the count is {counter.value}, and it has reached "
+        f"{THRESHOLD} {_times(counter.reached)}. Rebuilt from the snapshot after event "
+        f"{there.since} and {there.read} {count} read since."
+    )
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _told(entry: Entry, with_time: bool = False) -> str:
+    data = "" if entry.data is None else f" {msgspec.json.encode(entry.data).decode()}"
+    time = f", stored at {datetime.fromtimestamp(entry.stored):%H:%M:%S}" if with_time else ""
+    return f"Event {entry.sequence}: {entry.topic}{data}{time}"
+
+
+def curve_svg(counts: Sequence[tuple[int, int]], at: Position) -> str:
+    """The count over all events: what lies behind one's position in colour, what is to come grey.
+    `counts` are pairs of sequence and count.
+    """
+    last, top = max(at.last, 1), max(THRESHOLD, *(count for _, count in counts))
+
+    def x(sequence: float) -> float:
+        return EDGE + sequence / last * (WIDTH - 2 * EDGE)
+
+    def y(count: float) -> float:
+        return HEIGHT - EDGE - count / top * (HEIGHT - 2 * EDGE)
+
+    def line(points: Sequence[tuple[int, int]], colour: str) -> str:
+        kept = points[:: len(points) // MOST_POINTS + 1]
+        steps = [(kept[0][0], kept[0][1])] if kept else []
+        for before, after in zip(kept, [*kept[1:], points[-1]], strict=False):
+            steps += [(after[0], before[1]), after]
+        drawn = " ".join(f"{x(one):.1f},{y(other):.1f}" for one, other in steps)
+        return f"<polyline points='{drawn}' fill='none' stroke='{colour}' stroke-width='2.5'/>"
+
+    place = sum(sequence <= at.sequence for sequence, _ in counts)
+    here, count = x(at.sequence), at.there.moment.counter.value
+    words = f"the count over {at.last} events, at most {top}; you are at event {at.sequence}"
+    return (
+        f"<svg role='img' aria-label='{words}' viewBox='0 0 {WIDTH} {HEIGHT}' "
+        f"style='width:{WIDTH}px;max-width:100%'>"
+        f"<path d='M{x(0)} {y(THRESHOLD):.1f}H{x(last)}' stroke='{WAITING}' "
+        f"stroke-dasharray='3 4'/><path d='M{x(0)} {y(0)}H{x(last)}' stroke='{WAITING}'/>"
+        + line(counts[max(0, place - 1) :], WAITING)
+        + line(counts[:place], NON_BLOCKING)
+        + f"<path d='M{here:.1f} {EDGE / 2}V{y(0)}' stroke='{NON_BLOCKING}'/>"
+        f"<circle cx='{here:.1f}' cy='{y(count):.1f}' r='5' fill='{NON_BLOCKING}'/>"
+        f"<text x='{x(0)}' y='{y(THRESHOLD) - 4:.1f}' font-size='11' "
+        f"fill='var(--jp-ui-font-color1)'>{THRESHOLD}</text></svg>"
+    )

@@ -1,0 +1,168 @@
+"""Halves: a counter on another machine, and the line to it, which can be cut."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.queue import QueueFull
+from ..processes.child import Machine
+from ..processes.tcp_proxy import Cable
+
+if TYPE_CHECKING:
+    from ...nats import Bridge
+
+CAPACITY = 20
+TIMEOUT = 1.0
+LONG = 20.0
+_PATIENCE = 120  # seconds between pings: a frozen line is not noticed while one looks at it
+_POLL = 0.01
+
+COUNTER = """
+import sys
+import threading
+
+import eventkit as ek
+
+bus = ek.EventBus()
+count = 0
+
+
+@bus.processor("button.click", emits="counter.changed")
+def add(event):
+    global count
+    before = count
+    count += event.data["count"]
+    print(count, flush=True)
+    return {"before": before, "after": count}
+
+
+bridge = ek.Bridge(bus, sys.argv[1], outgoing=["counter.changed"], incoming=["button.click"])
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+class Counts(NamedTuple):
+    """What either side knows. Every click that was fired here is confirmed by the server, waiting,
+    refused, or of unknown outcome; `counted` is the number there, and `shown` the last heard here.
+    """
+
+    fired: int = 0
+    confirmed: int = 0
+    waiting: int = 0
+    refused: int = 0
+    unknown: int = 0
+    counted: int = 0
+    shown: int = 0
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing is under way: the number here is the number there."""
+        return self.waiting == 0 and self.confirmed <= self.counted == self.shown
+
+
+class Halves:
+    """Here a bus with a button; there, in a process of its own, a counter; between them a real
+    server. The line from here to the server can be "cut" or "frozen"; `state` says how it is.
+
+    The bridge here has room for `CAPACITY` clicks on their way out. Ends with `close()`, and with
+    the process that made it.
+    """
+
+    def __init__(self) -> None:
+        from ...nats import NatsServer
+
+        self.state = "whole"
+        self.fired = self.refused = self.shown = 0
+        self.bus = EventBus()
+        self.bus.subscribe("counter.changed", self._hear)
+        with ExitStack() as started:
+            server = started.enter_context(NatsServer())
+            self._machine = started.enter_context(Machine(COUNTER, server.url))
+            self._cable = started.enter_context(Cable(server.address))
+            self._machine.wait_for("ready", LONG)
+            url = server.url.replace(server.address, self._cable.address)
+            self._bridge = started.enter_context(self._join(url))
+            self._logger = logging.getLogger("eventkit")
+            self._logger.addFilter(self._is_news)
+            started.callback(self._logger.removeFilter, self._is_news)
+            self._ends = started.pop_all()
+
+    @property
+    def counts(self) -> Counts:
+        """How it stands at this moment."""
+        confirmed, waiting = self._bridge.sent, self._bridge.waiting
+        numbers = [line for line in self._machine.said if line != "ready"]
+        unknown = len(self.bus.dead_letters)
+        counted = int(numbers[-1]) if numbers else 0
+        return Counts(
+            self.fired, confirmed, waiting, self.refused, unknown, counted, self.shown
+        )  # fmt: skip
+
+    def click(self) -> None:
+        """Fire one click. With no room left it waits for some, unless the line is known to be cut,
+        and is then refused.
+        """
+        self.fired += 1
+        try:
+            self.bus.fire("button.click", {"count": 1})
+        except QueueFull:
+            self.refused += 1
+
+    def cut(self) -> None:
+        """End the connection, and wait until it is noticed here."""
+        self._cable.cut()
+        self.state = "cut"
+        _until(lambda: not self._bridge.is_connected)
+
+    def freeze(self) -> None:
+        """Let nothing through. Nobody notices. What is cut stays cut."""
+        if self.state != "cut":
+            self._cable.freeze()
+            self.state = "frozen"
+
+    def mend(self) -> None:
+        """Let it be whole again, and wait until the bridge is."""
+        self._cable.mend()
+        _until(lambda: self._bridge.is_connected)
+        self.state = "whole"
+
+    def settle(self) -> None:
+        """Wait until both sides say the same. TimeoutError if they do not come to."""
+        _until(lambda: self.counts.agree)
+
+    def close(self) -> None:
+        """End all of it. Can be called twice."""
+        self._cable.mend()  # what waits may leave
+        self._ends.close()
+        self.bus.close()
+
+    def _join(self, url: str) -> Bridge:
+        from ...nats import Bridge
+
+        return Bridge(
+            self.bus, url, ["button.click"], ["counter.changed"],
+            capacity=CAPACITY, timeout=TIMEOUT, ping_interval=_PATIENCE,
+        )  # fmt: skip
+
+    def _hear(self, event: Event) -> None:
+        self.shown = event.data["after"]
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        """That the connection breaks, and what becomes of clicks then, is what is looked at."""
+        args = record.args if isinstance(record.args, tuple) else ()
+        return self._bridge not in args and repr(self._bridge) not in args
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the other side did not follow within {LONG} s.")
+        time.sleep(_POLL)

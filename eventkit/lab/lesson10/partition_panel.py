@@ -1,0 +1,233 @@
+"""PartitionSwitch: a button here, its counter elsewhere, and the line between them, to be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from ...bus import EventBus
+from ...event import Event
+from ...executors.threads import Threads
+from ...triggers import Timer
+from ..course.session import Table
+from ..panels.painter import Painter
+from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel, Status, button, row
+from .partition import CAPACITY, TIMEOUT, Counts, Halves
+
+WIDTH, HEIGHT = 640, 150
+
+SAID = {
+    "whole": "Whole: each click goes over the line and is counted on the other machine.",
+    "cut": "Cut: both sides know. The number here is old, and clicks wait for the line.",
+    "cut, full": "Cut, and every place is taken: who clicks now is refused, and knows it.",
+    "frozen": "Frozen: nobody is told. Clicks are sent, and no answer comes.",
+    "frozen, full": f"Frozen, and every place is taken: who clicks now waits {TIMEOUT:g} s, and is "
+    "refused.",
+}
+
+
+class PartitionSwitch(Panel):
+    """Two halves of a counter: a button on this machine, and the count in another process, behind a
+    real server. The line between them can be cut, or frozen, and mended.
+
+    The first click starts them; they end at `end()`, or with the kernel. What the buttons do
+    happens as well when you call `click`, `cut`, `freeze` and `mend`, which fire `partition.*` on
+    `bus`. One worker does it all, in turn; `halves` is what it works on.
+    """
+
+    def __init__(self) -> None:
+        self.bus = EventBus()
+        self.halves: Halves | None = None
+        self._shown = Counts()
+        self._no_change = ""
+        self._actions: dict[str, Callable[[Halves], None]] = {
+            "partition.cut": Halves.cut,
+            "partition.freeze": Halves.freeze,
+            "partition.mend": Halves.mend,
+            "partition.click": Halves.click,
+        }
+        self._make_widgets()
+        self._painter = Painter(self._paint)
+        self._timer = Timer(0.1)
+        self.bus.subscribe("look", lambda _: self._look())
+        self.bus.subscribe("partition.*", self._act, executor=Threads(1, name="partition"))
+        self.bus.subscribe("error.>", lambda _: self._painter.changed())
+        super().__init__("Partition switch: a button here, its counter elsewhere", *self._rows())
+        self._paint()
+
+    @property
+    def counts(self) -> Counts:
+        """What either side knows at this moment."""
+        return self.halves.counts if self.halves else Counts()
+
+    def text(self) -> str:
+        return f"[{self.title}]\n{self._said()}\n{self._table()!r}"
+
+    def click(self, times: int = 1) -> None:
+        """Click so many times."""
+        for _ in range(times):
+            self.bus.fire("partition.click")
+
+    def cut(self) -> None:
+        """Cut the line: both ends notice."""
+        self.bus.fire("partition.cut")
+
+    def freeze(self) -> None:
+        """Let nothing through the line, and leave it open: neither end notices."""
+        self.bus.fire("partition.freeze")
+
+    def mend(self) -> None:
+        """Let the line be whole again."""
+        self.bus.fire("partition.mend")
+
+    def settle(self, timeout: float = 30.0) -> None:
+        """Wait until all that was clicked has happened and, if the line is whole, both sides say
+        the same.
+        """
+        self.bus.drain(timeout)
+        if self.halves and self.halves.state == "whole":
+            self.halves.settle()
+
+    def end(self) -> None:
+        """End both halves. Can be called twice."""
+        self._timer.stop()
+        self.bus.close()
+        if self.halves:
+            self.halves.close()
+
+    # What happens
+
+    def _act(self, event: Event) -> None:
+        if self.halves is None:
+            self._status.say("Starting a server, and a counter in another process …")
+            self.halves = Halves()
+            self._timer.start(self.bus, "look")
+        before = self.halves.state
+        self._actions[event.topic](self.halves)
+        had_effect = event.topic == "partition.click" or self.halves.state != before
+        self._no_change = "" if had_effect else "No change. "
+        self._painter.changed()
+
+    def _look(self) -> None:
+        if self.counts != self._shown:
+            self._painter.changed()
+
+    # What is seen
+
+    def _make_widgets(self) -> None:
+        self._picture = widgets.HTML()
+        self._numbers = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
+        self._numbers.add_class("jp-RenderedHTMLCommon")
+        self._status = Status()
+
+    def _rows(self) -> tuple[widgets.Widget, ...]:
+        return (
+            row(
+                button("+1", self.click, "one click"),
+                button("×10", lambda: self.click(10), "ten clicks, one after another"),
+                button("Cut", self.cut, "cut the line: both ends notice"),
+                button("Freeze", self.freeze, "nothing comes through, and no one knows"),
+                button("Mend", self.mend, "make the line whole", button_style="primary"),
+            ),
+            self._picture,
+            self._status,
+            self._numbers,
+        )  # fmt: skip
+
+    def _paint(self) -> None:
+        state = self._state()
+        self._shown = self.counts
+        self._picture.value = halves_svg(state, self._shown)
+        self._numbers.value = self._table().html
+        if self.bus.dead_letters:
+            last = self.bus.dead_letters[-1]
+            self._status.say(f"{last.handler} failed: {last.error}", good=False)
+        else:
+            self._status.say(self._said(), good=False if state == "cut" else None)
+
+    def _state(self) -> str:
+        return self.halves.state if self.halves else "whole"
+
+    def _said(self) -> str:
+        if self.halves is None:
+            return "Nothing runs yet. The first click starts it."
+        counts, state = self.counts, self._state()
+        full = ", full" if state != "whole" and counts.waiting >= CAPACITY else ""
+        unknown = ""
+        if state == "whole" and counts.unknown:
+            unknown = f" Of {counts.unknown} clicks nobody here knows what became of them."
+        return self._no_change + SAID[state + full] + unknown
+
+    def _table(self) -> Table:
+        counts = self.counts
+        return Table(
+            ["where", "what", "clicks"],
+            [
+                ["here", "fired", counts.fired],
+                ["here", "confirmed by the server", counts.confirmed],
+                ["here", f"waiting, or not confirmed yet (at most {CAPACITY})", counts.waiting],
+                ["here", "refused: no place left", counts.refused],
+                ["here", "outcome unknown: they were on the line when it was cut", counts.unknown],
+                ["here", "the number that is shown", counts.shown],
+                ["there", "the number that is true", counts.counted],
+            ],
+        )
+
+
+def halves_svg(state: str, counts: Counts) -> str:
+    """Both sides with their numbers, the places before the line, and the line as it is."""
+    words = (
+        f"the line is {state}; here the number is {counts.shown}, {counts.waiting} of {CAPACITY} "
+        f"places are taken; there the number is {counts.counted}"
+    )
+    return (
+        f"<svg role='img' aria-label='{words}' viewBox='0 0 {WIDTH} {HEIGHT}' "
+        f"style='width:{WIDTH}px;max-width:100%'>"
+        + _side(10, "here: the button", counts.shown, NON_BLOCKING)
+        + _side(WIDTH - 170, "there: the counter", counts.counted, LISTENER)
+        + _places(counts.waiting)
+        + _line(state)
+        + "</svg>"
+    )
+
+
+def _side(x: int, name: str, number: int, colour: str) -> str:
+    return (
+        f"<rect x='{x}' y='10' width='160' height='90' rx='8' fill='none' stroke='{colour}' "
+        f"stroke-width='2.5'/>"
+        f"{_words(x + 80, 32, name, 13)}{_words(x + 80, 82, str(number), 40)}"
+    )
+
+
+def _places(taken: int) -> str:
+    """Small squares below the left side: filled is taken."""
+    squares = (
+        f"<rect x='{12 + place % 10 * 16}' y='{108 + place // 10 * 18}' width='12' height='14' "
+        f"stroke='{WAITING}' fill='{BLOCKING if place < taken else 'none'}'/>"
+        for place in range(CAPACITY)
+    )
+    return "".join(squares)
+
+
+def _line(state: str) -> str:
+    left, right, middle = 172, WIDTH - 172, WIDTH // 2
+    if state == "cut":
+        gap = f"<path d='M{left} 55H{middle - 26}M{middle + 26} 55H{right}"
+        ticks = f"M{middle - 26} 43v24M{middle + 26} 43v24'"
+        drawn = f"{gap}{ticks} stroke='{BLOCKING}' stroke-width='3'/>"
+    elif state == "frozen":
+        drawn = (
+            f"<path d='M{left} 55H{right}' stroke='{WAITING}' stroke-width='3' "
+            "stroke-dasharray='3 9'/>"
+        )
+    else:
+        drawn = f"<path d='M{left} 55H{right}' stroke='{NON_BLOCKING}' stroke-width='3'/>"
+    return drawn + _words(middle, 36, f"the line is {state}", 13)
+
+
+def _words(x: int, y: int, text: str, size: int) -> str:
+    return (
+        f"<text x='{x}' y='{y}' font-size='{size}' text-anchor='middle' "
+        f"fill='var(--jp-ui-font-color1)'>{text}</text>"
+    )

@@ -1,0 +1,311 @@
+"""Criteria: what a system must be seen to do, and what to look at if it was not.
+
+A judge is given the facts that a scenario reported. It returns None, or what is wrong with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ....timeline import percentile
+from ...theory.queueing import response_times
+from .finding import Facts, Finding
+from .mutants import INTEGRATION, STRESS, Mutant
+from .own_tests import judge_own_test
+from .scenarios import REQUESTS, USE, VISITORS
+from .trial import FREE, ROOM, WHOLE
+
+SLACK = 3.0
+BESIDE = 2.0
+RANK = 95
+FEWEST = math.ceil(REQUESTS * RANK / 100)
+
+
+class Criterion(NamedTuple):
+    """`scenarios` are run one after another in the same folder, each in a process of its own.
+
+    With `mutants` there is one scenario, the learner's own test, which is run on each of them too.
+    """
+
+    name: str
+    promise: str
+    scenarios: tuple[str, ...]
+    judge: Callable[[Facts], Finding | None]
+    mutants: tuple[Mutant, ...] = ()
+
+
+def judge_counting(facts: Facts) -> Finding | None:
+    return (
+        _everybody_in(facts["came"])
+        or _counted(facts["counts"], range(1, 16))
+        or _notices(facts["notices"])
+    )
+
+
+def judge_again(facts: Facts) -> Finding | None:
+    served: Counter[int] = Counter(facts["served"])
+    twice = [number for number, times in served.items() if times > 1]
+    if twice:
+        return Finding(
+            "a visitor who is reported again gets no second ticket",
+            f"work was called more than once for visitors {twice}",
+            "the place where a report comes in: it must know who was accepted already, also "
+            "while that visitor is still being served, and this in one step under a lock",
+        )
+    return _counted(facts["counts"], range(1, 5))
+
+
+def judge_access(facts: Facts) -> Finding | None:
+    tried: dict[str, str] = facts["tried"]
+    allowed = ["north publishes on door.north", "south publishes on door.south"]
+    allowed += ["screen subscribes to count.>", "screen subscribes to notice.>"]
+    for what, came_of_it in tried.items():
+        if what in allowed and came_of_it != "in":
+            return Finding(
+                f"{what}: allowed",
+                f"it raised {came_of_it}",
+                "the policy that the bus is made with, and its allow() for this principal",
+            )
+        if what not in allowed and came_of_it != "PermissionDenied":
+            seen = "it was let through" if came_of_it == "in" else f"it raised {came_of_it}"
+            return Finding(
+                f"{what}: PermissionDenied",
+                seen,
+                "the patterns that you allow: each allows one topic too many, or a wildcard all. "
+                "What no rule allows is denied",
+            )
+    return _counted(facts["counts"], [1, 2])
+
+
+def judge_slow(facts: Facts) -> Finding | None:
+    if facts["came"] < VISITORS:
+        return Finding(
+            "fire returns while a printer is stuck",
+            f"a door was held up: {facts['came']} of {VISITORS} visitors could be reported",
+            "who calls work: it must be another thread than the one that fires. Is there an "
+            "executor, and does no lock stay taken while work runs?",
+        )
+    if facts["meanwhile"] < VISITORS - 1:
+        return Finding(
+            "while one visitor is stuck, the others are served",
+            f"{facts['meanwhile']} of {VISITORS - 1} others were counted",
+            "how many workers there are, and whether they wait for one another: the count must "
+            "not depend on the order in which visitors came, nor a key make all of them queue",
+        )
+    return _counted(facts["counts"], range(1, VISITORS + 1))
+
+
+def judge_printers(facts: Facts) -> Finding | None:
+    if facts["most"] == FREE:
+        return None
+    return Finding(
+        f"{FREE} printers at work when there is enough to do, and never more",
+        f"work was being called by {facts['most']} threads at once",
+        "the number of workers of the executor that calls work",
+    )
+
+
+def judge_failing(facts: Facts) -> Finding | None:
+    tries = facts["tries"]
+    others = [number for number in range(1, 9) if number != 3]
+    for number, meaning in (("5", "works at the third try"), ("3", "never works")):
+        if tries[number] != 3:
+            return Finding(
+                f"3 tries for visitor {number}, whose ticket {meaning}",
+                f"{tries[number]}",
+                "retry=: its `times` are the tries after the first. And what an except does "
+                "with the error",
+            )
+    if facts["failed"] != [3]:
+        return Finding(
+            "visitor.failed once, with visitor 3",
+            f"visitor.failed with {facts['failed']}",
+            "what happens after the last try: a failure is an event on error.<topic>, whose data "
+            "holds the event that failed. Somebody must listen",
+        )
+    return _counted(facts["counts"], others)
+
+
+def judge_flood(facts: Facts) -> Finding | None:
+    came, accepted = facts["came"], facts["came"].count("in")
+    if len(came) < 3 * WHOLE:
+        return Finding(
+            "who finds the entrance full is refused at once",
+            f"a door was held up after {len(came)} visitors",
+            'overflow="block" makes the door wait, and so does a lock that is held by whoever '
+            "waits for the printer",
+        )
+    others = set(came) - {"in", "QueueFull"}
+    if others:
+        return Finding("nothing but QueueFull is raised", f"{sorted(others)}", "what fire raises")
+    inside = [number for number, how in enumerate(came, start=1) if how == "in"]
+    found = _counted(facts["counts"], inside)
+    if found:
+        return found._replace(
+            look_at="what your queue does when it is full. To drop somebody silently, whom fire "
+            "had accepted, is not to refuse"
+        )
+    if not ROOM <= accepted <= WHOLE:
+        return Finding(
+            f"of {3 * WHOLE} visitors, {ROOM} to {WHOLE} are accepted while nobody is served",
+            f"{accepted} were accepted",
+            "the bound of the queue. Without one it takes everybody, and whoever came last waits "
+            "for all the others",
+        )
+    last = facts["later"][-1][0] if facts["later"] else None
+    if last != accepted + 1:
+        return Finding(
+            f"after a restart and one more visitor, the count is {accepted + 1}",
+            f"it is {last}",
+            "the order of two steps: who is refused must not be in the log already, or the next "
+            "process takes them for accepted",
+        )
+    return None
+
+
+def judge_killed(facts: Facts) -> Finding | None:
+    before: list[list[Any]] = facts.get("count", [])  # nobody may have been counted yet
+    if (found := _everybody_in(facts["came"])) is not None:
+        return found
+    served: Counter[int] = Counter(facts["served"])
+    left = [number for number in range(1, VISITORS + 1) if not served[number]]
+    counts = facts["counts"]
+    if left:
+        return Finding(
+            "whoever was accepted before kill -9 is served after the restart",
+            f"visitors {left} were never served",
+            "start(): what is in the log and has no ticket must be taken up again. And when the "
+            "log is written: before fire returns",
+        )
+    repeated = [visitor for _, visitor in before if served[visitor] > 1]
+    if repeated:
+        return Finding(
+            "nobody who was counted before kill -9 is served again",
+            f"visitors {repeated} got a second ticket after the restart",
+            "how start() knows who has been served: it must be kept in the log as well",
+        )
+    both = [count for count, _ in before + counts]
+    if len(both) != len(set(both)) or max(both, default=0) != VISITORS:
+        return Finding(
+            f"the count goes on after the restart and ends on {VISITORS}, no number twice",
+            f"before: {[n for n, _ in before]}, afterwards: {[n for n, _ in counts]}",
+            "where the count is kept. A variable dies with its process: count what the log says",
+        )
+    return _notices(facts["notices"], len(facts.get("notice", [])))
+
+
+def judge_response(facts: Facts) -> Finding | None:
+    """Against theory and the reference on this machine; `facts["reference"]` are its facts."""
+    answered = [at for at in facts["counted"] if at is not None]
+    if len(answered) < FEWEST:
+        return Finding(
+            f"{REQUESTS} visitors under open-loop load, and at least {FEWEST} counted",
+            f"{len(answered)} were",
+            "whether the system keeps up, and refuses nobody: utilisation with 4 printers is "
+            f"{USE:g}",
+        )
+    seen, goal = answer_time(facts), goal_time(facts)
+    if seen <= goal:
+        return None
+    return Finding(
+        f"{RANK} % are counted within {goal * 1e3:.0f} ms of when they were due: the larger "
+        f"of {SLACK:g} times theory and {BESIDE:g} times the reference beside it on this machine",
+        f"{seen * 1e3:.0f} ms",
+        "how many are served at once, and what waits without need: a sleep, a look every now and "
+        "then, a lock around the work",
+    )
+
+
+def answer_time(facts: Facts) -> float:
+    """The percentile that counts, from when visitors were due, less what the grader itself was
+    late by: that is the machine's fault, and not the system's.
+    """
+    rows = zip(facts["counted"], facts["due"], facts["own_delay"], strict=True)
+    times = [math.inf if at is None else at - due - delay for at, due, delay in rows]
+    return percentile(times, RANK)
+
+
+def ideal_time(facts: Facts) -> float:
+    """What four printers would have needed that took as long as these did, and nothing else."""
+    rows = zip(facts["due"], facts["own_delay"], strict=True)
+    arrivals = sorted(due + delay for due, delay in rows)
+    services = [service or 0.0 for service in facts["services"]]
+    return percentile(response_times(arrivals, services, FREE), RANK)
+
+
+def is_near_goal(facts: Facts) -> bool:
+    """Whether a time beyond the goal may be the machine's fault, so that it is measured again."""
+    busy = answer_time(facts["reference"]) > SLACK * ideal_time(facts)
+    return busy or answer_time(facts) < 2 * goal_time(facts)
+
+
+def goal_time(facts: Facts) -> float:
+    """How long it may take."""
+    return max(SLACK * ideal_time(facts), BESIDE * answer_time(facts["reference"]))
+
+
+def _everybody_in(came: list[str]) -> Finding | None:
+    others = [how for how in came if how != "in"]
+    if not others:
+        return None
+    return Finding(
+        "a door that may report a visitor can do so",
+        f"{len(others)} time(s) {others[0]}",
+        "what fire raises for door.north as north, and the policy",
+    )
+
+
+def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None:
+    """Every one of these visitors was counted, once, and the numbers are 1, 2, 3 …"""
+    expected, seen = sorted(visitors), [visitor for _, visitor in counts]
+    missing = sorted(set(expected) - set(seen))
+    twice = sorted(number for number, times in Counter(map(str, seen)).items() if times > 1)
+    strange = [visitor for visitor in seen if visitor not in expected]
+    numbers = [count for count, _ in counts]
+    if not (missing or twice or strange) and numbers == list(range(1, len(expected) + 1)):
+        return None
+    parts = {"never counted": missing, "counted twice": twice, "must not be": strange}
+    said = "; ".join(f"visitors {what} {how}" for how, what in parts.items() if what)
+    return Finding(
+        f"count.changed with 1 to {len(expected)}, each visitor once",
+        said or f"the numbers {numbers}",
+        "who changes the count: read, add and fire must be one step, by one thread at a time, "
+        'and the data is {"count": ..., "visitor": ...}',
+    )
+
+
+def _notices(now: int, before: int = 0) -> Finding | None:
+    if now + before == 1:
+        return None
+    return Finding(
+        "notice.full once for ever, when the count is the target",
+        f"{now + before} times",
+        "the comparison with the target: `==` is true once, `>=` from then on. And who remembers "
+        "it after a restart",
+    )
+
+
+CRITERIA = (
+    Criterion("counting", "each visitor is counted once, and the target announced once",
+              ("counting",), judge_counting),
+    Criterion("access", "forged messages are refused, rightful ones are not",
+              ("access",), judge_access),
+    Criterion("again", "who is reported again is not counted again", ("again",), judge_again),
+    Criterion("slow", "one slow ticket holds up nobody else", ("slow",), judge_slow),
+    Criterion("printers", "four printers are used, and never more", ("printers",), judge_printers),
+    Criterion("failing", "three tries, then a notice, and the others go on",
+              ("failing",), judge_failing),
+    Criterion("killed", "kill -9 loses nobody and counts nobody twice",
+              ("killed", "restarted"), judge_killed),
+    Criterion("flood", "a flood is refused at the door, and nobody is lost",
+              ("flood",), judge_flood),
+    Criterion("integration", "your integration test passes the good and fails the broken",
+              ("integration_test",), judge_own_test, INTEGRATION),
+    Criterion("stress", "your stress test passes the good and fails the broken",
+              ("stress_test",), judge_own_test, STRESS),
+    Criterion("response", "the response-time goal is met under open-loop load",
+              ("response",), judge_response),
+)  # fmt: skip

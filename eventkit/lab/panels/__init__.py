@@ -1,0 +1,1 @@
+"""What panels and figures are made of."""

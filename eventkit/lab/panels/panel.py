@@ -1,0 +1,147 @@
+"""One look for every panel: colours that colour-blind readers can tell apart, in both themes.
+
+The palette is Okabe and Ito's (2008), "Color universal design".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+WAITING = "#999999"
+BLOCKING = "#D55E00"
+NON_BLOCKING = "#0072B2"
+THEORY = "#000000"
+LISTENER = "#009E73"
+
+
+def script(beside: str, *names: str) -> str:
+    """Return scripts as one, because widgets' scripts cannot import each other. Each lies in the
+    folder of the file `beside`, or in this one.
+    """
+    folders = [Path(beside).parent, Path(__file__).parent]
+    files = (next(f for folder in folders if (f := folder / name).exists()) for name in names)
+    return "\n".join(file.read_text("utf-8") for file in files)
+
+
+class _Heading(anywidget.AnyWidget):
+    """A panel's heading; in the browser it also names the panel and brings its style."""
+
+    _esm = Path(__file__).with_name("panel.js")
+    _css = Path(__file__).with_name("panel.css")
+    title = traitlets.Unicode().tag(sync=True)
+
+
+class Status(anywidget.AnyWidget):
+    """A line of text whose changes are announced by screen readers."""
+
+    _esm = Path(__file__).with_name("status.js")
+    text = traitlets.Unicode().tag(sync=True)
+    kind = traitlets.Unicode("ek-quiet").tag(sync=True)
+
+    def say(self, text: str, good: bool | None = None) -> None:
+        """Show this: as plain text, or in a box as good or bad news."""
+        boxed = "ek-notice ek-good" if good else "ek-notice"
+        with self.hold_sync():
+            self.kind = "ek-quiet" if good is None else boxed
+            self.text = text
+
+
+class _Slider(anywidget.AnyWidget):
+    _esm = Path(__file__).with_name("slider.js")
+    label = traitlets.Unicode().tag(sync=True)
+    low = traitlets.Int().tag(sync=True)
+    high = traitlets.Int().tag(sync=True)
+    value = traitlets.Int().tag(sync=True)
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+    """A framed panel with a heading. `text()` says the same where there is no browser."""
+
+    def __init__(self, title: str, *children: Any):
+        self.title = title
+        super().__init__([_Heading(title=title), *children])
+        self.add_class("ek-panel")
+
+    def text(self) -> str:
+        """The panel's content in words."""
+        return f"[{self.title}: run this cell in JupyterLab to see it and click]"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        data = super()._repr_mimebundle_(**options)
+        data["text/plain"] = self.text()
+        return data
+
+
+def row(*children: Any) -> widgets.HBox:
+    """Widgets side by side, wrapping where the page is narrow."""
+    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+
+
+def button(
+    label: str, on_click: Callable[[], object], tooltip: str, **options: Any
+) -> widgets.Button:
+    """A button that is as wide as its label and says what it does."""
+    made = widgets.Button(
+        description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"), **options
+    )
+    made.on_click(one_at_a_time(lambda _: on_click()))
+    return made
+
+
+def on_change(widget: widgets.Widget, act: Callable[[Any], object]) -> None:
+    """Call `act(value)` with the new value when that of a widget has changed."""
+    widget.observe(one_at_a_time(lambda change: act(change["new"])), "value")
+
+
+def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return a callback that calls `act` on the notebook's event loop, whatever thread it is called
+    in. JupyterLab spreads a panel's messages over two threads of the kernel: without this, a click
+    could be counted while another thread replaces the counter.
+
+    Where no event loop runs, as in a plain script, `act` is called at once.
+    """
+    try:
+        loop, home = asyncio.get_running_loop(), threading.get_ident()
+    except RuntimeError:
+        loop, home = None, 0
+
+    def call(what: Any) -> None:
+        if loop is None or loop.is_closed() or threading.get_ident() == home:
+            act(what)
+        else:
+            loop.call_soon_threadsafe(act, what)
+
+    return call
+
+
+def quiet(text: str) -> str:
+    """Plain text in the panel's font."""
+    return f"<div class='ek-quiet'>{html.escape(text)}</div>"
+
+
+def number_with_slider(
+    label: str, value: int, low: int, high: int, unit: str
+) -> tuple[widgets.BoundedIntText, widgets.HBox]:
+    """A number field, and a slider tied to it; either can be used."""
+    name = f"{label} ({unit})"
+    field = widgets.BoundedIntText(
+        value=value,
+        min=low,
+        max=high,
+        description=name,
+        style={"description_width": "120px"},
+        layout=widgets.Layout(width="200px"),
+    )
+    slider = _Slider(label=name, low=low, high=high, value=value)
+    widgets.jslink((field, "max"), (slider, "high"))
+    widgets.jslink((field, "value"), (slider, "value"))
+    return field, row(field, slider)

@@ -1,0 +1,1 @@
+"""Processes that lessons start, slow down, cut off and kill."""

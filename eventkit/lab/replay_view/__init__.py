@@ -1,0 +1,1 @@
+"""The replay: recorded events that move from part to part."""

@@ -1,0 +1,208 @@
+"""Whereabouts: where each event of a recorded timeline was, at any time."""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import NamedTuple, get_args
+
+from ...timeline import Journey, Outcome
+
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
+MOST_RANGES = 12
+
+
+class Place(IntEnum):
+    """The places on an event's way, in their order. On the bus it is fired and not handed over yet:
+    a flow holds it back, or somebody else is called first.
+    """
+
+    TO_COME = 0
+    TRIGGER = 1
+    BUS = 2
+    QUEUE = 3
+    WORK = 4
+    HANDLED = 5
+    FAILED = 6
+    LEFT_OUT = 7
+
+
+WORDS = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled", "failed",
+         "left out"]  # fmt: skip
+ALWAYS_SAID = {Place.TRIGGER, Place.QUEUE, Place.WORK, Place.HANDLED}
+
+
+class Stamps(NamedTuple):
+    """When one journey reached each place, in nanoseconds since the record's first stamp. None is
+    never, or not yet.
+    """
+
+    due: int
+    fired: int | None = None
+    queued: int | None = None
+    started: int | None = None
+    finished: int | None = None
+    left: int | None = None
+    has_failed: bool = False
+
+
+def place_at(stamps: Stamps, now: int) -> Place:
+    """Where a journey with these stamps is: at the furthest place that it has reached by then."""
+
+    def reached(stamp: int | None) -> bool:
+        return stamp is not None and stamp <= now
+
+    if reached(stamps.left):
+        return Place.LEFT_OUT
+    if reached(stamps.finished):
+        return Place.FAILED if stamps.has_failed else Place.HANDLED
+    if reached(stamps.started):
+        return Place.WORK
+    if reached(stamps.queued):
+        return Place.QUEUE
+    if reached(stamps.fired):
+        return Place.BUS
+    return Place.TRIGGER if reached(stamps.due) else Place.TO_COME
+
+
+class Whereabouts:
+    """What a record says of every moment, for the journeys as they stand now. Times are in
+    nanoseconds since `start`, the record's first stamp; `span` is when the last one was made.
+
+    `due` are the times of events that a trigger is going to fire and has not fired yet. Numbers
+    follow the firing, from 1 on; a result has the number of the event that caused it.
+    """
+
+    def __init__(self, journeys: Iterable[Journey], due: Sequence[int] = ()):
+        journeys = list(journeys)
+        firsts = [min(journey.event.time, journey.fired) for journey in journeys]
+        self.start = min([*firsts, *due], default=0)
+        self.stamps = [_stamps(journey, self.start) for journey in journeys]
+        self.stamps += [Stamps(time - self.start) for time in due]
+        self.span = max((at for one in self.stamps for at in one[:6] if at is not None), default=0)
+        self.numbers = _numbers(journeys, len(due))
+        self.workers = sorted({j.worker for j in journeys if j.worker is not None}, key=_natural)
+        self.subscribers = list(dict.fromkeys(journey.subscriber for journey in journeys))
+        self.processors = {journey.subscriber for journey in journeys if journey.emits is not None}
+        self._who = [
+            (
+                _ordinal(self.workers, journey.worker),
+                _ordinal(self.subscribers, journey.subscriber),
+                _ordinal(OUTCOMES, journey.outcome),
+            )
+            for journey in journeys
+        ] + [(0, 0, 0)] * len(due)
+
+    def at(self, now: int) -> list[Place]:
+        """The place of each journey, in the order of the record."""
+        return [place_at(stamps, now) for stamps in self.stamps]
+
+    def says(self, now: int) -> str:
+        """How many are where, in words."""
+        places = self.at(now)
+        counts = {place: places.count(place) for place in Place}
+        told = [
+            f"{counts[place]:,} {WORDS[place]}"
+            for place in list(Place)[1:]
+            if counts[place] or place in ALWAYS_SAID
+        ]
+        came = len(places) - counts[Place.TO_COME]
+        clock = f"{_milliseconds(now, self.span)} of {_milliseconds(self.span, self.span)} ms"
+        return f"{clock}: {came:,} of {len(places):,} came; {', '.join(told)}."
+
+    def rows(self, now: int) -> list[list[str]]:
+        """A row for each place where somebody is: its name, how many, and their numbers."""
+        found: dict[tuple[Place, int], list[int]] = {}
+        for index, place in enumerate(self.at(now)):
+            if place is not Place.TO_COME:
+                found.setdefault((place, self._lane(place, index)), []).append(self.numbers[index])
+        return [
+            [self._name(place, lane), f"{len(numbers):,}", _ranges(numbers)]
+            for (place, lane), numbers in sorted(found.items())
+        ]
+
+    def buffers(self) -> tuple[bytes, bytes]:
+        """The same for the page, column after column: the six stamps as doubles, where infinity
+        stands for never; and as unsigned integers the number, worker, subscriber and outcome, the
+        last three counted from 1, and 0 for none.
+        """
+        stamps = array("d")
+        for column in list(zip(*self.stamps, strict=True))[:6]:
+            stamps.extend(math.inf if at is None else at for at in column)
+        marks = array("I", self.numbers)
+        for ordinals in zip(*self._who, strict=True):
+            marks.extend(ordinals)
+        return stamps.tobytes(), marks.tobytes()
+
+    def _lane(self, place: Place, index: int) -> int:
+        """Which of several is meant, where a place is of one worker, subscriber or outcome."""
+        worker, subscriber, outcome = self._who[index]
+        lanes = {Place.WORK: worker, Place.HANDLED: subscriber, Place.FAILED: subscriber}
+        return outcome if place is Place.LEFT_OUT else lanes.get(place, 0)
+
+    def _name(self, place: Place, lane: int) -> str:
+        if place is Place.LEFT_OUT:
+            return OUTCOMES[lane - 1]
+        if place is Place.WORK:
+            return f"in work on {self.workers[lane - 1]}"
+        if place in (Place.HANDLED, Place.FAILED):
+            return f"{WORDS[place]} by {self.subscribers[lane - 1]}"
+        return WORDS[place]
+
+
+def _stamps(journey: Journey, start: int) -> Stamps:
+    def since(stamp: int | None) -> int | None:
+        return None if stamp is None else stamp - start
+
+    return Stamps(
+        journey.event.time - start,
+        journey.fired - start,
+        since(journey.queued),
+        since(journey.started),
+        since(journey.finished),
+        since(journey.left),
+        journey.outcome == "failed",
+    )
+
+
+def _numbers(journeys: Sequence[Journey], to_come: int) -> list[int]:
+    """One for each event that no other event of the record has caused, in the order of firing."""
+    numbers: dict[int, int] = {}
+    last = 0
+    for event in (journey.event for journey in journeys):
+        if event.id not in numbers:
+            known = numbers.get(event.cause) if event.cause is not None else None
+            last += known is None
+            numbers[event.id] = last if known is None else known
+    return [numbers[j.event.id] for j in journeys] + list(range(last + 1, last + 1 + to_come))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    """So that worker 2 comes before worker 10."""
+    return [(text, int(part or 0)) for text, part in re.findall(r"(\D*)(\d*)", name)]
+
+
+def _ordinal(names: Sequence[str], name: str | None) -> int:
+    return 0 if name is None else names.index(name) + 1
+
+
+def _milliseconds(nanoseconds: int, span: int) -> str:
+    """With as many places as the whole span deserves, cut off."""
+    places = 0 if span >= 10**9 else 1 if span >= 10**7 else 3
+    unit = 10 ** (6 - places)
+    return f"{nanoseconds // unit / 10**places:,.{places}f}"
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """1, 2, 3 and 7 as "1–3, 7"; of a long list, its beginning."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    told = [f"{low}" if low == high else f"{low}–{high}" for low, high in ranges[:MOST_RANGES]]
+    return ", ".join(told) + (", …" if len(ranges) > MOST_RANGES else "")

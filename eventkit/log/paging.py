@@ -1,0 +1,146 @@
+"""What logs have in common, wherever they live: to be read page by page, and to wait for news."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Protocol, TypeVar
+
+from ..checks import optional_seconds
+from ..event import CloudEvent
+from . import Entry, EventLog, LogClosed, LogUnusable, check_reading, unpack
+
+T = TypeVar("T")
+Row = tuple[int, bytes, float]
+"""Sequence, body and when it was stored: an entry as it is kept."""
+
+_POLL = 0.05  # seconds between two looks for what rings no bell
+_PAGE = 1_000  # entries in memory at once, or fewer if they are large
+
+
+def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
+    """Raises LogUnusable if it is damaged."""
+    return Entry(sequence, unpack(body), stored)
+
+
+def readable(rows: Iterable[Row]) -> Iterator[Entry]:
+    """The entries among `rows` that are not damaged. Those that are, are reported."""
+    for sequence, body, stored in rows:
+        try:
+            entry = Entry(sequence, unpack(body), stored)
+        except LogUnusable as problem:
+            report_damaged(sequence, problem)
+        else:
+            yield entry
+
+
+def entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
+    """Return the entry, as a dead letter shows it: one that is damaged has a topic of its own, and
+    its bytes as data.
+    """
+    try:
+        return entry_of(sequence, body, stored)
+    except LogUnusable:
+        event = CloudEvent(
+            id=str(sequence), source="/eventkit/damaged", type="eventkit.damaged", data_base64=body
+        )
+        return Entry(sequence, event, stored)
+
+
+def report_damaged(sequence: int, problem: LogUnusable) -> None:
+    """Log that this entry was left out."""
+    import logging  # which a program that uses no log need not load
+
+    logging.getLogger("eventkit.log").error("entry %d was left out: %s", sequence, problem)
+
+
+class News:
+    """Wakes waiters on local changes. They poll every 50 ms for changes made by other
+    processes. No lock is shared, so an interrupted waiter stops no one.
+    """
+
+    def __init__(self) -> None:
+        self._changes = 0
+        self._waiters: deque[threading.Lock] = deque()  # each waits for its lock's release
+
+    def ring(self) -> None:
+        self._changes += 1  # two at once may count as one: the waiters wake all the same
+        with suppress(IndexError):
+            while self._waiters:
+                self._waiters.popleft().release()
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """What `attempt` returns as soon as that is something, or after so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            changes = self._changes
+            result = attempt()
+            left = _POLL if deadline is None else min(_POLL, deadline - time.monotonic())
+            if result or left <= 0:
+                return result
+            self._wait_for_change(changes, left)
+
+    def _wait_for_change(self, seen: int, seconds: float) -> None:
+        bell = threading.Lock()
+        bell.acquire()
+        self._waiters.append(bell)  # before looking: from now on they ring
+        try:
+            if self._changes == seen:
+                bell.acquire(timeout=seconds)
+        finally:
+            with suppress(ValueError):
+                self._waiters.remove(bell)
+
+
+class PagedStore(Protocol):
+    """Where a log's entries are."""
+
+    def check_open(self) -> None:
+        """Raise LogClosed if it is not."""
+
+    def page(self, after: int, topic: str, limit: int) -> list[Row]:
+        """The next entries behind `after`, as many as are good to have in memory at once."""
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """As `News.until`."""
+
+
+class PagedLog(EventLog):
+    """A log that is read a page at a time, so that memory is flat and nothing is kept open while
+    the caller works on a page.
+    """
+
+    store: PagedStore
+
+    def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
+        check_reading(after, topic, limit)
+        self.store.check_open()
+        return self._read(after, topic, limit)
+
+    def _read(self, after: int, topic: str, limit: int | None) -> Iterator[Entry]:
+        left = limit
+        while left is None or left > 0:
+            page = self.store.page(after, topic, _PAGE if left is None else min(left, _PAGE))
+            yield from readable(page)
+            if not page:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - len(page)
+
+    def follow(
+        self, after: int = 0, topic: str = ">", *, timeout: float | None = None
+    ) -> Iterator[Entry]:
+        check_reading(after, topic)
+        optional_seconds("timeout", timeout)
+        self.store.check_open()
+        return self._follow(after, topic, timeout)
+
+    def _follow(self, after: int, topic: str, timeout: float | None) -> Iterator[Entry]:
+        with suppress(LogClosed):
+            while page := self.store.until(partial(self.store.page, after, topic, _PAGE), timeout):
+                yield from readable(page)
+                after = page[-1][0]

@@ -1,0 +1,218 @@
+"""Store: the file and its connections, and who waits for what is written next."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import TypeVar
+
+from .. import LogClosed, LogUnusable, Packed
+from ..paging import News, Row
+from .file import (
+    as_ours,
+    check_same,
+    close_file,
+    connect,
+    copy_file,
+    identities,
+    keep_open,
+    lock_beside,
+    open_file,
+)
+from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
+from .tail import Tail
+from .writer import Work, Writer
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+
+_PAGE_BYTES = 1_000_000
+_PAGE_OF_A_TOPIC = f"""
+    with found as (
+        select * from (select sequence from topics where topic = ? and sequence > ?
+                       order by sequence limit ?)
+        union all
+        select * from (select sequence from events where topic = ? and sequence > ?
+                       and sequence > {INDEXED} order by sequence limit ?)
+    )
+    {ROWS} where sequence in found order by sequence limit ?
+"""
+
+
+class Store:
+    """The file and its connections: one writer, and readers as needed."""
+
+    def __init__(self, path: str, *, create: bool, clock: Clock) -> None:
+        self.path = path
+        self.clock = clock
+        self.tail: Tail  # where the log ends, known to the writer's thread alone
+        self._lock = lock_beside(path, create=create)
+        self._idle: list[sqlite3.Connection] = []  # readers that are not in use
+        self._refusal = ""  # why nothing is done any more
+        self._is_parents = False
+        self._news = News()
+        self._version = -1  # SQLite's number for what others have written, at the last beginning
+        self._settled: int | None = None  # the same, if all went well since: `tail` is still true
+        self._writer = Writer(
+            self._connect,
+            self._lock,
+            self._begin,
+            self._add_new,
+            self.add_all,
+            self._committed,
+            self._ended,
+        )
+        _stores.add(self)
+
+    def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
+        """Have something written; see `Writer.do`."""
+        self.check_open()
+        return self._writer.do(work, durable=durable, single=single)
+
+    def add(self, event: Packed) -> int:
+        """Have an event added, and what others add at the same time by the same statement."""
+        self.check_open()
+        return self._writer.do(
+            lambda sql: self.tail.add(sql, event, self.clock()), single=True, event=event
+        )
+
+    def add_all(self, sql: sqlite3.Cursor, events: list[Packed]) -> list[int]:
+        """As `Tail.add_all`, now."""
+        return self.tail.add_all(sql, events, self.clock())
+
+    def ask(self, question: Work[T]) -> T:
+        """Have something read, all of it from one state of the log."""
+        with self._reader() as reader, as_ours(), closing(reader.cursor()) as sql:
+            sql.execute("begin")
+            try:
+                return question(sql)
+            finally:
+                sql.execute("rollback")
+
+    def page(self, after: int, topic: str, limit: int) -> list[Row]:
+        """The next entries behind `after`, as many as are good to have in memory at once."""
+        fits, values = fitting(topic)
+        if fits == IS_THIS:
+            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit, topic, after, limit, limit)
+        else:
+            statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
+            values = (after, *values, limit)
+        page, size = [], 0
+        with self._reader() as sql, as_ours(), closing(sql.cursor()) as rows:
+            for row in rows.execute(statement, values):
+                page.append(row)
+                size += len(row[1])
+                if size > _PAGE_BYTES:
+                    break
+        return page
+
+    def backup(self, target: str) -> None:
+        """Copy all that is stored at this moment to a new file."""
+        with self._reader() as sql:
+            copy_file(sql, target)
+
+    def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
+        """As `News.until`."""
+        return self._news.until(attempt, seconds)
+
+    def check_open(self) -> None:
+        if self._refusal:
+            raise LogClosed(self._refusal)
+
+    def close(self) -> None:
+        if self._is_parents:
+            return
+        if not self._refusal:
+            self._refusal = f"the log {self.path!r} is closed: open it again with open_log()."
+        self._writer.close()
+
+    def forget(self) -> None:
+        """This is a forked child: the log is the parent's, and closing its files would harm it."""
+        self._is_parents = True
+        self._refusal = f"the log {self.path!r} was opened before this process was forked."
+        self._lock.close()
+        THE_PARENTS[self._files[0]] = (self._writer.connection, self._idle)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = open_file(self.path, self._lock)
+        self._files = identities(self.path)
+        connection.create_function("fits", 2, fits_pattern, deterministic=True)
+        return connection
+
+    def _ended(self, connection: sqlite3.Connection) -> None:
+        self._news.ring()
+        self._close_idle()
+        try:
+            check_same(self.path, self._files)
+        except LogUnusable:
+            keep_open(connection)
+            self._lock.close()
+        else:
+            close_file(connection, self._lock)
+
+    def _begin(self, sql: sqlite3.Cursor) -> bool:
+        """Whether an event can be added by one statement. Raises LogUnusable without the file."""
+        check_same(self.path, self._files)
+        (version,) = sql.execute("pragma data_version").fetchone()
+        if version != self._settled:  # another process has written, or ours did not get to its end
+            self.tail = Tail.of(sql)
+        self._version, self._settled = version, None
+        return not self.tail.is_full
+
+    def _add_new(self, sql: sqlite3.Cursor, events: list[Packed]) -> Sequence[int]:
+        return self.tail.add_new(sql, events, self.clock())
+
+    def _committed(self) -> None:
+        self._settled = self._version
+        self._news.ring()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        self.check_open()
+        try:
+            sql = self._idle.pop()
+        except IndexError:
+            sql = self._connect_reader()
+        try:
+            yield sql
+        except BaseException:  # in the middle of a transaction, perhaps
+            sql.close()
+            raise
+        self._idle.append(sql)
+        if self._refusal:  # closed meanwhile
+            self._close_idle()
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        with as_ours():
+            check_same(self.path, self._files)
+            sql = connect(self.path, read_only=True)
+            sql.create_function("fits", 2, fits_pattern, deterministic=True)
+            return sql
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+THE_PARENTS: dict[tuple[int, int], object] = {}  # files and what must never be closed here
+
+
+def identity_of(path: str) -> tuple[int, int]:
+    """What tells a file from any other, whatever it is called."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def _forget_all() -> None:
+    for store in list(_stores):
+        store.forget()
+    _stores.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

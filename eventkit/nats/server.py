@@ -1,0 +1,413 @@
+"""NatsServer: a real nats-server as a child that cannot outlive its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..checks import seconds
+from ..forks import renew_in_child
+from .permissions import NOTHING, permissions_of
+
+if TYPE_CHECKING:
+    from ..security import AccessPolicy, CertificateAuthority
+
+_OWNER = "eventkit"
+_POLL = 0.005
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_WATCHDOG = str(Path(__file__).with_name("watchdog.py"))
+
+
+class ServerFailed(RuntimeError):
+    """A nats-server did not start or not get ready. The message has the end of its log."""
+
+
+class NatsServer:
+    """A nats-server of one's own, ready when the constructor returns.
+
+        with NatsServer() as server:
+            bridge = Bridge(bus, server.url, outgoing=["counter.>"])
+
+    It listens on free ports of the loopback interface only, requires the password that is in
+    `url`, and keeps what it stores in a folder of its own, on disk before it
+    acknowledges. It ends with `close`, with the block, and with the process that made it, however
+    that ends; an interrupt of the notebook leaves it running.
+
+    `users` are others who may connect, see `url_of`: for each a dict of NATS permissions, such as
+    `{"publish": ["eventkit.counter.>"], "subscribe": []}`. So are the principals of a `policy`, for
+    bridges with the usual prefix; see `reload`. `folder` is kept when the server ends;
+    without one, a temporary folder goes with it. `password` is made up if none is given.
+    `settings` are laid over the configuration: what its documentation has, as a dict.
+
+    With `tls`, an authority of certificates, no password is accepted, not even that of
+    `url`: it speaks TLS 1.3 from the first byte on, shows a certificate, and a client must show one
+    of the same authority, which names one of the principals or `users`.
+
+    Raises FileNotFoundError, which says what to install, if there is no nats-server here;
+    ServerFailed if it is not ready within `timeout` seconds; ValueError for a principal whose name
+    is taken, or a policy that a NATS server would not keep to.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: Mapping[str, Mapping[str, Any]] | None = None,
+        policy: AccessPolicy | None = None,
+        tls: CertificateAuthority | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        password: str | None = None,
+        timeout: float = 20.0,
+    ) -> None:
+        seconds("timeout", timeout, above_zero=True)
+        self._program = find_server()
+        self._scratch = Path(tempfile.mkdtemp(prefix="eventkit-nats-"))
+        self.folder = Path(folder) if folder is not None else self._scratch
+        self._users = dict(users or {})
+        self._policy = policy
+        self._tls = tls
+        self._passwords = {_OWNER: password or secrets.token_hex(12)}
+        self._settings = self._configuration() | dict(settings or {})
+        self._timeout = timeout
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._remover = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._is_parents = False  # this is the copy in a forked child
+        renew_in_child(self)
+        self.start()
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        """What the server calls itself."""
+        return str(self._settings["server_name"])
+
+    @property
+    def url(self) -> str:
+        """Where it is, with the password of a user who may do everything; with TLS, without."""
+        return self.url_of(_OWNER)
+
+    def url_of(self, user: str) -> str:
+        """Where it is, with the password of one of its users; with TLS, without."""
+        if self._tls is not None:
+            return f"tls://{self.address}"
+        return f"nats://{user}:{self._passwords[user]}@{self.address}"
+
+    @property
+    def address(self) -> str:
+        """Host and port where clients connect. They stay the same when it is started again."""
+        return str(self._settings["listen"])
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's process; 0 while it does not run."""
+        return self._pid if self.is_running else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there; a frozen one is."""
+        if self._is_parents:
+            raise RuntimeError(
+                f"the NATS server at {self.address} was started before this process was forked, "
+                "and only the parent can start or stop it. Its url can be used here; for a server "
+                "of the child's own, make a NatsServer in the child."
+            )
+        return self._watchdog is not None and self._watchdog.poll() is None
+
+    @property
+    def log(self) -> str:
+        """What the server has written into its log."""
+        paths = [self._scratch / name for name in ("errors", "log")]
+        return "".join(p.read_text("utf-8", "replace") for p in paths if p.exists())
+
+    def monitor(self, path: str, timeout: float = 2.0) -> Any:
+        """What the server says of itself, such as `monitor("varz")`. OSError if it does not."""
+        url = f"http://{self._settings['http']}/{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            refusal.close()  # it is an open answer, too
+            raise
+
+    def __repr__(self) -> str:
+        if self._is_parents:
+            return f"<NatsServer at {self.address}, of the parent process>"
+        return f"<NatsServer at {self.address}, {'running' if self.is_running else 'not running'}>"
+
+    # Its life
+
+    def start(self) -> None:
+        """Start it where it was, with what it had stored. Nothing happens if it is running."""
+        if self.is_running:
+            return
+        for old in self._scratch.glob("*.ports"):
+            old.unlink()
+        config = self._scratch / "server.conf"
+        config.write_text(json.dumps(self._settings), encoding="utf-8")
+        python = [sys.executable, "-I", "-S", _WATCHDOG, str(self._scratch)]
+        with open(self._scratch / "errors", "w", encoding="utf-8") as errors:
+            self._watchdog = subprocess.Popen(
+                [*python, self._program, "-c", str(config)],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
+                start_new_session=True, cwd=self._scratch,
+            )  # fmt: skip
+        self._finalizer = weakref.finalize(self, _end, self._watchdog)
+        try:
+            self._wait_until_ready()
+        except BaseException:  # an interrupt, too
+            self.close()
+            raise
+
+    def stop(self) -> None:
+        """End it in good order. `start` brings it back with what it has stored."""
+        self._signal(signal.SIGTERM)
+        if self._watchdog is not None:
+            if hasattr(signal, "SIGCONT"):
+                self._signal(signal.SIGCONT)
+            try:
+                self._watchdog.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._finalizer()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would: kill -9."""
+        self._signal(_KILL)
+        if self._watchdog is not None:
+            self._watchdog.wait()
+            self._finalizer()
+
+    def restart(self) -> None:
+        """Stop it, if it is running, and start it."""
+        self.stop()
+        self.start()
+
+    def reload(self) -> None:
+        """Have the policy count as it is now, also for those who are connected: a client without
+        rules is cut off. Until then the server knows nothing of a change.
+        """
+        self._settings["authorization"] = self._authorization()
+        if not self.is_running:
+            return
+        if not hasattr(signal, "SIGHUP"):  # Windows has no way to tell it
+            self.restart()
+            return
+        config = self._scratch / "server.conf"
+        settings = json.loads(config.read_text(encoding="utf-8"))  # other ports could not be taken
+        config.write_text(
+            json.dumps(settings | {"authorization": self._settings["authorization"]}),
+            encoding="utf-8",
+        )
+        before = self._loaded()
+        deadline = time.monotonic() + self._timeout
+        self._signal(signal.SIGHUP)
+        while self._loaded() == before:
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"{self!r} did not reload. Its log: {self._log_end()}")
+            time.sleep(_POLL)
+
+    def freeze(self) -> None:
+        """Stop its clock: connections stay open and nothing is answered, until `thaw`."""
+        self._by_psutil("suspend")
+        while self.is_running and not _is_frozen(self._pid):
+            time.sleep(_POLL)
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`, as if no time had passed."""
+        self._by_psutil("resume")
+
+    def close(self) -> None:
+        """End it, and remove its temporary folder. Can be called twice, and does nothing in a child
+        that was forked after the start.
+        """
+        if self._is_parents:
+            return
+        if self._watchdog is not None:
+            self._finalizer()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> NatsServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def renew(self) -> None:
+        """In a forked child: leave the server and its folder to the parent. The pipe is closed
+        here, since the watchdog waits until the last process has let go of it.
+        """
+        self._is_parents = True
+        self._remover.detach()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._finalizer.detach()
+            self._watchdog.stdin.close()
+            self._watchdog.poll()  # no child of this process: Popen takes it for ended
+
+    # Inside
+
+    def _configuration(self) -> dict[str, Any]:
+        """Nothing is left to the server's defaults that could be seen from outside or be shared."""
+        return {
+            "server_name": self._scratch.name,
+            "listen": "127.0.0.1:-1",
+            "http": "127.0.0.1:-1",
+            "ports_file_dir": str(self._scratch),
+            "log_file": str(self._scratch / "log"),
+            "authorization": self._authorization(),
+            "jetstream": {"store_dir": str(self.folder / "store"), "sync_interval": "always"},
+        } | self._encryption()
+
+    def _authorization(self) -> dict[str, Any]:
+        users = self._users | self._principals()
+        if self._tls is not None:
+            # without a user at all, a server would allow everything to every client
+            allowed: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
+            allowed += [{"user": f"CN={one}", "permissions": of} for one, of in users.items()]
+            return {"users": allowed}
+        for name in users:
+            self._passwords.setdefault(name, secrets.token_hex(12))
+        named = [{"user": _OWNER, "password": self._passwords[_OWNER]}]
+        return {
+            "users": named
+            + [
+                {"user": one, "password": self._passwords[one], "permissions": of}
+                for one, of in users.items()
+            ]
+        }
+
+    def _principals(self) -> dict[str, Any]:
+        """What those of the policy may do, in the server's words."""
+        if self._policy is None:
+            return {}
+        names = self._policy.principals()
+        if taken := {_OWNER, *self._users}.intersection(names):
+            raise ValueError(
+                f"a principal cannot be called {taken.pop()!r} here: one of the server's own users "
+                "is. Choose another name."
+            )
+        return {name: permissions_of(self._policy, name) for name in names}
+
+    def _encryption(self) -> dict[str, Any]:
+        if self._tls is None:
+            return {}
+        own = self._tls.server()
+        return {
+            "tls": {
+                "cert_file": str(own.certificate),
+                "key_file": str(own.key),
+                "ca_file": str(self._tls.certificate),
+                "handshake_first": True,
+                "verify_and_map": True,
+                "min_version": "1.3",
+            }
+        }
+
+    def _loaded(self) -> object:
+        return self.monitor("varz", self._timeout)["config_load_time"]
+
+    def _wait_until_ready(self) -> None:
+        """The ports file is written once clients can connect; the server's health says the rest."""
+        deadline = time.monotonic() + self._timeout
+        while not (self._read_ports() and self._is_healthy()):
+            if not self.is_running:
+                raise ServerFailed(f"{self._program} has ended at once. Its log: {self._log_end()}")
+            if time.monotonic() > deadline:
+                raise ServerFailed(
+                    f"{self._program} was not ready within {self._timeout} s. Its log: "
+                    f"{self._log_end()}"
+                )
+            time.sleep(_POLL)
+
+    def _read_ports(self) -> bool:
+        for path in self._scratch.glob("*.ports"):
+            with contextlib.suppress(ValueError):  # it is being written
+                ports = json.loads(path.read_text(encoding="utf-8"))
+                self._pid = int(path.stem.rpartition("_")[2])
+                self._settings["listen"] = _address(ports["nats"])
+                self._settings["http"] = _address(ports["monitoring"])
+                return True
+        return False
+
+    def _is_healthy(self) -> bool:
+        if "cluster" in self._settings:
+            return True  # it is when the others are there as well, which the cluster waits for
+        try:
+            return bool(self.monitor("healthz")["status"] == "ok")
+        except (OSError, ValueError):
+            return False
+
+    def _log_end(self) -> str:
+        return self.log[-1_000:].strip() or "(empty)"
+
+    def _signal(self, number: int) -> None:
+        """While the watchdog lives, whose child the server is, its number is no other process's."""
+        if self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def _by_psutil(self, act: Literal["suspend", "resume"]) -> None:
+        """Suspend or resume the server, by psutil: Windows has no signals for it."""
+        try:
+            import psutil  # type: ignore[import-untyped]
+        except ImportError as missing:
+            raise ImportError(
+                "freeze and thaw need psutil, which is not installed here. "
+                "Run: pip install 'eventkit-notebooks[nats]'"
+            ) from missing
+        if self.is_running:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                getattr(psutil.Process(self._pid), act)()
+
+
+def find_server() -> str:
+    """The nats-server on PATH, or the one that pip has put beside the interpreter."""
+    beside = os.pathsep.join([sysconfig.get_path("scripts"), os.path.dirname(sys.executable)])
+    found = shutil.which("nats-server") or shutil.which("nats-server", path=beside)
+    if found is None:
+        raise FileNotFoundError(
+            "no nats-server is on PATH or beside this Python. "
+            "Run: pip install 'eventkit-notebooks[nats]'"
+        )
+    return found
+
+
+def _is_frozen(pid: int) -> bool:
+    """Whether the system has stopped all its threads. Only Linux tells; elsewhere it is hoped."""
+    states = [
+        path.read_text(encoding="utf-8").rpartition(") ")[2]
+        for path in Path("/proc").glob(f"{pid}/task/*/stat")
+    ]
+    return all(state.startswith("T") for state in states)
+
+
+def _address(urls: list[str]) -> str:
+    return urls[0].rpartition("/")[2]
+
+
+def _end(watchdog: subprocess.Popen[bytes]) -> None:
+    """Let go of the pipe: the watchdog ends the server, removes its folder, and ends."""
+    assert watchdog.stdin is not None
+    with contextlib.suppress(OSError):
+        watchdog.stdin.close()
+    try:
+        watchdog.wait(10.0)
+    except subprocess.TimeoutExpired:
+        watchdog.kill()
+        watchdog.wait()

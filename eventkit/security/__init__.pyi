@@ -1,0 +1,15 @@
+from .access import AccessPolicy as AccessPolicy, Rule as Rule, principal_of as principal_of
+from .certificates import CertificateAuthority as CertificateAuthority, Credentials as Credentials
+from .cipher import (
+    Cipher as Cipher,
+    CipherError as CipherError,
+    NotSealed as NotSealed,
+    ReplayGuard as ReplayGuard,
+    SeenBefore as SeenBefore,
+    Tampered as Tampered,
+    UnknownKey as UnknownKey,
+)
+from .identity import Denial as Denial, Identity as Identity
+from .tokens import Tokens as Tokens
+
+__all__: list[str]

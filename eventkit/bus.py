@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .checks import optional_seconds
 from .errors import (
@@ -36,15 +36,26 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .flow import Flow, Stage
-    from .log import EventLog
-    from .security.access import AccessPolicy
-    from .security.identity import Identity
 
 H = TypeVar("H", bound=Handler)
 
 _CACHED_TOPICS = 250_000
 _FEW_STAGES = 8
 _numbers = itertools.count(1)
+
+
+class Policy(Protocol):
+    """Decides what others may do on a bus, as AccessPolicy does."""
+
+    def identity(self, bus: Any, principal: str, /) -> Any:
+        """Return the bus as this principal may use it."""
+
+
+class Log(Protocol):
+    """Keeps events, as every EventLog does."""
+
+    def append(self, event: Event, /) -> Any:
+        """Store an event."""
 
 
 class EventBus:
@@ -69,7 +80,7 @@ class EventBus:
     `as_`. Code that holds the bus itself may do everything.
     """
 
-    def __init__(self, policy: AccessPolicy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy
         self._number = next(_numbers)
         self._replies = Replies()
@@ -264,7 +275,7 @@ class EventBus:
             raise ValueError("a listener emits nothing; use processor(..., emits=...) instead.")
         return self.processor(pattern, **options)
 
-    def persist(self, log: EventLog, pattern: str, **options: Any) -> Subscription:
+    def persist(self, log: Log, pattern: str, **options: Any) -> Subscription:
         """Append every event that fits the pattern to a log. Options as for `subscribe`: inline,
         an event is on disk when `fire` returns, and `executor=Threads(n)` has n wait together.
         What cannot be stored becomes a dead letter, like any handler's failure. Events on `error.`
@@ -272,19 +283,21 @@ class EventBus:
         """
         return self.subscribe(pattern, log.append, **options)
 
-    def as_(self, principal: str) -> Identity:
-        """Return this bus as seen by a principal of its policy, such as `bus.as_("ann").fire`.
+    def as_(self, principal: str) -> Any:
+        """Return the Identity of a principal: this bus as the policy lets them use it.
 
         Raises ValueError if this bus has no policy.
         """
-        from .security.identity import Identity
-
         if self.policy is None:
             raise ValueError(
                 f"{principal!r} can be given no identity: this bus has no policy to decide by. "
                 "Make it with EventBus(AccessPolicy())."
             )
-        return Identity(self, self.policy, principal)
+        return self.policy.identity(self, principal)
+
+    def refuse_request(self, event: Event, error: Exception) -> None:
+        """Have the caller that waits for the answer to this event raise `error`, if one does."""
+        self._replies.refuse(event.id, error)
 
     # Waiting
 

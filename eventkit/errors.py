@@ -1,4 +1,4 @@
-"""What goes wrong on a bus and in its queues: the public exceptions."""
+"""The public exceptions: what goes wrong on a bus, in its queues and in a log."""
 
 from __future__ import annotations
 
@@ -48,3 +48,73 @@ class DrainTimeout(TimeoutError):
 
 class NoReply(LookupError):
     """A request that gets no answer: no processor takes it, or the processor returned None."""
+
+
+# What a log says no with
+
+
+class LogError(Exception):
+    """What a log says no with. Nothing was stored, unless it is OutcomeUnknown."""
+
+
+class Conflict(LogError):
+    """The topic's last event is not the expected one: another writer was quicker. Read what is
+    new, decide again, append again. `expected` and `found` are the two sequences.
+    """
+
+    def __init__(self, topic: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"the last event on {topic!r} was expected to be {_number(expected)} and is "
+            f"{_number(found)}: another writer was quicker. Read what is new and decide again."
+        )
+        self.topic = topic
+        self.expected = expected
+        self.found = found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.topic, self.expected, self.found), self.__dict__
+
+
+class QuotaExceeded(LogError):
+    """The log is as large as it may get. The message has the figures."""
+
+
+class PermissionDenied(LogError):
+    """The caller is not allowed to do this to this log or on this bus."""
+
+
+class Held(LogError):
+    """The lock is held, for up to `seconds` more unless it is renewed or released."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"the lock {name!r} is held, for {max(0.0, seconds):.3g} s more unless it is "
+            "renewed or released. Try again later, or give lock(..., wait=) seconds to wait."
+        )
+        self.name = name
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.seconds), self.__dict__
+
+
+class LeaseLost(LogError):
+    """The lease of a lock or a claim has ended, and another process may have it by now."""
+
+
+class OutcomeUnknown(LogError):
+    """Whether it was done cannot be known: the disk failed while it was being written, or no
+    answer came. Append again: what is there already is not stored twice.
+    """
+
+
+class LogUnusable(LogError):
+    """What is there is no log, is damaged or newer than this eventkit, or cannot be reached."""
+
+
+class LogClosed(LogError, RuntimeError):
+    """The log was used after `close`, or in a process forked from the one that opened it."""
+
+
+def _number(sequence: int) -> str:
+    return f"number {sequence}" if sequence else "none (0)"

@@ -12,7 +12,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .errors import BusClosed, HandlersFailed, NoReply, QueueFull
 from .event import Event
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .executors.base import Executor
-    from .flow import Flow, LeftOut
-    from .subscription import Subscription
+    from .flow import Flow, LeftOut, Stage
 
 _DEAD_LETTERS = 1_000
 
@@ -45,6 +44,15 @@ class ErrorEvent(Event, frozen=True, gc=True):
     """
 
 
+class Subscriber(Protocol):
+    """What is asked of the subscription whose delivery ended."""
+
+    name: str
+    emits: str | None
+    executor: Executor
+    stage: Stage | None
+
+
 class Outcomes:
     """The dead letters of a bus, and the ways in which a delivery can end. `publish` is the bus's,
     for what a processor emits and for error events.
@@ -56,7 +64,7 @@ class Outcomes:
         self._replies = replies
         self._dropping: list[Executor | Flow] = []
 
-    def emitted(self, subscription: Subscription, event: Event, result: Any) -> None:
+    def emitted(self, subscription: Subscriber, event: Event, result: Any) -> None:
         """A processor's result is the next event, and the reply if its event was a request."""
         assert subscription.emits is not None
         reply = None
@@ -71,7 +79,7 @@ class Outcomes:
                 self._replies.answer(event.id, reply)
 
     def raised(
-        self, subscription: Subscription | None, event: Event, error: BaseException
+        self, subscription: Subscriber | None, event: Event, error: BaseException
     ) -> BaseException | None:
         """Record what a delivery raised in the caller's thread. Return what the caller must know:
         an executor had no room for this very event, or the caller was interrupted, perhaps while
@@ -92,23 +100,21 @@ class Outcomes:
         return error if is_interrupt else None
 
     def interrupted(
-        self, subscription: Subscription | None, event: Event, interrupt: BaseException
+        self, subscription: Subscriber | None, event: Event, interrupt: BaseException
     ) -> None:
         """Record that an interrupt has kept the event from a subscriber."""
         if subscription is not None:
             with suppress(KeyboardInterrupt):
                 self.failed(subscription, event, interrupt)
 
-    def failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
+    def failed(self, subscription: Subscriber, event: Event, error: BaseException) -> None:
         """A handler failed for certain, retries and all."""
         try:
             self._record(subscription.name, event, error)
         finally:
             self.refuse_request(subscription, event, error)
 
-    def given_up(
-        self, subscription: Subscription, event: Event, error: BaseException | None
-    ) -> None:
+    def given_up(self, subscription: Subscriber, event: Event, error: BaseException | None) -> None:
         """An accepted event will not be handled: dropped by the overflow policy (no error), or cut
         off.
         """
@@ -121,7 +127,7 @@ class Outcomes:
             dropped = QueueFull(event, f"{subscription.executor!r} was full and dropped")
             self.refuse_request(subscription, event, error or dropped)
 
-    def left_out(self, subscription: Subscription, event: Event, how: LeftOut) -> None:
+    def left_out(self, subscription: Subscriber, event: Event, how: LeftOut) -> None:
         """A flow has merged or dropped an event, as it should. Only a quota's first refusal is
         worth a warning.
         """
@@ -137,14 +143,12 @@ class Outcomes:
             subscription, event, NoReply(f"{flow!r} has {how} event {event.id} ({event.topic!r}).")
         )
 
-    def refuse_request(
-        self, subscription: Subscription, event: Event, error: BaseException
-    ) -> None:
+    def refuse_request(self, subscription: Subscriber, event: Event, error: BaseException) -> None:
         """Have the caller that waits for this processor's answer raise `error`, if one does."""
         if subscription.emits and self._replies:
             self._replies.refuse(event.id, error)
 
-    def refuse_unanswerable(self, subscription: Subscription, event: Event) -> None:
+    def refuse_unanswerable(self, subscription: Subscriber, event: Event) -> None:
         """What comes out of its flow is another event, and a reply would be to that one."""
         if subscription.emits and event.id in self._replies:
             assert subscription.stage is not None
@@ -172,7 +176,7 @@ class Outcomes:
         with _quietly():
             _log().warning(text, *arguments)
 
-    def _has_recorded(self, subscription: Subscription, event: Event, error: BaseException) -> bool:
+    def _has_recorded(self, subscription: Subscriber, event: Event, error: BaseException) -> bool:
         """Return whether it has been: behind a flow."""
         return any(
             letter.error is error and (letter.event is event or letter.handler == subscription.name)
@@ -211,7 +215,7 @@ class Outcomes:
         except QueueFull as refusal:
             self.warn("could not publish the error event: %s", refusal)
 
-    def _warn_of_drop(self, subscription: Subscription, event: Event) -> None:
+    def _warn_of_drop(self, subscription: Subscriber, event: Event) -> None:
         """The overflow policy did what it was asked to. The executor's `dropped` counts each."""
         executor = subscription.executor
         text = (
@@ -221,7 +225,7 @@ class Outcomes:
         self._warn_once(executor, text, event, subscription)
 
     def _warn_once(
-        self, what: Executor | Flow, text: str, event: Event, subscription: Subscription
+        self, what: Executor | Flow, text: str, event: Event, subscription: Subscriber
     ) -> None:
         if what not in self._dropping:
             self._dropping.append(what)

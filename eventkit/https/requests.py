@@ -14,8 +14,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from ..executors.queue import BusClosed, QueueFull
 from ..log import PermissionDenied
-from ..security.access import is_current, principal_of
-from ..security.identity import Identity
+from ..security.access import Identity, is_current, principal_of
 from .incoming import (
     Received,
     Refused,
@@ -122,7 +121,8 @@ class Guarded(RequestHandler):
             raise Refused(
                 401, "say who you are: a token or a certificate.", {"WWW-Authenticate": "Bearer"}
             )
-        return self.trigger.bus.as_(str(named.pop()))
+        identity: Identity = self.trigger.bus.as_(str(named.pop()))
+        return identity
 
     def check_quota(self, principal: str) -> None:
         wait = self.trigger.quota_of(principal)

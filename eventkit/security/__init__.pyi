@@ -1,4 +1,10 @@
-from .access import AccessPolicy as AccessPolicy, Rule as Rule, principal_of as principal_of
+from .access import (
+    AccessPolicy as AccessPolicy,
+    Denial as Denial,
+    Identity as Identity,
+    Rule as Rule,
+    principal_of as principal_of,
+)
 from .certificates import CertificateAuthority as CertificateAuthority, Credentials as Credentials
 from .cipher import (
     Cipher as Cipher,
@@ -9,7 +15,6 @@ from .cipher import (
     Tampered as Tampered,
     UnknownKey as UnknownKey,
 )
-from .identity import Denial as Denial, Identity as Identity
 from .tokens import Tokens as Tokens
 
 __all__: list[str]

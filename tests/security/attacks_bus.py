@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import eventkit as ek
-from eventkit.security import Identity, identity as identity_module
+from eventkit.security import Identity, access
 from tests.secured import LONG, House
 
 from .attacking import always, attack, patched
@@ -88,12 +88,12 @@ def _forges(house: House, topic: str) -> bool:
     return "forged" in [event.data for event in got]
 
 
-@attack("bus", ek.PermissionDenied, patched((identity_module, "_RESERVED", ())))
+@attack("bus", ek.PermissionDenied, patched((access, "_RESERVED", ())))
 def forging_the_record(house: House) -> bool:
     return _forges(house, "audit.denied")
 
 
-@attack("bus", ek.PermissionDenied, patched((identity_module, "_RESERVED", ())))
+@attack("bus", ek.PermissionDenied, patched((access, "_RESERVED", ())))
 def forging_a_failure(house: House) -> bool:
     return _forges(house, "error.button.click")
 

@@ -9,7 +9,7 @@ import time
 import eventkit as ek
 from eventkit import bus as bus_module, event as event_module
 from eventkit.https import requests as handlers
-from eventkit.security import Tokens, access, identity as identity_module
+from eventkit.security import Tokens, access
 from tests.secured import CLOUD, PLAIN, House
 
 from .attacking import always, attack, met, patched
@@ -121,7 +121,7 @@ def a_wildcard_where_a_topic_belongs(house: House) -> bool:
     return house.got[0].topic == "button.>"
 
 
-@attack("https", 403, patched((identity_module, "_RESERVED", ())))
+@attack("https", 403, patched((access, "_RESERVED", ())))
 def a_forged_audit_event(house: House) -> bool:
     house.policy.allow("ann", publish=">")
     forged: list[ek.Event] = []

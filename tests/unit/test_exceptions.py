@@ -16,8 +16,8 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "eventkit.errors.QueueFull": (ek.Event("a", 1), "it is full and refused"),
     "eventkit.errors.HandlersFailed": ("two of them", [ValueError("one"), KeyError("other")]),
     "eventkit.errors.DrainTimeout": (0.5, ["a handler"]),
-    "eventkit.log.Conflict": ("a", 3, 4),
-    "eventkit.log.Held": ("counter", 1.5),
+    "eventkit.errors.Conflict": ("a", 3, 4),
+    "eventkit.errors.Held": ("counter", 1.5),
     "eventkit.https.incoming.Refused": (401, "who are you?", {"Allow": "POST"}),
     "eventkit.nats.log.connection.Refused": ({"description": "no", "err_code": 10071},),
 }  # of those that are not made of a text alone

@@ -35,7 +35,8 @@ def bus(policy: ek.AccessPolicy) -> Iterator[ek.EventBus]:
 
 @pytest.fixture
 def ann(bus: ek.EventBus) -> Identity:
-    return bus.as_("ann")
+    identity: Identity = bus.as_("ann")
+    return identity
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import (
     Consumer,
@@ -20,22 +20,22 @@ from .. import (
 )
 from ..paging import entry_of, entry_or_bytes, report_damaged
 from .sql import ROW, fitting
-
-if TYPE_CHECKING:
-    from .log import SqliteLog
+from .store import Store
 
 _IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
 
 
 class SqliteConsumer(Consumer):
-    """A row in `consumers`, and a row in `deliveries` for each entry claimed but not done."""
+    """A row in `consumers`, and a row in `deliveries` for each entry claimed but not done. It
+    keeps its `log` alive: a log without references is closed.
+    """
 
-    def __init__(self, log: SqliteLog, name: str, topic: str, max_tries: int) -> None:
+    def __init__(self, log: object, store: Store, name: str, topic: str, max_tries: int) -> None:
         self.name = name
         self.topic = topic
         self.max_tries = max_tries
-        self._log = log  # a log without references is closed
-        self._store = log.store
+        self._log = log
+        self._store = store
 
     def enrol(self, sql: sqlite3.Cursor, after: int) -> None:
         """Be there from now on, as the consumer that there was or a new one."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
 
 from .. import Held, Lock, lock_lost
 from .sql import get, put
-
-if TYPE_CHECKING:
-    from .log import SqliteLog
+from .store import Store
 
 
 class SqliteLock(Lock):
-    """A row in `locks` while it is held. Tokens are counted for all locks together."""
+    """A row in `locks` while it is held. Tokens are counted for all locks together. It keeps its
+    `log` alive: a log without references is closed.
+    """
 
-    def __init__(self, log: SqliteLog, name: str, ttl: float, wait: float) -> None:
+    def __init__(self, log: object, store: Store, name: str, ttl: float, wait: float) -> None:
         self.name = name
         self.ttl = ttl
         self._wait = wait
         self._log = log
-        self._store = log.store
+        self._store = store
 
     def acquire(self) -> int:
         left = 0.0

@@ -79,18 +79,18 @@ class SqliteLog(PagedLog):
         self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
     ) -> Consumer:
         check_consumer(name, topic, max_tries, after)
-        asked = SqliteConsumer(self, name, topic, max_tries)
+        asked = SqliteConsumer(self, self.store, name, topic, max_tries)
         self.store.do(lambda sql: asked.enrol(sql, after))
         return asked
 
     def consumers(self) -> list[Consumer]:
         query = "select name, topic, max_tries from consumers order by name"
         rows = self.store.ask(lambda sql: sql.execute(query).fetchall())
-        return [SqliteConsumer(self, *row) for row in rows]
+        return [SqliteConsumer(self, self.store, *row) for row in rows]
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
         check_lock(name, ttl, wait)
-        return SqliteLock(self, name, ttl, wait)
+        return SqliteLock(self, self.store, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
         check_quota(events, bytes)

@@ -1,0 +1,148 @@
+"""Checks of what a caller asks of a log, and the errors that every backend raises."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from ..checks import seconds, whole_number
+from ..errors import LeaseLost, LogError, QuotaExceeded
+from ..topics import check_pattern
+
+
+def check_name(name: object, what: str) -> None:
+    """Raise ValueError unless every backend can call a consumer or a lock so."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a {what} has a name of letters, digits, - and _, such as 'mail-senders'; "
+            f"got {name!r}."
+        )
+
+
+def check_append(expect: object, fence: object) -> None:
+    """Raise ValueError unless one can append so."""
+    if expect is not None:
+        _count("expect", expect, "the sequence of the last event on the topic, or 0 for none")
+    if fence is not None:
+        _count("fence", fence, "the token of a lock", least=1)
+
+
+def check_reading(after: object, topic: object, limit: object = None) -> None:
+    """Raise InvalidTopic or ValueError unless one can read so."""
+    check_pattern(topic)
+    _count("after", after, "a sequence, or 0 for the beginning")
+    if limit is not None:
+        _count("limit", limit, "a number of entries, or None for no limit")
+
+
+def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
+    """Raise ValueError unless it is a time that one can wait for."""
+    seconds(name, value, above_zero=above == 0)
+
+
+def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
+    """Raise InvalidTopic or ValueError unless there can be such a consumer."""
+    check_name(name, "consumer")
+    check_reading(after, topic)
+    _count("max_tries", max_tries, "a number of tries", least=1)
+
+
+def check_claim(n: object, lease: object, wait: object) -> None:
+    """Raise ValueError unless one can claim so."""
+    _count("n", n, "how many to claim at most", least=1)
+    check_seconds("lease", lease, above=0)
+    check_seconds("wait", wait)
+
+
+def check_sequences(sequences: Iterable[object]) -> None:
+    """Raise ValueError unless all of them may be sequences of entries."""
+    for sequence in sequences:
+        _count("a dead letter's number", sequence, "a sequence", least=1)
+
+
+def check_lock(name: object, ttl: object, wait: object) -> None:
+    """Raise ValueError unless there can be such a lock."""
+    check_name(name, "lock")
+    check_seconds("ttl", ttl, above=0)
+    check_seconds("wait", wait)
+
+
+def check_quota(events: object, bytes: object) -> None:
+    """Raise ValueError unless a log can be limited so."""
+    for name, value in (("events", events), ("bytes", bytes)):
+        if value is not None:
+            _count(name, value, "a number, or None for no limit")
+
+
+def check_trim(keep: object, older_than: object) -> None:
+    """Raise ValueError unless a log can be trimmed so."""
+    if keep is None and older_than is None:
+        raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
+    if keep is not None:
+        _count("keep", keep, "a number of entries")
+    if older_than is not None:
+        check_seconds("older_than", older_than)
+
+
+def check_speed(speed: object) -> None:
+    """Raise ValueError unless a replay can be so fast."""
+    if speed is None:
+        return
+    is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not is_number or not 0 < speed < math.inf:  # type: ignore[operator]
+        raise ValueError(f"speed is a factor above 0, or None for at once; got {speed!r}.")
+
+
+def _count(name: str, value: object, meaning: str, *, least: int = 0) -> None:
+    """Raise ValueError unless it is a number that every backend can store."""
+    if whole_number(name, value, meaning, least=least) > _LARGEST_NUMBER:
+        raise ValueError(f"{name} is {meaning}, at most {_LARGEST_NUMBER}; got {value!r}.")
+
+
+def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
+    """The error for what does not fit into a log's quota."""
+    return QuotaExceeded(
+        f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
+        "fit. trim() what is not needed any more, or raise the quota by set_quota()."
+    )
+
+
+def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
+    """The error for deliveries that are no longer the caller's."""
+    return LeaseLost(
+        f"{consumer!r} no longer has number {', '.join(map(str, sequences))} from this claim: "
+        "it was done, put back or its lease ended and another worker has it. Ask for a "
+        "longer lease, or extend it while you work."
+    )
+
+
+def lock_lost(token: int, *, has_ended: bool) -> LeaseLost:
+    """The error for a token whose lock is no longer held."""
+    why = "its lease has ended" if has_ended else "it was released or taken by another"
+    return LeaseLost(
+        f"the lock with token {token} is no longer held: {why}. Take it again and read "
+        "what has changed before you write."
+    )
+
+
+def other_pattern(consumer: str, found: str, asked: str) -> ValueError:
+    """The error for a consumer that is asked for with another pattern than it has."""
+    return ValueError(
+        f"the consumer {consumer!r} takes {found!r}, not {asked!r}: ask for it "
+        "with that pattern, or give this one another name."
+    )
+
+
+def consumer_gone(consumer: str) -> LogError:
+    """The error for a consumer that was removed."""
+    return LogError(
+        f"the consumer {consumer!r} was removed, perhaps by another process: ask the log for it "
+        "again with consumer()."
+    )
+
+
+_LARGEST_NUMBER = 2**63 - 1
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -1,0 +1,182 @@
+"""Entries: what is in a log, and the form in which it is stored."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..errors import LogUnusable
+from ..event import CloudEvent, Event, to_cloud
+from ..topics import InvalidTopic, check_topic
+from ..wire import DEPTH, check_cloud_event, check_json
+
+
+class Entry(NamedTuple):
+    """An event and its place in the log. `stored` is when that was, in seconds since 1970."""
+
+    sequence: int
+    event: CloudEvent
+    stored: float
+
+    @property
+    def topic(self) -> str:
+        """The event's topic, which CloudEvents call its type."""
+        return self.event.type
+
+    @property
+    def data(self) -> Any:
+        """What the event carries: what JSON made of it, or bytes."""
+        wire = self.event
+        payload = wire.data if wire.data_base64 is msgspec.UNSET else wire.data_base64
+        return None if payload is msgspec.UNSET else payload
+
+    @property
+    def key(self) -> str | None:
+        """The event's key, which CloudEvents call its subject."""
+        return None if self.event.subject is msgspec.UNSET else self.event.subject
+
+    def to_event(self) -> Replayed:
+        """The same event for this process, due now. It can be fired on a bus, and told from new
+        ones; appended to any log it is still the event that it was.
+        """
+        return Replayed(
+            self.topic, self.data, key=self.key, sequence=self.sequence, original=self.event
+        )
+
+
+class Replayed(Event, frozen=True, gc=False, kw_only=True):
+    """An Event that has come out of a log. A handler whose work must not be done again, such as
+    to send a letter, looks whether it was given one.
+    """
+
+    sequence: int
+    original: CloudEvent
+
+
+class Delivery(NamedTuple):
+    """An entry handed to a consumer for a while. `tries` says how often it has been by now, and
+    `claim` is what the log knows this very delivery by.
+    """
+
+    entry: Entry
+    tries: int
+    claim: Any
+
+    @property
+    def sequence(self) -> int:
+        """The entry's place in the log."""
+        return self.entry.sequence
+
+    @property
+    def event(self) -> CloudEvent:
+        """The event; its source and id together are what an idempotent consumer remembers."""
+        return self.entry.event
+
+    @property
+    def topic(self) -> str:
+        """The event's topic."""
+        return self.entry.topic
+
+    @property
+    def data(self) -> Any:
+        """What the event carries."""
+        return self.entry.data
+
+    @property
+    def key(self) -> str | None:
+        """The event's key."""
+        return self.entry.key
+
+
+class Usage(NamedTuple):
+    """How much is in a log, and how much may be; None is no limit. `bytes` counts the events as
+    they are stored, without what the backend needs around them.
+    """
+
+    events: int
+    bytes: int
+    max_events: int | None
+    max_bytes: int | None
+
+
+class Progress(NamedTuple):
+    """How far a consumer is: entries never claimed yet, claimed or put off, and given up."""
+
+    waiting: int
+    unfinished: int
+    dead: int
+
+
+class Packed(NamedTuple):
+    """An event ready to be stored: what it is known by, and its CloudEvents JSON."""
+
+    topic: str
+    source: str
+    id: str
+    body: bytes
+
+
+def pack(event: Event | CloudEvent) -> Packed:
+    """Return the event as it is stored, from which `unpack` returns an equal one.
+
+    Raises InvalidTopic, TypeError or ValueError, with the reason, if there is no such form.
+    """
+    wire = _as_cloud(event)
+    check_topic(wire.type)
+    check_cloud_event(wire)
+    body = msgspec.json.encode(wire)
+    try:
+        unpack(body)
+    except LogUnusable as problem:  # such as an integer of 4,300 digits
+        raise ValueError(f"this event cannot be read back from JSON: {problem}") from problem
+    return Packed(wire.type, wire.source, wire.id, body)
+
+
+def _as_cloud(event: Event | CloudEvent) -> CloudEvent:
+    if isinstance(event, Replayed):
+        event = event.original
+    if isinstance(event, CloudEvent):
+        return event
+    if not isinstance(event, Event):
+        raise TypeError(f"a log takes an Event or a CloudEvent; got {event!r}.")
+    if event.key == "":  # CloudEvents have no empty subject
+        raise ValueError("an event's key is None or a string that is not empty.")
+    try:
+        return to_cloud(event, _source.name)
+    except (OverflowError, OSError) as problem:
+        raise ValueError(f"an event's time cannot be {event.time!r}: {problem}.") from problem
+
+
+def unpack(body: bytes) -> CloudEvent:
+    """The event that `pack` made `body` of. Raises LogUnusable if it has been damaged since."""
+    try:
+        check_json(body, DEPTH + 1)
+        event = _decoder.decode(body)
+        _check_topic_once(event.type)
+    except (ValueError, InvalidTopic) as problem:  # JSON and UTF-8 errors among them
+        raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
+    return event
+
+
+_decoder = msgspec.json.Decoder(CloudEvent)
+
+
+_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # what it refuses is not remembered
+
+
+class _Source:
+    """Says of which process run an Event's id is: ids count up anew in every one, forks too."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        self.name = f"/eventkit/{os.urandom(8).hex()}"
+
+
+_source = _Source()

@@ -1,4 +1,4 @@
-"""EventBus: fire, route, drain, close."""
+"""EventBus: subscribe handlers, fire events, wait until they are handled, close."""
 
 from __future__ import annotations
 
@@ -59,25 +59,23 @@ class Log(Protocol):
 
 
 class EventBus:
-    """Carries events to the handlers that subscribed to their topic.
+    """Deliver events to the handlers that subscribed to their topics.
 
-    The bus itself runs nothing and waits for nothing: a handler runs at once in the caller's
-    thread, unless its `executor` takes it elsewhere. Subscribers get an event in the order of
-    their priority (higher first), then of their registration. An event fired inside an inline
-    handler is delivered there and then, like any nested call.
+    A handler runs at once in the caller's thread, unless its `executor` runs it elsewhere.
+    Subscribers get an event in the order of their priority (higher first), then of their
+    registration. An event that an inline handler fires is delivered at once, like a nested call.
 
-    All methods may be called from any thread. Publishing takes no lock and copies nothing: each
-    topic's route is an immutable tuple in a dict, and the dict is replaced when subscriptions
-    change.
+    All methods may be called from any thread. Publishing takes no lock: each topic's route is an
+    immutable tuple in a dict, and the dict is replaced when subscriptions change.
 
-    What a handler raises, SystemExit included, ends in `dead_letters`, and the caller goes on. Only
-    a KeyboardInterrupt reaches the caller as well; it keeps the event from the subscribers behind,
-    with a dead letter for each.
-    Handlers that fire each other's topics without end are cut off by a RecursionError, which
-    passes through them all and is one failure of the outermost.
+    Whatever a handler raises, SystemExit included, is recorded in `dead_letters`, and the caller
+    continues. A KeyboardInterrupt is recorded and reaches the caller as well. The subscribers that
+    it keeps the event from get a dead letter each.
+    Handlers that fire each other's topics without end are stopped by a RecursionError, which is
+    recorded as one failure of the outermost handler.
 
-    `policy` says what others may do on this bus, each through an identity of their own; see
-    `as_`. Code that holds the bus itself may do everything.
+    `policy` decides what each principal may do on this bus; see `as_`. Code that holds the bus
+    itself may do everything.
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -90,30 +88,30 @@ class EventBus:
         self._order: dict[Subscription, int] = {}
         self._next_place = itertools.count().__next__
         self._executors: dict[int, weakref.ref[Executor]] = {}  # by id; all that may have work
-        self._users: dict[int, set[Subscription]] = {}  # of each executor that is needed, by its id
+        self._users: dict[int, set[Subscription]] = {}  # of each executor in use, by its id
         self._stages: list[tuple[Subscription, Stage]] = []
-        self._stages_allowed = _FEW_STAGES  # with more of them, look for those no longer needed
+        self._stages_allowed = _FEW_STAGES  # above this, stages no longer needed are removed
         self._recorder: Timeline | None = None
-        self._closed = ""  # why nothing can be fired any more
-        self._is_parents = False  # this is the copy in a forked child, of a bus that was used
-        self._ended = False  # `close` has come to its end
+        self._closed = ""  # why events are refused
+        self._is_parents = False  # a copy, in a forked child, of a bus that was used
+        self._ended = False  # `close` has finished
         self._lock = threading.RLock()
         renew_in_child(self)
 
     @property
     def source(self) -> str:
-        """The name of this bus on any wire, unlike that of any other bus in any process."""
+        """The name of this bus on any wire. No other bus, in any process, has the same."""
         return f"/eventkit/{process_id()}/{self._number}"
 
     @property
     def dead_letters(self) -> deque[DeadLetter]:
-        """The last 1,000 events that a handler failed on or that could not be handled."""
+        """The last 1,000 events on which a handler failed, or that could not be handled."""
         return self._outcomes.dead_letters
 
     # Firing
 
     def fire(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
-        """Make an event, due now, and publish it. Returns the event."""
+        """Make an event that is due now, publish it and return it."""
         if type(topic) is not str or not (key is None or type(key) is str):
             topic, key = plain(topic), plain(key)
         event = Event(topic, data, key=key)
@@ -121,11 +119,11 @@ class EventBus:
         return event
 
     def publish(self, event: Event) -> None:
-        """Deliver an event: inline handlers have run when this returns, all others have it in
-        their queue.
+        """Deliver an event. When this returns, inline handlers have run, and every other executor
+        has the event in its queue.
 
-        What handlers raise stays with the bus. Raises InvalidTopic; BusClosed; and QueueFull
-        when an executor with overflow="raise" refused the event, after all others got it.
+        What handlers raise stays with the bus. Raises InvalidTopic and BusClosed. Raises QueueFull,
+        after all others got the event, if an executor with overflow="raise" refused it.
         """
         try:
             route = self._routes[event.topic]
@@ -144,8 +142,8 @@ class EventBus:
     def _must_tell_caller(
         self, route: Route, subscription: Subscription | None, event: Event, error: BaseException
     ) -> bool:
-        """Record what a delivery raised. Return True if the caller must know of it: then those
-        behind have been dealt with. Raises KeyboardInterrupt if one came meanwhile.
+        """Record what a delivery raised. Return True if the caller must raise it. By then the
+        remaining subscribers have had the event. Raises a KeyboardInterrupt that came meanwhile.
         """
         problem = self._outcomes.raised(subscription, event, error)
         try:
@@ -155,13 +153,13 @@ class EventBus:
                 return problem is error
             raise problem
         finally:
-            del problem  # or the error and this frame would keep each other
+            del problem  # or the error and this frame would keep each other alive
 
     def _deliver_rest(
         self, route: Route, first: Subscription | None, event: Event, problem: BaseException
     ) -> BaseException:
-        """Deliver to those behind `first`, for whom an interrupt is a failure. Return what the
-        caller must know then: the problem that there is already, or an interrupt.
+        """Deliver to the subscribers after `first`. An interrupt is a failure for each of them.
+        Return what the caller must raise: the given problem or a later, more serious one.
         """
         place = [subscription for _, subscription in route].index(first)
         for deliver, subscription in route[place + 1 :]:
@@ -190,13 +188,13 @@ class EventBus:
         once: bool = False,
         retry: Retry | None = None,
     ) -> Subscription:
-        """Have `handler(event)` called for every event whose topic fits the pattern.
+        """Call `handler(event)` for every event whose topic matches the pattern.
 
-        `executor` says how it runs (None: inline), and belongs to this bus from then on. What it
-        returns is fired on the topic `emits`, with the event as its cause; None is not fired.
-        `flow` lets fewer events through, such as Debounce(0.2); what waits in it is a consequence
-        still to come, for `drain` too. `once` ends the subscription with its first event (the
-        first to leave the flow). `retry` calls a handler that raises again.
+        `executor` decides how the handler runs (None: inline), and belongs to this bus from then
+        on. The handler's result is fired on the topic `emits`, with the event as its cause. A
+        result of None is not fired. `flow`, such as Debounce(0.2), lets fewer events through, and
+        `drain` waits for the events in it. `once` cancels the subscription after its first event
+        (the first to leave the flow). `retry` calls a handler again that raised.
 
         Raises InvalidTopic, TypeError or ValueError if any of this cannot work, and BusClosed.
         """
@@ -228,7 +226,7 @@ class EventBus:
         self._routes = {}
 
     def _use_executor(self, subscription: Subscription) -> None:
-        """An executor is held by its subscriptions and by the events in it, but not by the bus."""
+        """Remember an executor without keeping it alive: its subscriptions and events do that."""
         executor = subscription.executor
         place, found = id(executor), self._executors
         self._users.setdefault(place, set()).add(subscription)
@@ -237,7 +235,7 @@ class EventBus:
             found[place] = weakref.ref(executor, functools.partial(found.pop, place))
 
     def _forget(self, subscription: Subscription) -> None:
-        """Each step can be taken again, so that a cancel that was interrupted can be repeated."""
+        """Remove a subscription. Every step can be repeated, after an interrupt for example."""
         place = id(subscription.executor)
         with self._lock:
             if subscription in self._order:
@@ -251,7 +249,7 @@ class EventBus:
                 subscription.executor.rest()
 
     def _rest_unused(self) -> None:
-        """An event that comes late out of a flow starts the threads of an executor again."""
+        """Stop the threads that a late event from a flow started in an executor no longer used."""
         with self._lock:
             unused = [
                 one() for place, one in self._executors.copy().items() if place not in self._users
@@ -276,10 +274,11 @@ class EventBus:
         return self.processor(pattern, **options)
 
     def persist(self, log: Log, pattern: str, **options: Any) -> Subscription:
-        """Append every event that fits the pattern to a log. Options as for `subscribe`: inline,
-        an event is on disk when `fire` returns, and `executor=Threads(n)` has n wait together.
-        What cannot be stored becomes a dead letter, like any handler's failure. Events on `error.`
-        are such, since they carry exceptions.
+        """Append every event that matches the pattern to a log. Options as for `subscribe`.
+
+        Inline, an event is on disk when `fire` returns. With `executor=Threads(n)`, n events share
+        one wait for the disk. An event that cannot be stored becomes a dead letter. That includes
+        events on `error.`, because they carry exceptions.
         """
         return self.subscribe(pattern, log.append, **options)
 
@@ -302,12 +301,12 @@ class EventBus:
     # Waiting
 
     def drain(self, timeout: float | None = None) -> None:
-        """Wait until every consequence of what was fired has happened. Events that wait in a flow
-        are waited for as well, until their time has come.
+        """Wait until every fired event and its consequences have been handled, those that wait in
+        a flow included.
 
-        `timeout` is in seconds, None for no limit; DrainTimeout names what is still running. On
-        a thread that the waiting events need, RuntimeError is raised at once: there use
-        `await drain_async()`, and inside a handler do not wait at all.
+        `timeout` is in seconds, None for no limit. Raises DrainTimeout, which names what is still
+        running. Raises RuntimeError at once on a thread that the waiting events need: use
+        `await drain_async()` there, and do not wait inside a handler.
         """
         timeout = optional_seconds("timeout", timeout)
         if self._is_parents:
@@ -335,7 +334,7 @@ class EventBus:
         await in_daemon_thread(lambda: self.drain(timeout))
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
-        """The next event that fits the pattern. Raises TimeoutError after `timeout` seconds."""
+        """Return the next event that matches. Raises TimeoutError after `timeout` seconds."""
         timeout = optional_seconds("timeout", timeout)
         with self._next_event(pattern) as future:
             return result(future, timeout, f"no event on {pattern!r}")
@@ -349,11 +348,11 @@ class EventBus:
     def request(
         self, topic: str, data: Any = None, timeout: float | None = None, *, key: str | None = None
     ) -> Event:
-        """Fire an event and return the event that the first processor answers it with.
+        """Fire an event and return the first processor's answer, which is an event.
 
-        If that processor raises, so does this. Raises NoReply if there is no processor (with
-        `emits=`) for the topic or its answer was None, TimeoutError after `timeout` seconds, and
-        RuntimeError where the answer would have to wait for the handler that asks.
+        Raises what that processor raises. Raises NoReply if no processor (with `emits=`) takes the
+        topic or its answer was None, TimeoutError after `timeout` seconds, and RuntimeError where
+        the answer would have to wait for the handler that asks.
         """
         timeout = optional_seconds("timeout", timeout)
         with self._request(Event(topic, data, key=key), blocks=True) as future:
@@ -380,7 +379,7 @@ class EventBus:
             finally:
                 self._end_recording(timeline)
         except BaseException:
-            self._end_recording(timeline)  # once more, should an interrupt have come in between
+            self._end_recording(timeline)  # again, in case an interrupt came in between
             raise
 
     def _begin_recording(self, timeline: Timeline) -> None:
@@ -402,13 +401,12 @@ class EventBus:
     # Ending
 
     def close(self, timeout: float | None = 5.0) -> None:
-        """Wait up to `timeout` seconds for what was fired (None: without limit), then end every
-        executor. Nothing can be fired or subscribed afterwards. Can be called twice, and again
-        after an interrupt.
+        """Wait up to `timeout` seconds (None: no limit) for what was fired, then stop every
+        executor. Afterwards firing and subscribing raise BusClosed. Can be called again, after an
+        interrupt too.
 
-        What waits in a flow is let out at once, unless a quota holds it back. An event that no
-        worker began in time becomes a dead letter; a handler that is still running is named in a
-        warning.
+        Events that wait in a flow leave it at once, unless a quota holds them back. An event that
+        no worker began in time becomes a dead letter. A warning names a handler that still runs.
         """
         timeout = optional_seconds("timeout", timeout)
         if self._ended:
@@ -448,10 +446,10 @@ class EventBus:
     # Routes
 
     def _find_route(self, topic: str) -> Route:
-        """The slow way, taken once for each topic and change of subscriptions. A change replaces
-        the routes when it is made: one found before that is stored in a dict that is used no more.
+        """Find a topic's subscribers, once after each change of subscriptions. A change replaces
+        the dict of routes, so a route found before the change is stored in the old dict.
         """
-        routes, recorder = self._routes, self._recorder  # in this order, before all else
+        routes, recorder = self._routes, self._recorder  # in this order, before anything else
         check_topic(topic)
         if self._closed:
             raise BusClosed(f"{self._closed}, so {topic!r} cannot be fired on it.")
@@ -461,7 +459,7 @@ class EventBus:
         if recorder is not None:
             route = recorded(found, recorder, self._outcomes)
         elif len(found) == 1:
-            route = found[0].route  # one tuple for all topics that it alone wants
+            route = found[0].route  # one tuple for all topics with this sole subscriber
         else:
             route = tuple((subscription.deliver, subscription) for subscription in found)
         if len(routes) >= _CACHED_TOPICS:
@@ -479,7 +477,7 @@ class EventBus:
         return [line for executor in self._busy_ones() for line in executor.unfinished()]
 
     def _busy_ones(self) -> list[Stage | Executor]:
-        """Wherever events may be: in flows first, since they go from there to executors."""
+        """Return every place where events may wait: flows first, which feed the executors."""
         executors = [reference() for reference in list(self._executors.values())]
         return [
             *(stage for _, stage in list(self._stages)),
@@ -487,8 +485,8 @@ class EventBus:
         ]
 
     def _add_stage(self, subscription: Subscription, stage: Stage) -> None:
-        """Each time their number has doubled, forget those of cancelled subscriptions that have
-        run empty.
+        """Keep a stage. When their number has doubled, remove empty stages of cancelled
+        subscriptions.
         """
         self._stages.append((subscription, stage))
         if len(self._stages) >= self._stages_allowed:
@@ -525,7 +523,7 @@ class EventBus:
             yield future
 
     def renew(self) -> None:
-        """In a child process: what has threads in the parent cannot be used here."""
+        """Refuse further use in a forked child if the bus was used: its threads are not here."""
         self._lock = threading.RLock()  # a thread of the parent may have held it
         if any(executor.turns for executor in self._busy_ones()):
             self._routes = {}
@@ -537,7 +535,7 @@ class EventBus:
 
 
 async def in_daemon_thread(call: Callable[[], None]) -> None:
-    """Run a call that blocks in a thread that nothing waits for, should this be cancelled."""
+    """Run a blocking call in a daemon thread, which continues if the caller is cancelled."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -561,9 +559,9 @@ async def in_daemon_thread(call: Callable[[], None]) -> None:
 
 
 def _waits_for_caller(executor: Executor, event: Event, blocks: bool) -> bool:
-    """Return whether an executor can handle an event only once the calling handler has ended."""
-    is_behind = event.key is not None and executor.is_at(event.key)
-    return is_behind or (blocks and executor.is_only_worker())
+    """Return True if an executor can handle an event only after the calling handler ended."""
+    is_queued_after = event.key is not None and executor.is_at(event.key)
+    return is_queued_after or (blocks and executor.is_only_worker())
 
 
 def _plain(event: Event) -> Event:

@@ -28,7 +28,7 @@ class BusClosed(RuntimeError):
 
 
 class HandlersFailed(ExceptionGroup):
-    """What `assert_clean` raises: the failures in the bus's dead letters, all of them."""
+    """All failures in the bus's dead letters, raised by `assert_clean`."""
 
 
 class DrainTimeout(TimeoutError):
@@ -47,19 +47,19 @@ class DrainTimeout(TimeoutError):
 
 
 class NoReply(LookupError):
-    """A request that gets no answer: no processor takes it, or the processor returned None."""
+    """A request got no answer: no processor takes it, or the processor returned None."""
 
 
-# What a log says no with
+# Errors of a log
 
 
 class LogError(Exception):
-    """What a log says no with. Nothing was stored, unless it is OutcomeUnknown."""
+    """A log refused an operation. Nothing was stored, unless it is OutcomeUnknown."""
 
 
 class Conflict(LogError):
-    """The topic's last event is not the expected one: another writer was quicker. Read what is
-    new, decide again, append again. `expected` and `found` are the two sequences.
+    """The topic's last event is not the expected one, because another writer appended first. Read
+    the new entries, decide again, append again. `expected` and `found` are the two sequences.
     """
 
     def __init__(self, topic: str, expected: int, found: int) -> None:
@@ -76,7 +76,7 @@ class Conflict(LogError):
 
 
 class QuotaExceeded(LogError):
-    """The log is as large as it may get. The message has the figures."""
+    """The log has reached its quota. The message has the figures."""
 
 
 class PermissionDenied(LogError):
@@ -103,13 +103,13 @@ class LeaseLost(LogError):
 
 
 class OutcomeUnknown(LogError):
-    """Whether it was done cannot be known: the disk failed while it was being written, or no
-    answer came. Append again: what is there already is not stored twice.
+    """The operation may have been done or not: the disk failed during a write, or no answer came.
+    Append again: nothing is stored twice.
     """
 
 
 class LogUnusable(LogError):
-    """What is there is no log, is damaged or newer than this eventkit, or cannot be reached."""
+    """The file or server is no log, is damaged, newer than this eventkit, or unreachable."""
 
 
 class LogClosed(LogError, RuntimeError):

@@ -1,8 +1,8 @@
-"""Outcomes: what became of each delivery, and who is told of it.
+"""Outcomes: how each delivery ended, and the reports of failures.
 
-A failure is recorded before it is reported: the dead letter first, then the log line, then the
-event `error.<topic>`, and last the caller that waits for an answer. A report that fails itself
-takes nothing from those that follow.
+A failure is recorded first, as a dead letter, and then reported: a log line, the event
+`error.<topic>`, and an error for the caller that waits for an answer. A report that fails does not
+prevent the next ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEAD_LETTERS = 1_000
 
 
 class DeadLetter(NamedTuple):
-    """An event that a handler failed on, or that was accepted and could not be handled."""
+    """An event on which a handler failed, or that was accepted and could not be handled."""
 
     event: Event
     error: BaseException
@@ -39,13 +39,13 @@ class DeadLetter(NamedTuple):
 
 
 class ErrorEvent(Event, frozen=True, gc=True):
-    """An event on `error.`, whose data is a dead letter. Unlike others, the garbage collector knows
-    it: the error's traceback leads back to the bus, whose dead letters may have this event.
+    """An event on `error.`, whose data is a dead letter. Unlike other events it is tracked by the
+    garbage collector, because the error's traceback can refer back to this event.
     """
 
 
 class Subscriber(Protocol):
-    """What is asked of the subscription whose delivery ended."""
+    """The subscription whose delivery ended."""
 
     name: str
     emits: str | None
@@ -54,8 +54,8 @@ class Subscriber(Protocol):
 
 
 class Outcomes:
-    """The dead letters of a bus, and the ways in which a delivery can end. `publish` is the bus's,
-    for what a processor emits and for error events.
+    """The dead letters of a bus, and the ways in which a delivery can end. `publish` is the bus's
+    method, for results and error events.
     """
 
     def __init__(self, publish: Callable[[Event], None], replies: Replies) -> None:
@@ -65,7 +65,7 @@ class Outcomes:
         self._dropping: list[Executor | Flow] = []
 
     def emitted(self, subscription: Subscriber, event: Event, result: Any) -> None:
-        """A processor's result is the next event, and the reply if its event was a request."""
+        """Publish a processor's result, and answer with it if its event was a request."""
         assert subscription.emits is not None
         reply = None
         if result is not None:
@@ -81,9 +81,8 @@ class Outcomes:
     def raised(
         self, subscription: Subscriber | None, event: Event, error: BaseException
     ) -> BaseException | None:
-        """Record what a delivery raised in the caller's thread. Return what the caller must know:
-        an executor had no room for this very event, or the caller was interrupted, perhaps while
-        this was being recorded.
+        """Record what a delivery raised in the caller's thread. Return what the caller must raise:
+        an executor refused this very event, or the caller was interrupted.
         """
         if subscription is None:
             return error
@@ -102,21 +101,21 @@ class Outcomes:
     def interrupted(
         self, subscription: Subscriber | None, event: Event, interrupt: BaseException
     ) -> None:
-        """Record that an interrupt has kept the event from a subscriber."""
+        """Record that an interrupt kept the event from a subscriber."""
         if subscription is not None:
             with suppress(KeyboardInterrupt):
                 self.failed(subscription, event, interrupt)
 
     def failed(self, subscription: Subscriber, event: Event, error: BaseException) -> None:
-        """A handler failed for certain, retries and all."""
+        """Record that a handler failed, after all retries."""
         try:
             self._record(subscription.name, event, error)
         finally:
             self.refuse_request(subscription, event, error)
 
     def given_up(self, subscription: Subscriber, event: Event, error: BaseException | None) -> None:
-        """An accepted event will not be handled: dropped by the overflow policy (no error), or cut
-        off.
+        """Record that an accepted event will not be handled: the overflow policy dropped it (no
+        error), or `close` came first.
         """
         try:
             if error is not None:
@@ -128,8 +127,8 @@ class Outcomes:
             self.refuse_request(subscription, event, error or dropped)
 
     def left_out(self, subscription: Subscriber, event: Event, how: LeftOut) -> None:
-        """A flow has merged or dropped an event, as it should. Only a quota's first refusal is
-        worth a warning.
+        """Note that a flow merged or dropped an event, as it should. Only the first event that a
+        quota refuses is logged as a warning.
         """
         assert subscription.stage is not None
         flow = subscription.stage.flow
@@ -144,12 +143,12 @@ class Outcomes:
         )
 
     def refuse_request(self, subscription: Subscriber, event: Event, error: BaseException) -> None:
-        """Have the caller that waits for this processor's answer raise `error`, if one does."""
+        """Raise `error` in the caller that waits for this processor's answer, if there is one."""
         if subscription.emits and self._replies:
             self._replies.refuse(event.id, error)
 
     def refuse_unanswerable(self, subscription: Subscriber, event: Event) -> None:
-        """What comes out of its flow is another event, and a reply would be to that one."""
+        """Refuse a request whose flow makes one event of several: a reply would be to that one."""
         if subscription.emits and event.id in self._replies:
             assert subscription.stage is not None
             said = f"{subscription.stage.flow!r} makes one event of several"
@@ -172,19 +171,19 @@ class Outcomes:
             )
 
     def warn(self, text: str, *arguments: object) -> None:
-        """Write a warning into the log, whatever the log does."""
+        """Log a warning. A logging handler that raises changes nothing."""
         with _quietly():
             _log().warning(text, *arguments)
 
     def _has_recorded(self, subscription: Subscriber, event: Event, error: BaseException) -> bool:
-        """Return whether it has been: behind a flow."""
+        """Return True if this failure was recorded already, by a stage of a flow."""
         return any(
             letter.error is error and (letter.event is event or letter.handler == subscription.name)
             for letter in list(self.dead_letters)
         )
 
     def _is_nested(self) -> bool:
-        """Return whether the bus is delivering inside another delivery, in this thread."""
+        """Return True if this thread is delivering inside another delivery."""
         code = getattr(self._publish, "__code__", None)
         frame, deliveries = inspect.currentframe(), 0
         while frame is not None and deliveries < 2:
@@ -216,7 +215,7 @@ class Outcomes:
             self.warn("could not publish the error event: %s", refusal)
 
     def _warn_of_drop(self, subscription: Subscriber, event: Event) -> None:
-        """The overflow policy did what it was asked to. The executor's `dropped` counts each."""
+        """Log the first event that the overflow policy dropped. `dropped` counts them all."""
         executor = subscription.executor
         text = (
             "%r is full and begins to drop events: event %d (%r) for %s was the first. "
@@ -234,9 +233,7 @@ class Outcomes:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Let nothing out of this block but an interrupt: a report that fails is no failure of what it
-    reports.
-    """
+    """Suppress all exceptions but KeyboardInterrupt: a report may fail without consequences."""
     try:
         yield
     except KeyboardInterrupt:
@@ -246,9 +243,7 @@ def _quietly() -> Iterator[None]:
 
 
 def worse(first: BaseException | None, second: BaseException | None) -> Any:
-    """Return which of two problems the caller must know: an interrupt, then a recursion, or else
-    the first.
-    """
+    """Return the more serious of two problems: an interrupt, then a recursion, then the first."""
     return max(first, second, key=_gravity)
 
 
@@ -269,8 +264,8 @@ def _as_exception(error: BaseException) -> Exception:
     return error if isinstance(error, Exception) else RuntimeError(_text(error))
 
 
-@functools.cache  # to look it up takes logging's own lock, which an interrupt may leave held
+@functools.cache  # an interrupt in getLogger can leave logging's own lock held
 def _log() -> logging.Logger:
-    import logging  # only when there is something to say: it would double our import time
+    import logging  # late: it would double the import time
 
     return logging.getLogger("eventkit")

@@ -1,4 +1,4 @@
-"""Recording: while a timeline is being recorded, each delivery stamps a journey as it goes."""
+"""Recording: each delivery writes its times into a journey while a timeline is recorded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def recorded(
     subscriptions: Sequence[Subscription], timeline: Timeline, outcomes: Outcomes
 ) -> Route:
-    """Return a route that records each journey. One entry stands for all subscribers, so that
-    their journeys share one `fired`. It raises only what the caller must know.
+    """Return a route that records each journey. It has one entry for all subscribers, so that
+    their journeys share one `fired`. It raises only what the caller must raise.
     """
     if not subscriptions:
         return ()
@@ -43,7 +43,7 @@ def recorded(
             if problem is not None:
                 raise problem
         finally:
-            problem = None  # or the error and this very frame would keep each other
+            problem = None  # or the error and this frame would keep each other alive
 
     return ((deliver_recorded, None),)
 
@@ -67,7 +67,7 @@ def _deliver(subscription: Subscription, event: Event, fired: int, timeline: Tim
 
 
 class RecordedWork:
-    """A subscription's work for one event, stamping the journey as it goes."""
+    """A subscription's work for one event, which writes times into the journey."""
 
     def __init__(self, subscription: Subscription, journey: Journey):
         self.name = subscription.name
@@ -85,12 +85,12 @@ class RecordedWork:
         self._subscription.give_up(event, error)
 
     def left_flow(self, event: Event) -> None:
-        """The flow let it out, perhaps as part of an event that stands for several."""
+        """Note that the event left the flow, perhaps merged with others into `event`."""
         self._journey.event = event
         self._journey.queued = perf_counter_ns()
 
     def left_out(self, how: LeftOut) -> None:
-        """The flow has merged or dropped it."""
+        """Note that the flow merged or dropped the event."""
         _leave(self._journey, how)
 
     def _run(self, event: Event) -> Any:
@@ -124,6 +124,6 @@ def _finish(journey: Journey, outcome: Outcome) -> None:
 
 
 def _leave(journey: Journey, outcome: Outcome) -> None:
-    """It will not be handled."""
+    """Note that the event will not be handled."""
     journey.outcome = outcome
     journey.left = perf_counter_ns()

@@ -1,4 +1,4 @@
-"""Replies: who waits for which answer, and how the answer gets there."""
+"""Replies: the callers that wait for an answer, and how it reaches them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .errors import BusClosed
 from .event import Event
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future  # imported where it is needed: it takes its time
+    from concurrent.futures import Future  # imported late: it is slow
 
 Unfinished = Callable[[], list[str]]
 
 
 class Replies:
-    """The futures that callers wait for: of a request under its event's id, of the next event that
-    fits a pattern under the future itself.
+    """The futures that callers wait for. A request's key is its event's id; the key of a wait for
+    the next event is the future itself.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Replies:
 
     @contextmanager
     def expect(self, key: object = None) -> Iterator[Future[Event]]:
-        """Wait for an answer under `key` in this block."""
+        """Accept an answer under `key` in this block."""
         from concurrent.futures import Future
 
         future: Future[Event] = Future()
@@ -43,19 +43,19 @@ class Replies:
             self._awaited.pop(key, None)
 
     def answer(self, key: object, event: Event) -> None:
-        """Give the caller that waits under `key` its answer, if one does. The first counts."""
+        """Answer the caller that waits under `key`, if there is one. The first answer counts."""
         future = self._awaited.get(key)
         if future is not None:
             settle(future, event)
 
     def refuse(self, key: object, error: BaseException) -> None:
-        """Have the caller that waits under `key` raise `error`, if one does."""
+        """Raise `error` in the caller that waits under `key`, if there is one."""
         future = self._awaited.get(key)
         if future is not None:
             settle(future, error=error)
 
     def close(self) -> None:
-        """Have every caller that waits raise BusClosed."""
+        """Raise BusClosed in every waiting caller."""
         for future in list(self._awaited.values()):
             settle(future, error=BusClosed("the bus was closed while this was waited for."))
 
@@ -63,7 +63,7 @@ class Replies:
 def settle(
     future: Future[Event], event: Event | None = None, error: BaseException | None = None
 ) -> None:
-    """Give a future its outcome, unless it has one."""
+    """Set a future's result or error, unless it has one."""
     from concurrent.futures import InvalidStateError
 
     try:
@@ -76,8 +76,8 @@ def settle(
 
 
 def _raisable(error: BaseException | None) -> Exception:
-    """Return an error that a waiting caller can raise: another's SystemExit is not the caller's,
-    and no future can carry a StopIteration.
+    """Return an error that a waiting caller can raise. A handler's SystemExit must not end the
+    caller, and no future can carry a StopIteration.
     """
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error

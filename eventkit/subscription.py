@@ -23,8 +23,8 @@ _LONGEST_PAUSE = 1e6  # seconds between two attempts: eleven days
 
 
 class Retry(NamedTuple):
-    """Call a handler that raises again, up to `times` more: first after `backoff` seconds, then
-    after twice as long each time. The worker waits meanwhile, so order is kept. A RecursionError
+    """Call a handler that raised again, up to `times` more: first after `backoff` seconds, then
+    after twice as long each time. The worker waits in between, so order is kept. A RecursionError
     is not retried.
     """
 
@@ -33,7 +33,7 @@ class Retry(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What a subscriber asked for; `EventBus.subscribe` says what each means."""
+    """The options of `EventBus.subscribe`, which describes them."""
 
     executor: Executor | None = None
     emits: str | None = None
@@ -43,7 +43,7 @@ class Options(NamedTuple):
     retry: Retry | None = None
 
     def check(self) -> None:
-        """Raise TypeError or ValueError, which say what to do, if one of these cannot work."""
+        """Raise TypeError or ValueError if one of these cannot work."""
         if self.flow is not None:
             from .flow import Flow
 
@@ -74,11 +74,12 @@ def _check_retry(retry: object) -> None:
 
 
 class Subscription:
-    """What `EventBus.subscribe` returns. `cancel()` it, or use it as a context manager.
+    """A handler's place on the bus, made by `EventBus.subscribe`. Cancel it with `cancel()`, or use
+    it as a context manager.
 
-    `deliver` is what the bus calls for each event. For a plain inline listener that is the
-    handler itself, with nothing in between. With a flow it is the way into the flow's stage.
-    `route` is that alone, for all topics that have no other subscriber.
+    The bus calls `deliver` for each event. For a plain inline listener that is the handler itself.
+    With a flow, it puts the event into the flow's stage. `route` is the route of all topics that
+    have no other subscriber.
     """
 
     def __init__(
@@ -107,9 +108,8 @@ class Subscription:
         self.route: Route = ((self.deliver, self),)
 
     def cancel(self) -> None:
-        """Get no further events. What was fired before is still handled: inside a handler, this
-        takes effect from the next event, also for the other subscribers of the present one. Can
-        be called twice.
+        """Stop getting events. Events fired before are still handled: when called inside a handler,
+        this takes effect from the next event. Can be called twice.
         """
         self._forget(self)
 
@@ -123,17 +123,17 @@ class Subscription:
         return f"<Subscription of {self.name} to {self.pattern!r} on {self.executor!r}>"
 
     def claim(self) -> bool:
-        """Return whether to deliver an event: always, or the first time with `once=`. With a flow,
-        it is the first to leave it that counts.
+        """Return True if an event must be delivered: with `once=`, only the first. With a flow,
+        the first to leave it counts.
         """
         return self._unused is None or self.stage is not None or self._claim()
 
     def admits(self, event: Event) -> bool:
-        """Return whether an event may enter the flow: a handler may not be allowed to see it."""
+        """Return True if the handler may see this event, so that it may enter the flow."""
         return self._admits is None or self._admits(event) is not None
 
     def enter_flow(self, event: Event, work: Work) -> None:
-        """Put an event into the flow, for `work` to run when it comes out."""
+        """Put an event into the flow. `work` runs when it leaves."""
         assert self.stage is not None
         if self.stage.flow.makes_events:
             self._outcomes.refuse_unanswerable(self, event)
@@ -142,20 +142,20 @@ class Subscription:
     # As the work of an executor
 
     def failed(self, event: Event, error: BaseException) -> None:
-        """`run` raised on a worker."""
+        """Record that `run` raised on a worker."""
         self._outcomes.failed(self, event, error)
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
-        """An accepted event will not be handled: dropped by its executor's overflow policy, or
-        cut off by `close`, which is an error.
+        """Record that an accepted event will not be handled: its executor's overflow policy dropped
+        it (no error), or `close` came first.
         """
         self._outcomes.given_up(self, event, error)
 
     def left_flow(self, event: Event) -> None:
-        """The flow let the event out. Nothing to note, unless it is being recorded."""
+        """Do nothing: only recorded work notes that an event left the flow."""
 
     def left_out(self, how: LeftOut) -> None:
-        """The flow merged or dropped the event. Nothing to note, unless it is being recorded."""
+        """Do nothing: only recorded work notes that a flow merged or dropped an event."""
 
     # How it was built
 
@@ -169,7 +169,7 @@ class Subscription:
         return retrying(call, retry, self.executor)
 
     def _choose_run(self) -> Callable[[Event], Any]:
-        """What a worker calls: the handler itself, if there is nothing to emit."""
+        """Return what a worker calls: the handler itself, if it emits nothing."""
         if self.emits is None:
             return self._call
         return self._run_async if self.is_async else self._run
@@ -206,7 +206,7 @@ class Subscription:
         return self.executor.submit(self, event)
 
     def _claim(self) -> bool:
-        """Whether this is the one event that a `once` subscription takes. `pop` is atomic."""
+        """Return True for the one event that a `once` subscription takes. `pop` is atomic."""
         try:
             assert self._unused is not None
             self._unused.pop()
@@ -220,32 +220,32 @@ class Subscription:
             self.enter_flow(event, self)
 
     def _leave_flow(self, event: Event, work: Any) -> None:
-        """Hand an event that comes out of the flow to the executor."""
+        """Submit an event that leaves the flow to the executor."""
         if self._unused is not None and not self._claim():
             return
         work.left_flow(event)
         self.executor.submit(work, event)
 
     def _fell_out(self, event: Event, work: Work, error: BaseException) -> None:
-        """Account for an event that came out of the flow and was refused or failed."""
+        """Record an event that left the flow and was refused or failed."""
         if isinstance(error, QueueFull) and error.event is event:
             work.give_up(event, error)
         else:
             self._outcomes.failed(self, event, error)
 
     def _left_out(self, event: Event, work: Any, how: LeftOut) -> None:
-        """The flow has merged an event into a newer one, or given it up."""
+        """Note that the flow merged an event into a newer one, or dropped it."""
         work.left_out(how)
         self._outcomes.left_out(self, event, how)
 
 
 Route = tuple[tuple[Callable[[Event], Any], Subscription | None], ...]
-"""For one topic: what to call for each subscriber, and whose failure it is if that raises (None: it
-has been recorded)."""
+"""For one topic: what to call for each subscriber, and the subscription that failed if it raises
+(None: the failure has been recorded)."""
 
 
 def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
-    # where handlers await or yield, a plain one has nothing to hand a pause to: it blocks
+    # on an executor whose handlers await or yield, a plain handler can only block
     pause = time.sleep if executor.waits_by else executor.pause
 
     @functools.wraps(handler, updated=())
@@ -253,7 +253,7 @@ def _with_retry(handler: Handler, retry: Retry, executor: Executor) -> Handler:
         for attempt in range(retry.times):
             try:
                 return _checked(handler(event))
-            except RecursionError:  # it would fail again, as deep as this, at each level
+            except RecursionError:  # a retry would fail at the same depth, at each level
                 raise
             except Exception:
                 pause(_backoff(retry, attempt))

@@ -1,22 +1,22 @@
-"""EventLog: events that are kept. Append, read, claim and acknowledge, lock; and replay.
+"""EventLog: stored events. Append, read, claim and acknowledge, lock, replay.
 
     with ek.open_log("counter.db") as log:
         log.append(ek.Event("counter.changed", 1))
         for entry in log.read(topic="counter.>"):
             print(entry.sequence, entry.topic, entry.data)
 
-A log is a row of entries that is only ever added to. This file says what every log promises,
-wherever it lives; a backend keeps the promise, and one contract suite is run on all of them.
+A log is a sequence of entries to which new ones are only appended. `contract.py` has the promises
+of every log. Each backend keeps them, and one contract suite runs on all backends.
 
 - **Acknowledged means on disk.** When `append` returns, the event survives a crash and a power cut.
-- **Never twice.** An event is known by its source and id. Appended again it is not stored again,
-  so after `OutcomeUnknown`, a crash or a time-out, append it again.
-- **At least once.** What a consumer has claimed and not acknowledged when the lease ends is
-  delivered again, perhaps to another worker while the first is still running.
+- **Never twice.** `append` is idempotent: events are deduplicated by source and id. After
+  `OutcomeUnknown`, a crash or a time-out, append the event again.
+- **At least once.** An entry that a consumer claimed and did not acknowledge before its lease ends
+  is delivered again, perhaps to another worker while the first is still running.
 - **Sequences only grow**, and no two entries share one.
 
-Leases, locks and ages are counted on the wall clock of the calling process (of the server, if the
-log lives on one), because several processes must agree on them.
+Leases, locks and ages are measured by the wall clock of the calling process, or of the server that
+keeps the log, because several processes must agree on them.
 """
 
 from __future__ import annotations
@@ -68,18 +68,17 @@ from .entries import (
 )
 
 _BACKENDS: dict[str, str] = {"nats": "eventkit.nats.log", "tls": "eventkit.nats.log"}
-"""Which package takes a URL's scheme. What has no scheme is a path: sqlite."""
+"""The package for each URL scheme. An address without a scheme is a path, for SQLite."""
 
 
 def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
-    """The log at a path, which is a file that SQLite keeps, or at the URL of a NATS server.
+    """Open the log at a path, which is an SQLite file, or at the URL of a NATS server.
 
-    A new one is made if there is none, unless `create=False` is given. `clock` is what leases,
-    locks and ages are counted on, a function that returns seconds since 1970. What else a log on a
-    server takes is in `eventkit.nats.log`.
+    Creates a log if there is none, unless `create=False`. `clock` returns seconds since 1970 and
+    measures leases, locks and ages. `eventkit.nats.log` has the other options of a log on a server.
 
-    Raises LogUnusable if what is there cannot be used as a log: it is left as it is.
-    PermissionDenied if this process may not write there.
+    Raises LogUnusable if the file or server is there and cannot be used as a log; it is left
+    unchanged. Raises PermissionDenied if this process may not write there.
     """
     place = os.fspath(where)
     scheme, separator, _ = place.partition("://")

@@ -12,7 +12,7 @@ from ..topics import check_pattern
 
 
 def check_name(name: object, what: str) -> None:
-    """Raise ValueError unless every backend can call a consumer or a lock so."""
+    """Raise ValueError unless every backend accepts this name for a consumer or a lock."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
             f"a {what} has a name of letters, digits, - and _, such as 'mail-senders'; "
@@ -21,7 +21,7 @@ def check_name(name: object, what: str) -> None:
 
 
 def check_append(expect: object, fence: object) -> None:
-    """Raise ValueError unless one can append so."""
+    """Raise ValueError unless `append` accepts these."""
     if expect is not None:
         _count("expect", expect, "the sequence of the last event on the topic, or 0 for none")
     if fence is not None:
@@ -29,7 +29,7 @@ def check_append(expect: object, fence: object) -> None:
 
 
 def check_reading(after: object, topic: object, limit: object = None) -> None:
-    """Raise InvalidTopic or ValueError unless one can read so."""
+    """Raise InvalidTopic or ValueError unless `read` accepts these."""
     check_pattern(topic)
     _count("after", after, "a sequence, or 0 for the beginning")
     if limit is not None:
@@ -37,46 +37,46 @@ def check_reading(after: object, topic: object, limit: object = None) -> None:
 
 
 def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
-    """Raise ValueError unless it is a time that one can wait for."""
+    """Raise ValueError unless the value is a time that a caller can wait for."""
     seconds(name, value, above_zero=above == 0)
 
 
 def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
-    """Raise InvalidTopic or ValueError unless there can be such a consumer."""
+    """Raise InvalidTopic or ValueError unless `consumer` accepts these."""
     check_name(name, "consumer")
     check_reading(after, topic)
     _count("max_tries", max_tries, "a number of tries", least=1)
 
 
 def check_claim(n: object, lease: object, wait: object) -> None:
-    """Raise ValueError unless one can claim so."""
+    """Raise ValueError unless `claim` accepts these."""
     _count("n", n, "how many to claim at most", least=1)
     check_seconds("lease", lease, above=0)
     check_seconds("wait", wait)
 
 
 def check_sequences(sequences: Iterable[object]) -> None:
-    """Raise ValueError unless all of them may be sequences of entries."""
+    """Raise ValueError unless all of these can be sequences of entries."""
     for sequence in sequences:
         _count("a dead letter's number", sequence, "a sequence", least=1)
 
 
 def check_lock(name: object, ttl: object, wait: object) -> None:
-    """Raise ValueError unless there can be such a lock."""
+    """Raise ValueError unless `lock` accepts these."""
     check_name(name, "lock")
     check_seconds("ttl", ttl, above=0)
     check_seconds("wait", wait)
 
 
 def check_quota(events: object, bytes: object) -> None:
-    """Raise ValueError unless a log can be limited so."""
+    """Raise ValueError unless `set_quota` accepts these."""
     for name, value in (("events", events), ("bytes", bytes)):
         if value is not None:
             _count(name, value, "a number, or None for no limit")
 
 
 def check_trim(keep: object, older_than: object) -> None:
-    """Raise ValueError unless a log can be trimmed so."""
+    """Raise ValueError unless `trim` accepts these."""
     if keep is None and older_than is None:
         raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
     if keep is not None:
@@ -86,7 +86,7 @@ def check_trim(keep: object, older_than: object) -> None:
 
 
 def check_speed(speed: object) -> None:
-    """Raise ValueError unless a replay can be so fast."""
+    """Raise ValueError unless `replay` accepts this speed."""
     if speed is None:
         return
     is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
@@ -95,13 +95,13 @@ def check_speed(speed: object) -> None:
 
 
 def _count(name: str, value: object, meaning: str, *, least: int = 0) -> None:
-    """Raise ValueError unless it is a number that every backend can store."""
+    """Raise ValueError unless every backend can store this number."""
     if whole_number(name, value, meaning, least=least) > _LARGEST_NUMBER:
         raise ValueError(f"{name} is {meaning}, at most {_LARGEST_NUMBER}; got {value!r}.")
 
 
 def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
-    """The error for what does not fit into a log's quota."""
+    """Return the error for an append that exceeds the log's quota."""
     return QuotaExceeded(
         f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
         "fit. trim() what is not needed any more, or raise the quota by set_quota()."
@@ -109,7 +109,7 @@ def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
 
 
 def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
-    """The error for deliveries that are no longer the caller's."""
+    """Return the error for deliveries that are no longer the caller's."""
     return LeaseLost(
         f"{consumer!r} no longer has number {', '.join(map(str, sequences))} from this claim: "
         "it was done, put back or its lease ended and another worker has it. Ask for a "
@@ -118,7 +118,7 @@ def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
 
 
 def lock_lost(token: int, *, has_ended: bool) -> LeaseLost:
-    """The error for a token whose lock is no longer held."""
+    """Return the error for a token whose lock is no longer held."""
     why = "its lease has ended" if has_ended else "it was released or taken by another"
     return LeaseLost(
         f"the lock with token {token} is no longer held: {why}. Take it again and read "
@@ -127,7 +127,7 @@ def lock_lost(token: int, *, has_ended: bool) -> LeaseLost:
 
 
 def other_pattern(consumer: str, found: str, asked: str) -> ValueError:
-    """The error for a consumer that is asked for with another pattern than it has."""
+    """Return the error for a consumer that exists with another pattern."""
     return ValueError(
         f"the consumer {consumer!r} takes {found!r}, not {asked!r}: ask for it "
         "with that pattern, or give this one another name."
@@ -135,7 +135,7 @@ def other_pattern(consumer: str, found: str, asked: str) -> ValueError:
 
 
 def consumer_gone(consumer: str) -> LogError:
-    """The error for a consumer that was removed."""
+    """Return the error for a consumer that was removed."""
     return LogError(
         f"the consumer {consumer!r} was removed, perhaps by another process: ask the log for it "
         "again with consumer()."

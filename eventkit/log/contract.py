@@ -1,4 +1,4 @@
-"""The contract: what every log promises, wherever it is kept."""
+"""The contract of every log, its consumers and its locks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Publisher(Protocol):
 
 
 class EventLog(ABC):
-    """Entries in the order they were appended, on disk. Made by `open_log`.
+    """Entries on disk, in the order in which they were appended. Made by `open_log`.
 
-    All methods may be called from any thread, and several processes may have the same log open.
-    After `close`, and in a forked child, they raise LogClosed: a process that shall use a log is
-    spawned, or forked before the log is opened.
+    All methods may be called from any thread, and several processes may open the same log. After
+    `close`, and in a forked child, they raise LogClosed: open the log after forking, or use the
+    spawn start method.
     """
 
     @abstractmethod
@@ -38,40 +38,39 @@ class EventLog(ABC):
     ) -> int:
         """Store an event and return its sequence once it is on disk.
 
-        An event that is there already (same source and id) is not stored again: the sequence is
-        that of the first time, whatever `expect` and `fence` say. A log remembers that for as
-        long as it keeps the event, or for its backend's time window.
+        An event with the same source and id as a stored one is not stored again. Its first
+        sequence is returned, whatever `expect` and `fence` are. A log remembers an event for as
+        long as it keeps it, or for its backend's time window.
 
-        `expect` is the sequence of the last event on this very topic, 0 for none yet: if it is
-        another, Conflict says both. `fence` is a lock's token: if that lock's lease has ended or
-        it was taken again since, LeaseLost. Both are checked in one step with the storing.
+        `expect` is the sequence of the last event on exactly this topic, 0 for none. If it
+        differs, Conflict is raised. `fence` is a lock's token. If the lock's lease has ended or it
+        was taken again since, LeaseLost is raised. Check and storing are one atomic step.
 
-        Raises InvalidTopic; TypeError if the data cannot be said in JSON; QuotaExceeded,
-        PermissionDenied; OutcomeUnknown, after which appending it again is right.
+        Raises InvalidTopic, QuotaExceeded, PermissionDenied, and TypeError or ValueError if JSON
+        cannot express the data. After OutcomeUnknown, append the event again.
         """
 
     @abstractmethod
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
-        """Append events in their order, at the price of one wait for the disk; their sequences.
+        """Append events in order with one wait for the disk, and return their sequences.
 
-        Should it raise, some of them may be stored: append all of them again.
+        If it raises, some of them may be stored: append all of them again.
         """
 
     @abstractmethod
     def read(self, after: int = 0, topic: str = ">", limit: int | None = None) -> Iterator[Entry]:
-        """Entries with a higher sequence than `after` and a topic that fits the pattern, oldest
-        first, until the end or `limit`. Takes no more memory for a million than for a thousand.
+        """Yield entries with a sequence above `after` and a topic that matches, oldest first, up to
+        the end or `limit`. Memory does not grow with their number.
 
-        An entry that is damaged is skipped, and an error with its sequence is logged to
-        `eventkit.log`.
+        A damaged entry is skipped, and its sequence is logged as an error to `eventkit.log`.
         """
 
     @abstractmethod
     def follow(
         self, after: int = 0, topic: str = ">", *, timeout: float | None = None
     ) -> Iterator[Entry]:
-        """As `read`, but at the end it waits for more. It ends when none has come for `timeout`
-        seconds (None: never), and when the log is closed.
+        """Yield entries as `read` does, and wait for more at the end. Stops when none came for
+        `timeout` seconds (None: never), or when the log is closed.
         """
 
     @property
@@ -81,62 +80,61 @@ class EventLog(ABC):
 
     @abstractmethod
     def last_sequence_of(self, topic: str) -> int:
-        """The sequence of the last event on this very topic, as `expect` wants it; 0 for none."""
+        """Return the sequence of the last event on exactly this topic, for `expect`. 0: none."""
 
     @abstractmethod
     def consumer(
         self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
     ) -> Consumer:
-        """The consumer of that name, made if it is new: it then begins behind the entry `after`.
+        """Return the consumer of that name. A new one begins with the entry after `after`.
 
-        All that ask for a consumer of this name share its work, in any process. What
-        fails `max_tries` times becomes a dead letter. Raises ValueError if it exists with another
-        `topic`.
+        All callers that ask for the same name, in any process, share its entries. An entry that
+        fails `max_tries` times becomes a dead letter. Raises ValueError if the consumer exists with
+        another `topic`.
         """
 
     @abstractmethod
     def consumers(self) -> list[Consumer]:
-        """All consumers of this log, by name."""
+        """Return all consumers of this log, sorted by name."""
 
     @abstractmethod
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
-        """A lock to be had by one at a time, everywhere where this log is open, for `ttl` seconds
-        at once; see Lock. `wait` is for how many seconds to try before Held is raised.
+        """Return a lock that one holder at a time can have, among all that open this log, for
+        `ttl` seconds at a time; see Lock. `wait` is how many seconds to try before raising Held.
         """
 
     @abstractmethod
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
-        """Limit how much the log may hold, for all writers; None is no limit. What is there
-        already stays. Beyond it, `append` raises QuotaExceeded.
+        """Limit how much the log may hold, for all writers; None is no limit. Stored entries
+        stay. Beyond the limit, `append` raises QuotaExceeded.
         """
 
     @abstractmethod
     def usage(self) -> Usage:
-        """How much the log holds, and its quota."""
+        """Return how much the log holds, and its quota."""
 
     @abstractmethod
     def trim(
         self, *, keep: int | None = None, older_than: float | None = None, unread: bool = False
     ) -> int:
-        """Remove the oldest entries, and say how many: those that are not among the newest `keep`
-        and were stored more than `older_than` seconds ago; one of the two must be given.
+        """Remove the oldest entries and return their number: those not among the newest `keep`
+        and stored more than `older_than` seconds ago. One of the two must be given.
 
-        It stops before the first entry that some consumer has not acknowledged (a dead letter
-        is not acknowledged either), unless `unread` says that these may go, too.
+        It stops before the first entry that a consumer has not acknowledged, unless `unread` is
+        True. Dead letters are not acknowledged.
         """
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy what the log holds at this moment to a new file, which is a log itself.
 
-        This is the way to copy a file that is open: a plain copy in the same process takes away
-        SQLite's locks. Raises FileExistsError; LogError if the log lives on a server, which has a
-        backup of its own.
+        Use this to copy an open file: a plain copy in the same process drops SQLite's locks.
+        Raises FileExistsError. Raises LogError if a server keeps the log: use the server's backup.
         """
         raise LogError("this log lives on a server: use the server's backup, nats stream backup.")
 
     @abstractmethod
     def close(self) -> None:
-        """Finish what was begun and let go of the files or the connection. Can be called twice."""
+        """Finish what was begun and close the files or the connection. Can be called twice."""
 
     def replay(
         self,
@@ -147,11 +145,12 @@ class EventLog(ABC):
         speed: float | None = None,
         stop: threading.Event | None = None,
     ) -> int:
-        """Fire on a bus what the log holds at this moment, in its order, and say how many it was.
+        """Publish on a bus the entries that the log holds at this moment, in order, and return
+        their number.
 
-        `speed` None fires them at once; 1.0 leaves between them the time that was between them
-        when they happened, 2.0 half of it. Setting `stop` ends it before the next event. What is
-        fired are `Replayed` events, due now: a bus that persists into this log stores none twice.
+        With `speed` None they are published at once, with 1.0 at the pace at which they happened,
+        with 2.0 twice as fast. Setting `stop` ends the replay before the next event. The events are
+        `Replayed` ones, due now: a bus that persists into this log stores none of them twice.
         """
         check_speed(speed)
         pace = _Pace(speed, stop or threading.Event())
@@ -171,9 +170,9 @@ class EventLog(ABC):
 
 
 class Consumer(ABC):
-    """A named reader of a log that remembers what it has done. Made by `EventLog.consumer`.
+    """A named reader of a log, whose progress the log stores. Made by `EventLog.consumer`.
 
-    Any number of threads and processes may claim from it; no entry is with two of them at once
+    Any number of threads and processes may claim from it. No two of them have the same entry
     before its lease ends.
     """
 
@@ -186,64 +185,63 @@ class Consumer(ABC):
 
     @abstractmethod
     def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
-        """Up to `n` deliveries, oldest first, which are the caller's for `lease` seconds: those
-        whose lease or delay has ended, then new ones. If there is none, wait up to `wait` seconds
-        for one; an empty list says that none came.
+        """Return up to `n` deliveries, oldest first, which are the caller's for `lease` seconds:
+        those whose lease or delay has ended, then new ones. If there are none, wait up to `wait`
+        seconds for one. An empty list means that none came.
 
-        An entry that is damaged becomes a dead letter at once. Raises LogError if the consumer was
-        removed.
+        A damaged entry becomes a dead letter at once. Raises LogError if the consumer was removed.
         """
 
     @abstractmethod
     def ack(self, *deliveries: Delivery) -> None:
-        """These are done and will not be delivered again, which is on disk when this returns.
+        """Acknowledge deliveries: they are not delivered again. On disk when this returns.
 
-        Raises LeaseLost, naming them, if some are no longer the caller's: the lease ended and
-        another worker claimed them (or could have). The others are acknowledged all the same.
+        Raises LeaseLost, which names them, if some are no longer the caller's: their lease ended
+        and another worker claimed them, or could have. The others are acknowledged.
         """
 
     @abstractmethod
     def nack(self, *deliveries: Delivery, delay: float = 0.0) -> None:
-        """These have failed: deliver them again after `delay` seconds, or never, if it was the
-        last of `max_tries`. Raises LeaseLost as `ack` does.
+        """Report a failure: deliver them again after `delay` seconds, or not at all after the last
+        of `max_tries`. Raises LeaseLost as `ack` does.
         """
 
     @abstractmethod
     def extend(self, *deliveries: Delivery, lease: float = 30.0) -> None:
-        """The caller needs them for `lease` seconds from now. Raises LeaseLost as `ack` does."""
+        """Extend the lease to `lease` seconds from now. Raises LeaseLost as `ack` does."""
 
     @abstractmethod
     def dead_letters(self) -> list[Delivery]:
-        """What has failed or run out of its lease `max_tries` times, oldest first.
+        """Return the entries that failed or outlived their lease `max_tries` times, oldest first.
 
-        A damaged entry is among them, with the topic `eventkit.damaged` and its bytes as data.
+        Damaged entries are among them, with the topic `eventkit.damaged` and their bytes as data.
         """
 
     @abstractmethod
     def put_back(self, *sequences: int) -> int:
-        """Deliver these dead letters again, as if never tried; how many there were. All, if none
-        is named.
+        """Deliver these dead letters again, as if never tried, and return their number. Without
+        sequences: all of them.
         """
 
     @abstractmethod
     def discard(self, *sequences: int) -> int:
-        """Take these dead letters as acknowledged; how many there were. All, if none is named."""
+        """Acknowledge these dead letters, all without sequences, and return their number."""
 
     @abstractmethod
     def progress(self) -> Progress:
-        """How many entries wait, are unfinished, and are dead."""
+        """Return how many entries wait, are unfinished, and are dead letters."""
 
     @abstractmethod
     def remove(self) -> None:
-        """Forget this consumer and all it remembers. Its name may be used afresh."""
+        """Delete this consumer and its progress. Its name can be used again."""
 
 
 class Lock(ABC):
-    """A lock with an end. `with log.lock("counter", ttl=5) as lock:` takes it, or raises Held.
+    """A lock that expires. `with log.lock("counter", ttl=5) as lock:` takes it, or raises Held.
 
-    A holder that is paused for longer than `ttl` loses it without noticing. `token` helps: it
-    is higher each time any of the log's locks is taken, and `append(event, fence=lock.token)` is
-    refused once the lock is no longer held by that token.
+    A holder that is paused for longer than `ttl` loses the lock without noticing. The `token` is
+    the protection: it grows each time any of the log's locks is taken, and
+    `append(event, fence=lock.token)` is refused once another token holds the lock.
     """
 
     name: str
@@ -252,7 +250,7 @@ class Lock(ABC):
 
     @property
     def token(self) -> int:
-        """The number of this taking. Raises RuntimeError before the first."""
+        """The token of the last `acquire`. Raises RuntimeError before the first."""
         if self._token is None:
             raise RuntimeError(f"the lock {self.name!r} has not been taken: use `with lock:`.")
         return self._token
@@ -266,7 +264,7 @@ class Lock(ABC):
 
     @abstractmethod
     def renew(self) -> None:
-        """Hold it for another `ttl` seconds from now. Raises LeaseLost if it had ended before."""
+        """Hold it for `ttl` seconds from now. Raises LeaseLost if the lease has ended."""
 
     @abstractmethod
     def release(self) -> bool:
@@ -281,15 +279,15 @@ class Lock(ABC):
 
 
 class _Pace:
-    """Lets entries pass one by one, as far apart as when they happened, or `speed` times closer."""
+    """The pace of a replay: entries pass at their original intervals, divided by `speed`."""
 
     def __init__(self, speed: float | None, stop: threading.Event) -> None:
         self._speed = speed
         self._stop = stop
-        self._origin: tuple[float, float] | None = None  # of the first: when it happened, and now
+        self._origin: tuple[float, float] | None = None  # the first entry's time, and the time now
 
     def wait_for(self, entry: Entry) -> bool:
-        """Whether the entry may pass, which is when it is due; not once it was stopped."""
+        """Wait until the entry is due. Return False if the replay was stopped."""
         if self._speed is not None:
             happened = _happened(entry)
             if self._origin is None:

@@ -1,4 +1,4 @@
-"""Entries: what is in a log, and the form in which it is stored."""
+"""Entries: the contents of a log, and the form in which they are stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..wire import DEPTH, check_cloud_event, check_json
 
 
 class Entry(NamedTuple):
-    """An event and its place in the log. `stored` is when that was, in seconds since 1970."""
+    """An event and its place in the log. `stored` is when it was stored, in seconds since 1970."""
 
     sequence: int
     event: CloudEvent
@@ -39,8 +39,8 @@ class Entry(NamedTuple):
         return None if self.event.subject is msgspec.UNSET else self.event.subject
 
     def to_event(self) -> Replayed:
-        """The same event for this process, due now. It can be fired on a bus, and told from new
-        ones; appended to any log it is still the event that it was.
+        """Return the same event for this process, due now. It can be published on a bus, and is
+        distinguishable from new ones. Appended to a log, it is still the original event.
         """
         return Replayed(
             self.topic, self.data, key=self.key, sequence=self.sequence, original=self.event
@@ -48,8 +48,8 @@ class Entry(NamedTuple):
 
 
 class Replayed(Event, frozen=True, gc=False, kw_only=True):
-    """An Event that has come out of a log. A handler whose work must not be done again, such as
-    to send a letter, looks whether it was given one.
+    """An Event that was read from a log. A handler whose work must not be repeated, such as
+    sending a letter, checks for this class.
     """
 
     sequence: int
@@ -57,8 +57,8 @@ class Replayed(Event, frozen=True, gc=False, kw_only=True):
 
 
 class Delivery(NamedTuple):
-    """An entry handed to a consumer for a while. `tries` says how often it has been by now, and
-    `claim` is what the log knows this very delivery by.
+    """An entry that a consumer has claimed for the time of its lease. `tries` counts its
+    deliveries. `claim` identifies this delivery in the log.
     """
 
     entry: Entry
@@ -92,8 +92,8 @@ class Delivery(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """How much is in a log, and how much may be; None is no limit. `bytes` counts the events as
-    they are stored, without what the backend needs around them.
+    """How much a log holds, and its limits; None is no limit. `bytes` counts the events as they
+    are stored, without the backend's own overhead.
     """
 
     events: int
@@ -103,7 +103,7 @@ class Usage(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a consumer is: entries never claimed yet, claimed or put off, and given up."""
+    """A consumer's progress: entries not claimed yet, claimed or delayed, and dead letters."""
 
     waiting: int
     unfinished: int
@@ -111,7 +111,7 @@ class Progress(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """An event ready to be stored: what it is known by, and its CloudEvents JSON."""
+    """An event ready to be stored: its topic, its identity and its CloudEvents JSON."""
 
     topic: str
     source: str
@@ -120,7 +120,7 @@ class Packed(NamedTuple):
 
 
 def pack(event: Event | CloudEvent) -> Packed:
-    """Return the event as it is stored, from which `unpack` returns an equal one.
+    """Return the form in which an event is stored. `unpack` returns an equal event from it.
 
     Raises InvalidTopic, TypeError or ValueError, with the reason, if there is no such form.
     """
@@ -151,7 +151,7 @@ def _as_cloud(event: Event | CloudEvent) -> CloudEvent:
 
 
 def unpack(body: bytes) -> CloudEvent:
-    """The event that `pack` made `body` of. Raises LogUnusable if it has been damaged since."""
+    """Return the event from a body that `pack` made. Raises LogUnusable if it is damaged."""
     try:
         check_json(body, DEPTH + 1)
         event = _decoder.decode(body)
@@ -164,11 +164,11 @@ def unpack(body: bytes) -> CloudEvent:
 _decoder = msgspec.json.Decoder(CloudEvent)
 
 
-_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # what it refuses is not remembered
+_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # refusals are not cached
 
 
 class _Source:
-    """Says of which process run an Event's id is: ids count up anew in every one, forks too."""
+    """Identifies this run of the process: event ids start from 1 again in each, forks included."""
 
     def __init__(self) -> None:
         self.renew()

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Row = tuple[int, bytes, float]
 """Sequence, body and when it was stored: an entry as it is kept."""
 
-_POLL = 0.05  # seconds between two looks for what rings no bell
+_POLL = 0.05  # seconds between two polls for changes of other processes
 _PAGE = 1_000  # entries in memory at once, or fewer if they are large
 
 
@@ -74,7 +74,7 @@ class News:
                 self._waiters.popleft().release()
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """What `attempt` returns as soon as that is something, or after so many seconds."""
+        """Call `attempt` until its result is true or `seconds` have passed. Return its result."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             changes = self._changes
@@ -85,15 +85,15 @@ class News:
             self._wait_for_change(changes, left)
 
     def _wait_for_change(self, seen: int, seconds: float) -> None:
-        bell = threading.Lock()
-        bell.acquire()
-        self._waiters.append(bell)  # before looking: from now on they ring
+        woken = threading.Lock()
+        woken.acquire()
+        self._waiters.append(woken)  # before looking: from now on they ring
         try:
             if self._changes == seen:
-                bell.acquire(timeout=seconds)
+                woken.acquire(timeout=seconds)
         finally:
             with suppress(ValueError):
-                self._waiters.remove(bell)
+                self._waiters.remove(woken)
 
 
 class PagedStore(Protocol):
@@ -103,7 +103,7 @@ class PagedStore(Protocol):
         """Raise LogClosed if it is not."""
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """The next entries behind `after`, as many as are good to have in memory at once."""
+        """Return the next entries after `after`, at most a page in memory."""
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
         """As `News.until`."""

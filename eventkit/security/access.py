@@ -258,7 +258,7 @@ class Identity:
     request gets PermissionDenied.
 
     Topics that begin with `audit.` or `error.` are the bus's own: no identity may publish there.
-    An error event carries the event that failed, so who may not see the one may not see the other.
+    An error event carries the event that failed, so it is visible only to those who may see both.
 
     This keeps honest code within its limits, and callers on the far side of a socket. It is no
     prison for code in this process, which can reach whatever Python can.
@@ -407,8 +407,8 @@ def _carried_by(event: Event) -> tuple[Event, ...]:
 
 
 def _guard(handler: Handler, admits: Admits, passes_on: Callable[[Event, Any], Any]) -> Handler:
-    """The handler behind a check, of the same kind: plain, coroutine or generator function. A
-    subscription with a flow finds the check in `admits`, to ask it before an event enters.
+    """Return a handler of the same kind (plain, coroutine or generator function) that checks first.
+    A subscription with a flow calls the check, `admits`, before an event enters the flow.
     """
 
     def guarded(event: Event) -> Any:

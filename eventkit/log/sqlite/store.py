@@ -1,4 +1,4 @@
-"""Store: the file and its connections, and who waits for what is written next."""
+"""Store: the file, its connections, and the callers that wait for changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Store:
         self.tail: Tail  # where the log ends, known to the writer's thread alone
         self._lock = lock_beside(path, create=create)
         self._idle: list[sqlite3.Connection] = []  # readers that are not in use
-        self._refusal = ""  # why nothing is done any more
+        self._refusal = ""  # why work is refused
         self._is_parents = False
         self._news = News()
         self._version = -1  # SQLite's number for what others have written, at the last beginning
@@ -68,12 +68,12 @@ class Store:
         _stores.add(self)
 
     def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
-        """Have something written; see `Writer.do`."""
+        """Run work that writes; see `Writer.do`."""
         self.check_open()
         return self._writer.do(work, durable=durable, single=single)
 
     def add(self, event: Packed) -> int:
-        """Have an event added, and what others add at the same time by the same statement."""
+        """Add an event, together with those of other callers in one statement."""
         self.check_open()
         return self._writer.do(
             lambda sql: self.tail.add(sql, event, self.clock()), single=True, event=event
@@ -84,7 +84,7 @@ class Store:
         return self.tail.add_all(sql, events, self.clock())
 
     def ask(self, question: Work[T]) -> T:
-        """Have something read, all of it from one state of the log."""
+        """Run a query on one consistent state of the log."""
         with self._reader() as reader, as_ours(), closing(reader.cursor()) as sql:
             sql.execute("begin")
             try:
@@ -93,7 +93,7 @@ class Store:
                 sql.execute("rollback")
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """The next entries behind `after`, as many as are good to have in memory at once."""
+        """Return the next entries after `after`, at most a page in memory."""
         fits, values = fitting(topic)
         if fits == IS_THIS:
             statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit, topic, after, limit, limit)
@@ -203,7 +203,7 @@ THE_PARENTS: dict[tuple[int, int], object] = {}  # files and what must never be 
 
 
 def identity_of(path: str) -> tuple[int, int]:
-    """What tells a file from any other, whatever it is called."""
+    """Return what identifies a file, whatever its name."""
     found = os.stat(path)
     return found.st_dev, found.st_ino
 

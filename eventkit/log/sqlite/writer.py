@@ -1,8 +1,7 @@
-"""Writer: one connection on which what many callers want is committed, group by group.
+"""Writer: one connection that commits the work of many callers in groups.
 
-To wait for the disk takes many times longer than to write down what it shall keep. So whatever
-callers hand in while the disk is busy is done in one transaction when it is free again: one wait
-for all of them. Alone, a caller pays one wait; sixty-four at once share it.
+Waiting for the disk takes much longer than writing. All work that callers submit while the disk is
+busy is therefore done in one transaction as soon as it is free: one wait for all of them.
 """
 
 from __future__ import annotations
@@ -27,21 +26,19 @@ _PATIENCE = 30.0  # seconds that another process may hold the lock: it writes fo
 
 
 class Writer:
-    """Does `work(cursor)` inside a transaction, and returns when that is committed.
+    """Runs `work(cursor)` inside a transaction and returns when it is committed.
 
-    Work must look before it writes: if it raises, only its caller is told, and what others did in
-    the same group is committed all the same. What SQLite raises is the end of the whole group.
+    Work must check before it writes. If it raises, only its own caller gets the error, and the rest
+    of the group is committed. An error of SQLite fails the whole group.
 
-    `begin` is called with the cursor before each transaction, and `committed` after each. Work that
-    is a `single` statement, and all that there is to do, needs no transaction around it, if `begin`
-    says that this will do. Work that only adds an `event` need not be called: those of many callers
-    are added at once, by a single statement if `add_new` can, or by `add_all`. If neither can, they
-    are done one by one. All of this, and whatever SQLite does at its end, happens under `lock`.
+    `begin` is called with the cursor before each transaction, `committed` after it. A group of one
+    `single` statement needs no transaction, if `begin` returns True. Work that only adds an `event`
+    is not called: the events of many callers are added together, by one statement (`add_new`) if
+    possible, else by `add_all`, else one by one. All of this happens under `lock`.
 
-    One thread does it all, and holds the lock of the operating system while it does. Callers hold
-    no lock, not even for an instant: a KeyboardInterrupt in a caller, which only the main thread
-    can get, leaves nothing held and nothing half done, and a signal handler may call while the
-    thread that it interrupted is in the middle of a call.
+    One thread does the work and holds the operating system's lock. Callers hold no lock at all, so
+    a KeyboardInterrupt in a caller leaves nothing held or half done, and a signal handler may call
+    while the thread that it interrupted is in a call.
     """
 
     def __init__(
@@ -55,7 +52,7 @@ class Writer:
         ended: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.connection: sqlite3.Connection
-        self._sql: sqlite3.Cursor  # one for all, since to make one takes a while
+        self._sql: sqlite3.Cursor  # one for all work: making one is slow
         self._connect = connect
         self._lock = lock
         self._begin = begin
@@ -63,7 +60,7 @@ class Writer:
         self._add_all = add_all
         self._committed = committed
         self._ended = ended
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None: there will be no more
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None: no more jobs follow
         self._has_ended = False
         self._is_durable = False  # whether `pragma synchronous` is known to be full
         opening = _Job(lambda _: None, durable=True, is_single=False, event=None)
@@ -85,8 +82,8 @@ class Writer:
         single: bool = False,
         event: Packed | None = None,
     ) -> T:
-        """What `work` returned, once it is on disk; or, unless `durable`, once others can see it,
-        for what does no harm if a power cut undoes it.
+        """Return what `work` returned, once it is on disk. Without `durable`, once others can see
+        it: for changes that a power cut may undo.
         """
         job = _Job(work, durable, single, event)
         self._jobs.put(job)
@@ -96,7 +93,7 @@ class Writer:
         return result
 
     def close(self) -> None:
-        """Finish what was handed in, accept nothing more and close the connection."""
+        """Finish the submitted work, accept no more and close the connection."""
         self._jobs.put(None)
         if threading.current_thread() is not self._thread:  # which may have dropped the log
             self._thread.join()
@@ -120,7 +117,7 @@ class Writer:
         self._refuse_rest()
 
     def _do_next_group(self) -> bool:
-        """Do what has been handed in meanwhile, and keep nothing of it. False: it was the last."""
+        """Do the work submitted since the last group. Return False after the last one."""
         group = [self._jobs.get()]
         while not self._jobs.empty():
             group.append(self._jobs.get())
@@ -178,7 +175,7 @@ class Writer:
             raise
 
     def _run_single(self, sql: sqlite3.Cursor, group: list[_Job]) -> bool:
-        """Whether a single statement did it all. If not, nothing is done yet."""
+        """Return True if a single statement did the whole group. If not, nothing was done."""
         if len(group) > 1:
             only_add = all(job.event is not None for job in group)
             return only_add and self._add_together(self._add_new, sql, group)
@@ -194,7 +191,7 @@ class Writer:
                     job.run(sql)
 
     def _add_together(self, add: Add, sql: sqlite3.Cursor, jobs: list[_Job]) -> bool:
-        """Whether all could be added. If not, whose fault that is will turn out one by one."""
+        """Return True if all were added. If not, doing them one by one shows which one failed."""
         try:
             sequences = add(sql, [job.event for job in jobs if job.event])
         except sqlite3.Error:
@@ -212,7 +209,7 @@ class Writer:
 
 
 class _Job:
-    """What one caller wants done, and what became of it."""
+    """One caller's work and its result."""
 
     __slots__ = ("done", "durable", "error", "event", "is_single", "result", "work")
 
@@ -245,7 +242,7 @@ class _Job:
 
 
 def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
-    """What SQLite said, as one of our errors."""
+    """Return the error of ours for an error of SQLite."""
     name = getattr(problem, "sqlite_errorname", "SQLITE_ERROR")
     text = f"{problem} ({name})"
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):

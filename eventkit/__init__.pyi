@@ -14,6 +14,7 @@ from .event import (
     encode as encode,
     to_cloud as to_cloud,
 )
+from .executors.awaited import Awaited as Awaited
 from .executors.event_loop import EventLoop as EventLoop
 from .executors.greenlets import Greenlets as Greenlets
 from .executors.inline import Inline as Inline

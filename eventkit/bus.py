@@ -21,12 +21,13 @@ from .errors import (
     QueueFull as QueueFull,
 )
 from .event import Event
+from .executors.awaited import PENDING, Pending, ends_caller, give_up_all, run_all, stops
 from .executors.base import Executor
-from .executors.inline import Inline
+from .executors.inline import Unqueued
 from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned
 from .outcomes import DeadLetter as DeadLetter, Outcomes, worse
-from .recording import recorded
+from .recording import one_by_one, recorded
 from .replies import Replies, result, result_async, settle
 from .subscription import Options, Retry, Route, Subscription
 from .timeline import Timeline
@@ -139,6 +140,53 @@ class EventBus:
                 if self._must_tell_caller(route, subscription, event, error):
                     raise
 
+    async def fire_async(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
+        """Make an event that is due now, await its delivery by `publish_async` and return it."""
+        event = Event(topic, data, key=key)
+        await self.publish_async(event)
+        return event
+
+    async def publish_async(self, event: Event) -> None:
+        """Deliver an event as `publish` does, and await its handlers on `Awaited()` in their turn.
+
+        An event that one of these handlers fires, or emits, is awaited as well. Raises what
+        `publish` raises, and CancelledError if the caller is cancelled.
+        """
+        try:
+            route = self._routes[event.topic]
+        except (KeyError, TypeError):
+            event = _plain(event)
+            route = self._find_route(event.topic)
+        if self._recorder is not None:
+            route = one_by_one(route)
+        pending: Pending = []
+        outer = PENDING.get()
+        problem: BaseException | None = None
+        try:
+            PENDING.set(pending)
+            for deliver, subscription in route:
+                if problem and stops(problem):
+                    self._outcomes.interrupted(subscription, event, problem)
+                    continue
+                try:
+                    if subscription is not None and deliver is subscription.awaited:
+                        await subscription.run(event)
+                    else:
+                        check_returned(deliver(event))
+                except BaseException as error:
+                    raised = self._outcomes.raised(subscription, event, error)
+                    problem = worse(problem, error if ends_caller(error) else raised)
+                if pending and not (problem and stops(problem)):
+                    problem = await run_all(pending) or problem
+            if problem is not None:
+                raise problem
+        finally:
+            problem = None  # or the error and this frame would keep each other alive
+            PENDING.set(outer)
+            pending.append(None)  # it accepts no more
+            if len(pending) > 1:
+                give_up_all(pending)
+
     def _must_tell_caller(
         self, route: Route, subscription: Subscription | None, event: Event, error: BaseException
     ) -> bool:
@@ -219,7 +267,7 @@ class EventBus:
     def _add(self, subscription: Subscription) -> None:
         self._order[subscription] = self._next_place()
         self._tree.add(subscription.pattern, subscription)
-        if not isinstance(subscription.executor, Inline):
+        if not isinstance(subscription.executor, Unqueued):
             self._use_executor(subscription)
         if subscription.stage is not None:
             self._add_stage(subscription, subscription.stage)

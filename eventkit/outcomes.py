@@ -101,8 +101,10 @@ class Outcomes:
     def interrupted(
         self, subscription: Subscriber | None, event: Event, interrupt: BaseException
     ) -> None:
-        """Record that an interrupt kept the event from a subscriber."""
-        if subscription is not None:
+        """Record that an interrupt kept the event from a subscriber. A RecursionError is recorded
+        once, by the outermost delivery.
+        """
+        if subscription is not None and not isinstance(interrupt, RecursionError):
             with suppress(KeyboardInterrupt):
                 self.failed(subscription, event, interrupt)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +26,45 @@ def recorded(
     """
     if not subscriptions:
         return ()
+    return ((_Recorded(subscriptions, timeline, outcomes), None),)
 
-    def deliver_recorded(event: Event) -> None:
+
+def one_by_one(route: Route) -> Route:
+    """Return a route with an entry for each subscriber, also if it records."""
+    for deliver, _ in route:
+        if isinstance(deliver, _Recorded):
+            return deliver.one_by_one()
+    return route
+
+
+class _Recorded:
+    """Delivers an event to several subscriptions and records the journeys."""
+
+    def __init__(
+        self, subscriptions: Sequence[Subscription], timeline: Timeline, outcomes: Outcomes
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._timeline = timeline
+        self._outcomes = outcomes
+
+    def one_by_one(self) -> Route:
         fired = perf_counter_ns()
+        return tuple(
+            (partial(_deliver, subscription, fired, self._timeline), subscription)
+            for subscription in self._subscriptions
+        )
+
+    def __call__(self, event: Event) -> None:
         problem: BaseException | None = None
         try:
-            for subscription in subscriptions:
+            for deliver, subscription in self.one_by_one():
                 if isinstance(problem, KeyboardInterrupt):
-                    outcomes.interrupted(subscription, event, problem)
+                    self._outcomes.interrupted(subscription, event, problem)
                     continue
                 try:
-                    _deliver(subscription, event, fired, timeline)
+                    deliver(event)
                 except BaseException as error:
-                    problem = worse(problem, outcomes.raised(subscription, event, error))
+                    problem = worse(problem, self._outcomes.raised(subscription, event, error))
                     if isinstance(problem, RecursionError):
                         break
             if problem is not None:
@@ -45,10 +72,8 @@ def recorded(
         finally:
             problem = None  # or the error and this frame would keep each other alive
 
-    return ((deliver_recorded, None),)
 
-
-def _deliver(subscription: Subscription, event: Event, fired: int, timeline: Timeline) -> None:
+def _deliver(subscription: Subscription, fired: int, timeline: Timeline, event: Event) -> None:
     if not subscription.claim() or (subscription.stage and not subscription.admits(event)):
         return
     journey = Journey(event, subscription.name, fired, emits=subscription.emits)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .checks import seconds, whole_number
 from .event import Event
+from .executors.awaited import Awaited
 from .executors.base import Executor
 from .executors.inline import Inline
 from .executors.queue import QueueFull, Work
@@ -50,6 +51,11 @@ class Options(NamedTuple):
             if not isinstance(self.flow, Flow):
                 raise TypeError(
                     f"flow is an instance such as Debounce(0.2), or None; got {self.flow!r}."
+                )
+            if isinstance(self.executor, Awaited):
+                raise TypeError(
+                    f"an event leaves {self.flow!r} later, when no caller awaits it: use "
+                    "executor=EventLoop() with a flow."
                 )
         is_number = isinstance(self.priority, int | float) and not isinstance(self.priority, bool)
         if not is_number or self.priority != self.priority:
@@ -106,6 +112,8 @@ class Subscription:
         self.stage = self._make_stage(options.flow)
         self.deliver = self._choose_deliver()
         self.route: Route = ((self.deliver, self),)
+        is_awaited = self.is_async and isinstance(self.executor, Awaited) and not options.once
+        self.awaited = self.deliver if is_awaited else None  # `publish_async` awaits `run` instead
 
     def cancel(self) -> None:
         """Stop getting events. Events fired before are still handled: when called inside a handler,

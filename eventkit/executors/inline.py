@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from ..event import Event
 from ..handlers import check_returned
@@ -11,20 +12,12 @@ from .base import WaitsBy
 from .queue import Work
 
 
-class Inline:
-    """The caller waits until the handler is done, and everything behind the caller waits too.
+class Unqueued:
+    """What executors have in common that run handlers in the caller and keep nothing."""
 
-    There is no queue: when `fire` returns, the handler has run.
-    """
-
-    name = "inline"
-    waits_by: WaitsBy = None
     turns = 0
 
-    def submit(self, work: Work, event: Event, /) -> None:
-        check_returned(work.run(event))
-
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> Any:
         time.sleep(seconds)
 
     def worker(self) -> str:
@@ -50,6 +43,19 @@ class Inline:
 
     def close(self, timeout: float) -> None:
         pass
+
+
+class Inline(Unqueued):
+    """The caller waits until the handler is done, and everything behind the caller waits too.
+
+    There is no queue: when `fire` returns, the handler has run.
+    """
+
+    name = "inline"
+    waits_by: WaitsBy = None
+
+    def submit(self, work: Work, event: Event, /) -> None:
+        check_returned(work.run(event))
 
     def __repr__(self) -> str:
         return "Inline()"

@@ -23,6 +23,7 @@ def measure(quick: bool) -> list[Row]:
     number = 100 if quick else 1_000
     return [
         *_to_a_coroutine_function(rounds, number),
+        *_awaited_in_place(rounds, number),
         *_to_a_thread(rounds, number),
         *_to_a_loop(rounds, number),
     ]
@@ -49,6 +50,26 @@ def _to_a_coroutine_function(rounds: int, number: int) -> list[Row]:
             for name, peer in found.items():
                 candidates[name] = peer if isinstance(peer, str) else published(peer)
             return compare("one event to a coroutine function", candidates, rounds=rounds)
+
+
+def _awaited_in_place(rounds: int, number: int) -> list[Row]:
+    measure, data = "one event awaited in place", list(range(number))
+    receiver = Receiver()
+    signal = peers.or_why_not(peers.async_signal, receiver.handle)
+    if isinstance(signal, str):
+        return [Row(measure, "blinker, send_async", missing=signal)]
+    with asyncio.Runner() as runner, ek.EventBus() as bus:
+        bus.subscribe("bench.topic", receiver.handle, executor=ek.Awaited())
+        candidates = {
+            "blinker, send_async": seconds_each(runner, lambda: awaited(signal, data), number),
+            "eventkit, fire_async": seconds_each(
+                runner,
+                lambda: awaited(lambda one: bus.fire_async("bench.topic", one), data),
+                number,
+            ),
+            "bare await": seconds_each(runner, lambda: awaited(receiver.handle, data), number),
+        }
+        return compare(measure, candidates, rounds=rounds, goal=0.8)
 
 
 def _to_a_thread(rounds: int, number: int) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .topics import InvalidTopic, check_topic, plain
-from .wire import DEPTH, check_event, check_json
+from .wire import DEPTH, check_data, check_json, check_text, check_time
 
 _LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
 
@@ -142,3 +142,39 @@ def _wall_clock(monotonic_ns: int) -> datetime:
 
 def _on_our_clock(moment: datetime) -> int:
     return int(moment.timestamp() * 1e9) - time_ns() + perf_counter_ns()
+
+
+def check_cloud_event(event: CloudEvent) -> None:
+    """Raise TypeError or ValueError unless this event, written as JSON, is read as an equal one.
+
+    The id, source and type are needed and not empty. A subject (the key of an Event) is not empty,
+    a time has an offset from UTC, and the data passes `check_data`.
+    """
+    for name in ("id", "source", "type", "subject", "cause"):
+        check_text(name, getattr(event, name), needed=name in ("id", "source", "type"))
+    if event.specversion != "1.0":
+        raise ValueError(f"specversion is '1.0'; got {event.specversion!r}.")
+    if event.time is not msgspec.UNSET:
+        check_time(event.time)
+    if event.data_base64 is msgspec.UNSET:
+        if event.data is not msgspec.UNSET:
+            check_data(event.data)
+    elif type(event.data_base64) is not bytes or event.data is not msgspec.UNSET:
+        raise TypeError("data_base64 is bytes, and an event that has it has no other data.")
+
+
+def check_event(event: Event) -> None:
+    """Do for an Event what `check_cloud_event` would do for the CloudEvent made of it.
+
+    Its topic must have been checked. Its time is always written correctly.
+    """
+    if type(event.id) is not int:
+        check_text("id", str(event.id), needed=True)
+    if event.key is not None:
+        check_text("subject", event.key, needed=True)
+    if event.cause is not None:
+        check_text("cause", str(event.cause), needed=True)
+    if event.data is msgspec.UNSET:
+        raise TypeError("an event without data has None as its data; got UNSET.")
+    if type(event.data) is not bytes:
+        check_data(event.data)

@@ -6,12 +6,9 @@ import functools
 import inspect
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from .event import Event
-
-if TYPE_CHECKING:
-    from .executors.base import Executor
 
 Handler = Callable[[Event], Any]
 
@@ -25,6 +22,12 @@ _NOT_RUN = {
     types.GeneratorType: "a generator",
     types.AsyncGeneratorType: "an async generator",
 }
+
+
+class Runs(Protocol):
+    """An executor, which says how the handlers that it runs may wait."""
+
+    waits_by: WaitsBy
 
 
 def name_of(handler: Callable[..., Any]) -> str:
@@ -46,7 +49,7 @@ def waits_by(handler: Handler) -> WaitsBy:
     return "yield" if any(inspect.isgeneratorfunction(call) for call in calls) else None
 
 
-def check_handler(handler: Handler, executor: Executor) -> bool:
+def check_handler(handler: Handler, executor: Runs) -> bool:
     """Return whether the handler waits by await or yield. Raises TypeError, which says what to do,
     if it cannot be called with an event or this executor cannot run it.
     """

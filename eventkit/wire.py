@@ -12,12 +12,9 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-
-if TYPE_CHECKING:
-    from .event import CloudEvent, Event
 
 DEPTH = 100
 """How many lists and objects may lie in each other in an event's data.
@@ -40,42 +37,6 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 class TooDeep(ValueError, RecursionError):
     """More levels than `DEPTH`. A RecursionError as well: that is what encoders raise."""
-
-
-def check_cloud_event(event: CloudEvent) -> None:
-    """Raise TypeError or ValueError unless this event, written as JSON, is read as an equal one.
-
-    The id, source and type are needed and not empty. A subject (the key of an Event) is not empty,
-    a time has an offset from UTC, and the data passes `check_data`.
-    """
-    for name in ("id", "source", "type", "subject", "cause"):
-        _check_text(name, getattr(event, name), needed=name in ("id", "source", "type"))
-    if event.specversion != "1.0":
-        raise ValueError(f"specversion is '1.0'; got {event.specversion!r}.")
-    if event.time is not msgspec.UNSET:
-        _check_time(event.time)
-    if event.data_base64 is msgspec.UNSET:
-        if event.data is not msgspec.UNSET:
-            check_data(event.data)
-    elif type(event.data_base64) is not bytes or event.data is not msgspec.UNSET:
-        raise TypeError("data_base64 is bytes, and an event that has it has no other data.")
-
-
-def check_event(event: Event) -> None:
-    """Do for an Event what `check_cloud_event` would do for the CloudEvent made of it.
-
-    Its topic must have been checked. Its time is always written correctly.
-    """
-    if type(event.id) is not int:
-        _check_text("id", str(event.id), needed=True)
-    if event.key is not None:
-        _check_text("subject", event.key, needed=True)
-    if event.cause is not None:
-        _check_text("cause", str(event.cause), needed=True)
-    if event.data is msgspec.UNSET:
-        raise TypeError("an event without data has None as its data; got UNSET.")
-    if type(event.data) is not bytes:
-        check_data(event.data)
 
 
 def check_data(data: Any) -> None:
@@ -116,7 +77,7 @@ def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
         raise TooDeep(f"this JSON has more than {depth} levels, or brackets without partners.")
 
 
-def _check_text(name: str, value: object, *, needed: bool) -> None:
+def check_text(name: str, value: object, *, needed: bool) -> None:
     if value is msgspec.UNSET and not needed:
         return
     called = _CALLED.get(name, name)
@@ -126,7 +87,7 @@ def _check_text(name: str, value: object, *, needed: bool) -> None:
         raise ValueError(f"{called} is a string that is not empty.")
 
 
-def _check_time(time: object) -> None:
+def check_time(time: object) -> None:
     if not isinstance(time, datetime):
         raise TypeError(f"time is a datetime; got {time!r}.")
     if time.tzinfo is UTC:

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..event import CloudEvent, Event, InvalidEvent, decode
+from ..event import CloudEvent, Event, InvalidEvent, check_cloud_event, decode
 from ..topics import InvalidTopic, check_topic
-from ..wire import check_cloud_event, check_json
+from ..wire import check_json
 
 Headers = Mapping[str, str]
 

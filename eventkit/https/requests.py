@@ -6,15 +6,17 @@ import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from ..executors.queue import BusClosed, QueueFull
-from ..log import PermissionDenied
+from ..bus import EventBus
+from ..errors import BusClosed, PermissionDenied, QueueFull
 from ..security.access import Identity, is_current, principal_of
+from ..security.tokens import Tokens
 from .incoming import (
     Received,
     Refused,
@@ -23,9 +25,29 @@ from .incoming import (
     read_cloud,
     read_plain,
 )
+from .server import LimitedServer
 
-if TYPE_CHECKING:
-    from .trigger import HttpsTrigger
+
+class Trigger(Protocol):
+    """What requests ask of the trigger that serves them."""
+
+    bus: EventBus
+    tokens: Tokens | None
+    max_bytes: int
+    server: LimitedServer
+
+    async def do(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a call in a worker, and raise TimeoutError if it takes too long."""
+
+    async def record(self, refusal: Refusal) -> None:
+        """Wait until a refusal is in the audit."""
+
+    def note(self, refusal: Refusal) -> object:
+        """Put a refusal into the audit, without waiting."""
+
+    def quota_of(self, principal: str) -> int:
+        """Return how many seconds a principal must wait, 0 for none."""
+
 
 PROBLEM = "application/problem+json"
 _PATIENCE = 1 << 20
@@ -56,11 +78,11 @@ class Guarded(RequestHandler):
     """
 
     ALLOWED = ("POST",)
-    trigger: HttpsTrigger
+    trigger: Trigger
     identity: Identity | None
     refusal: Refused | None
 
-    def initialize(self, trigger: HttpsTrigger) -> None:
+    def initialize(self, trigger: Trigger) -> None:
         self.trigger = trigger
         self.identity = self.refusal = None
         self._thrown_away = 0

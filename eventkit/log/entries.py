@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import LogUnusable
-from ..event import CloudEvent, Event, to_cloud
+from ..event import CloudEvent, Event, check_cloud_event, to_cloud
 from ..topics import InvalidTopic, check_topic
-from ..wire import DEPTH, check_cloud_event, check_json
+from ..wire import DEPTH, check_json
 
 
 class Entry(NamedTuple):

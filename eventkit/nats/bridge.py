@@ -31,13 +31,12 @@ import msgspec
 
 from ..bus import EventBus
 from ..checks import seconds, whole_number
-from ..event import CloudEvent, Event, InvalidEvent, decode, to_cloud
+from ..event import CloudEvent, Event, InvalidEvent, check_event, decode, to_cloud
 from ..executors.queue import BusClosed, QueueFull
 from ..forks import renew_in_child
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..subscription import Subscription
 from ..topics import InvalidTopic, check_pattern, check_topic, matches
-from ..wire import check_event
 from .connecting import address_in, options_for, places
 from .counting import LONGEST, Counts, Gaps
 from .delivery import Delivery

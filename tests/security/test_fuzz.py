@@ -23,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import eventkit as ek
+from eventkit.event import check_cloud_event
 from eventkit.https.incoming import (
     Received,
     Refused,
@@ -32,7 +33,6 @@ from eventkit.https.incoming import (
     read_plain,
 )
 from eventkit.topics import check_topic
-from eventkit.wire import check_cloud_event
 from tests import arbitrary
 from tests.secured import CLOUD, LONG, PLAIN, STRUCTURED, House, served
 from tests.tiers import rounds

@@ -38,10 +38,8 @@ def is_module(name: str) -> bool:
     return path.is_relative_to(PACKAGE) and (path.is_dir() or path.with_suffix(".py").is_file())
 
 
-def imports(path: Path, *, lazily: bool) -> set[str]:
-    """The absolute names of modules that a file imports when it is imported itself, or anywhere
-    with `lazily`. What stands under TYPE_CHECKING is imported by nobody.
-    """
+def imports(path: Path) -> set[str]:
+    """Return the absolute names of the modules that a file imports anywhere, for types too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = ["eventkit", *name_of(path).split(".")]
     if path.name != "__init__.py":
@@ -50,10 +48,6 @@ def imports(path: Path, *, lazily: bool) -> set[str]:
     found: set[str] = set()
 
     def look(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            return
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not lazily:
-            return
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -72,13 +66,13 @@ def imports(path: Path, *, lazily: bool) -> set[str]:
 
 @pytest.mark.parametrize("path", OUTSIDE_LAB, ids=name_of)
 def test_nothing_outside_lab_imports_what_only_notebooks_need(path: Path) -> None:
-    roots = {name.partition(".")[0] for name in imports(path, lazily=True)}
+    roots = {name.partition(".")[0] for name in imports(path)}
     assert not roots & LAB_ONLY
 
 
 EVERY = {f"eventkit.{name_of(path)}".rstrip("."): path for path in PACKAGE.rglob("*.py")}
 KNOWN = {
-    module: {name for name in imports(path, lazily=False) if name in EVERY} - {module}
+    module: {name for name in imports(path) if name in EVERY} - {module}
     for module, path in EVERY.items()
 }
 
@@ -106,7 +100,7 @@ def test_no_imports_go_in_a_circle() -> None:
 
 def test_only_nats_imports_nats_py() -> None:
     for module, path in EVERY.items():
-        roots = {name.partition(".")[0] for name in imports(path, lazily=True)}
+        roots = {name.partition(".")[0] for name in imports(path)}
         assert "nats" not in roots or part(module) == "nats", module
 
 

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 import eventkit as ek
-from eventkit.event import to_cloud
-from eventkit.wire import DEPTH, check_cloud_event, check_data, check_event, check_json
+from eventkit.event import check_cloud_event, check_event, to_cloud
+from eventkit.wire import DEPTH, check_data, check_json
 from tests import arbitrary
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,9 +23,6 @@ from ...log import (
 from ...log.paging import Row, entry_of, entry_or_bytes, report_damaged
 from .connection import Refused
 from .store import EXPECTED, WRONG_SEQUENCE, Store
-
-if TYPE_CHECKING:
-    from .log import NatsLog
 
 T = TypeVar("T")
 
@@ -73,12 +70,12 @@ class NatsConsumer(Consumer):
     client has changed it meanwhile; then it is read again. So one entry has one claimer.
     """
 
-    def __init__(self, log: NatsLog, name: str, topic: str, max_tries: int) -> None:
+    def __init__(self, log: object, store: Store, name: str, topic: str, max_tries: int) -> None:
         self.name = name
         self.topic = topic
         self.max_tries = max_tries
         self._log = log  # a log without references is closed
-        self._store = log.store
+        self._store = store
 
     def enrol(self, after: int) -> None:
         """Be there from now on, as the consumer that there was or a new one."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...log import Held, Lock, lock_lost
 from .connection import Refused
 from .store import EXPECTED, WRONG_SEQUENCE, Store
-
-if TYPE_CHECKING:
-    from .log import NatsLog
 
 
 class Holding(msgspec.Struct):
@@ -34,12 +30,12 @@ class Found(msgspec.Struct):
 class NatsLock(Lock):
     """The last message on a subject of its own, beside the events, while it is held."""
 
-    def __init__(self, log: NatsLog, name: str, ttl: float, wait: float) -> None:
+    def __init__(self, log: object, store: Store, name: str, ttl: float, wait: float) -> None:
         self.name = name
         self.ttl = ttl
         self._wait = wait
         self._log = log  # a log without references is closed
-        self._store = log.store
+        self._store = store
         self._subject = f"{self._store.root}.lock.{name}"
 
     def acquire(self) -> int:

@@ -87,7 +87,7 @@ class NatsLog(PagedLog):
         self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
     ) -> Consumer:
         check_consumer(name, topic, max_tries, after)
-        asked = NatsConsumer(self, name, topic, max_tries)
+        asked = NatsConsumer(self, self.store, name, topic, max_tries)
         asked.enrol(after)
         return asked
 
@@ -96,13 +96,13 @@ class NatsLog(PagedLog):
 
     def _consumers(self) -> list[NatsConsumer]:
         return [
-            NatsConsumer(self, name, memory.topic, memory.max_tries)
+            NatsConsumer(self, self.store, name, memory.topic, memory.max_tries)
             for name, memory in memories(self.store)
         ]
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
         check_lock(name, ttl, wait)
-        return NatsLock(self, name, ttl, wait)
+        return NatsLock(self, self.store, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
         check_quota(events, bytes)

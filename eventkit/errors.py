@@ -50,6 +50,10 @@ class NoReply(LookupError):
     """A request got no answer: no processor takes it, or the processor returned None."""
 
 
+class FlowClosed(RuntimeError):
+    """An event was put into a stage that has been closed."""
+
+
 # Errors of a log
 
 

@@ -45,6 +45,7 @@ class RunPanel:
         field = self.panel.get_by_role("spinbutton", name=re.compile(rf"^{label} \("))
         field.fill(str(value))
         field.press("Enter")
+        self.notebook.wait_idle()  # a click may be quicker than a setting before it
 
     def canvas(self, name: str) -> Locator:
         return self.panel.get_by_role("img", name=re.compile(f"^{name}"))

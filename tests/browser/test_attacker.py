@@ -28,6 +28,7 @@ class Console:
         self.what.select_option(name)
         expect(self.panel.get_by_role("checkbox", name=ATTACKS[name].guard)).to_be_visible()
         self.guard.set_checked(guarded)
+        self.notebook.wait_idle()
         self.panel.get_by_role("button", name="Attack", exact=True).click()
         expect(self.rows).to_have_count(tries + 1)
 
@@ -73,6 +74,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(console: Console) -> None:
     expect(console.guard).to_be_focused()
     press("Space")
     expect(console.guard).not_to_be_checked()
+    console.notebook.wait_idle()
     press("Tab")
     press("Enter")
     console.says("Wait in the queue, guard off.")

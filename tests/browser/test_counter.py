@@ -37,6 +37,7 @@ class Counter:
 
     def choose(self, executor: str) -> None:
         self.panel.get_by_role("combobox", name="Processor").select_option(executor)
+        self.notebook.wait_idle()
 
     def set_threshold(self, threshold: int) -> None:
         field = self.panel.get_by_role("spinbutton", name="Notify at")
@@ -169,6 +170,7 @@ def test_work_per_click_shows_in_how_the_number_moves(counter: Counter) -> None:
     work = counter.panel.get_by_role("spinbutton", name="Work per click (ms)")
     work.fill("20")
     work.press("Enter")
+    counter.notebook.wait_idle()
 
     counter.press("×10")
     counter.press("×10")

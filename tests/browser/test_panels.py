@@ -127,6 +127,7 @@ def test_the_explorer_shows_who_heard_what_and_how_long_it_took(
 ) -> None:
     panel = notebook.panel("Parts explorer")
     panel.get_by_role("combobox", name=part).select_option(mode)
+    notebook.wait_idle()
 
     panel.get_by_role("button", name="Fire button.click").click()
 
@@ -143,6 +144,7 @@ def test_the_explorer_shows_that_a_part_that_raises_stops_nobody_else(
 ) -> None:
     panel = notebook.panel("Parts explorer")
     panel.get_by_role("combobox", name=part).select_option("raises")
+    notebook.wait_idle()
 
     panel.get_by_role("button", name="Fire button.click").click()
 

@@ -170,6 +170,7 @@ def build(path, work, target):
 CLOSE_AND_LOOK = '''
 
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from eventkit import testing
@@ -219,6 +220,44 @@ def integration_test(build):
 def stress_test(build):
     counts, _, tickets = run(build, [("north", range(150)), ("south", range(150, 300))], 10)
     check(counts, tickets, list(range(300)))
+
+
+def fault_test(build):
+    """A ticket fails, the system is closed at once, and then built again on the same path."""
+    tickets, counts, notices = [], testing.Captured(), testing.Captured()
+
+    def work(visitor):
+        tickets.append(visitor)
+        time.sleep(0.02)
+        if visitor == 2:
+            raise OSError("no paper")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for visitors in [1, 2, 3], [3, 1]:
+            system = build(f"{folder}/museum.db", work, 2)
+            system.bus.subscribe("count.changed", counts)
+            system.bus.subscribe("notice.full", notices)
+            system.start()
+            for visitor in visitors:
+                door = ("north", "south")[visitor % 2]
+                assert let_in(system.bus.as_(door), door, visitor)
+            system.close()
+            assert [one["count"] for one in counts.data] == [1, 2]
+            assert sorted(tickets) == [1, 2, 2, 2, 3]
+            assert len(notices) == 1
+        assert is_forgery_denied(folder, build)
+
+
+def is_forgery_denied(folder, build):
+    system = build(f"{folder}/forged.db", time.sleep, 2)
+    system.start()
+    try:
+        system.bus.as_("screen").fire("count.changed", {"count": 7, "visitor": 7})
+    except ek.PermissionDenied:
+        return True
+    finally:
+        system.close()
+    return False
 '''
 
 WAIT_AND_LOOK = '''
@@ -285,4 +324,41 @@ def stress_test(build):
         system.close()
         assert {one["visitor"] for one in counted} == set(range(220))
         assert [one["count"] for one in counted] == [*range(1, 221)]
+
+
+def fault_test(build):
+    """A printer that is held until close() waits for it; then a process that must remember."""
+    held, called, fired = threading.Event(), [], []
+
+    def work(visitor):
+        called.append(visitor)
+        assert held.wait(20)
+        if visitor == 5:
+            raise RuntimeError("out of ink")
+
+    def begin(folder):
+        system = build(folder + "/museum.db", work, 1)
+        for topic in "count.changed", "notice.full", "visitor.failed":
+            system.bus.subscribe(topic, fired.append)
+        system.start()
+        return system
+
+    with tempfile.TemporaryDirectory() as folder:
+        system = begin(folder)
+        for visitor in 4, 5:
+            system.bus.as_("north").fire("door.north", {"visitor": visitor})
+        try:
+            system.bus.as_("screen").fire("count.changed", {"count": 100, "visitor": 4})
+        except ek.PermissionDenied:
+            pass
+        else:
+            raise AssertionError("the screen published")
+        threading.Timer(0.1, held.set).start()
+        system.close()
+        seen = sorted(event.topic for event in fired), sorted(called)
+        assert seen == (["count.changed", "notice.full", "visitor.failed"], [4, 5, 5, 5])
+        system = begin(folder)
+        system.bus.as_("south").fire("door.south", {"visitor": 4})
+        system.close()
+        assert (sorted(event.topic for event in fired), sorted(called)) == seen
 '''

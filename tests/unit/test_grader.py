@@ -194,6 +194,20 @@ REFUSED_BY = {
     "says 1 at each count": "counting",
     "never announces that the target is reached": "counting",
     "announces the target again and again": "counting",
+    "does nothing in close()": "closing",
+    "announces the target again after a restart": "closing",
+    "serves a visitor again who is reported again after a restart": "closing",
+    "tries a failed visitor again after a restart": "closing",
+    "lets the screen publish what it shows": "access",
+}
+
+# What is said of a fault that only the end of a process, or a forged message, brings to light.
+SAID_OF = {
+    "does nothing in close()": "when close() returns",
+    "announces the target again after a restart": "no notice.full in the next process",
+    "serves a visitor again who is reported again after a restart": "no second ticket",
+    "tries a failed visitor again after a restart": "given up before the restart",
+    "lets the screen publish what it shows": "screen publishes on count.changed",
 }
 
 
@@ -231,6 +245,46 @@ def test_a_mutant_for_the_stress_test_is_right_with_few_and_wrong_with_many(muta
     )  # fmt: skip
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", mutants.FAULTS, ids=lambda one: one.does)
+def test_a_mutant_for_the_fault_test_is_refused_for_its_own_reason(mutant: Mutant) -> None:
+    found = finding(mutant.source(), REFUSED_BY[mutant.does], patience=2.0)
+    assert found is not None
+    assert SAID_OF[mutant.does] in found.expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("source", [GOOD, QUEUE_WORKER, EVENT_LOOP])
+def test_a_good_system_closes_and_opens_again_and_lets_no_screen_publish(source: str) -> None:
+    assert finding(source, "closing") is None
+    assert finding(source, "access") is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tests", [CLOSE_AND_LOOK, WAIT_AND_LOOK])
+def test_a_good_fault_test_passes_the_good_and_notices_every_mutant(tests: str) -> None:
+    assert finding(GOOD + tests, "faults") is None
+
+
+def test_a_fault_test_that_only_restarts_is_told_what_it_has_not_noticed() -> None:
+    restarts = GOOD + CLOSE_AND_LOOK.replace(
+        "        assert is_forgery_denied(folder, build)\n", ""
+    )
+    found = finding(restarts, "faults")
+    assert found is not None
+    assert found == Finding(
+        "fault_test fails on a system that lets the screen publish what it shows",
+        "it passed; of 5 broken systems it noticed 4",
+        mutants.FAULTS[-1].look_at,
+    )
+
+
+def test_the_learners_tests_are_asked_to_notice_at_least_eight_mutants() -> None:
+    asked = [one for criterion in CRITERIA for one in criterion.mutants]
+    assert len({one.does for one in asked}) == len(asked) >= 8
+    assert set(SAID_OF) <= {one.does for one in asked}
+
+
 def test_the_reference_is_right_with_many() -> None:
     counts = counts_of(mutants.reference_source(), 150)
     assert [count for count, _ in counts] == list(range(1, 151))
@@ -243,12 +297,15 @@ def test_a_mutant_whose_place_has_gone_from_the_reference_is_none() -> None:
             Mutant("does", "look", old, "new").source()
 
 
-@pytest.mark.parametrize("name", ["integration", "stress"])
-def test_a_file_without_the_test_is_told_what_to_write(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "test"),
+    [("integration", "integration_test"), ("stress", "stress_test"), ("faults", "fault_test")],
+)
+def test_a_file_without_the_test_is_told_what_to_write(name: str, test: str) -> None:
     found = finding(GOOD, name)
     assert found is not None
     assert (found.expected, found.seen) == (
-        f"a function {name}_test(build) in your file",
+        f"a function {test}(build) in your file",
         "there is none",
     )
 
@@ -323,6 +380,7 @@ def test_a_test_that_ends_the_process_has_not_passed() -> None:
 # The judges themselves, on facts: no process is needed to see whether they see.
 
 FINE = [[number, number] for number in range(1, 16)]
+CLOSED = [number for number in range(1, 13) if number != 2]
 SYSTEMS = systems(GOOD, mutants.INTEGRATION)
 TRIED = [(one, {"noticed": "AssertionError"} if one.mutant else {}) for one in SYSTEMS]
 AS_IT_SHOULD_BE: dict[str, Facts] = {
@@ -336,6 +394,16 @@ AS_IT_SHOULD_BE: dict[str, Facts] = {
         "count": FINE[:3],
         "counts": FINE[3:12],
         "notices": 1,
+    },
+    "closing": {
+        "came": ["in"] * 12,
+        "finished": [[place, number] for place, number in enumerate(CLOSED, start=1)],
+        "failed": [2],
+        "notices": 1,
+        "served": [13],
+        "counts": [[12, 13]],
+        "failed_again": [],
+        "notices_again": 0,
     },
     "integration": {"test": "integration_test", "tried": TRIED},
     "response": {
@@ -365,6 +433,16 @@ SPOILT: list[tuple[str, dict[str, Any]]] = [
     ("killed", {"counts": FINE[:12]}),
     ("killed", {"counts": FINE[3:11]}),
     ("killed", {"notices": 2}),
+    ("closing", {"came": ["in"] * 11 + ["PermissionDenied"]}),
+    ("closing", {"finished": []}),
+    ("closing", {"failed": []}),
+    ("closing", {"notices": 2}),
+    ("closing", {"notices_again": 1}),
+    ("closing", {"served": [2, 2, 2, 13]}),
+    ("closing", {"failed_again": [2]}),
+    ("closing", {"served": [1, 13]}),
+    ("closing", {"counts": [[1, 13]]}),
+    ("closing", {"counts": []}),
     ("integration", {"tried": []}),
     ("integration", {"tried": [(SYSTEMS[0], {"noticed": "AssertionError"}), *TRIED[1:]]}),
     ("integration", {"tried": [TRIED[0], (SYSTEMS[1], {"noticed": "KeyError"}), *TRIED[2:]]}),

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 from ....timeline import percentile
 from ...theory.queueing import response_times
 from .finding import Facts, Finding
-from .mutants import INTEGRATION, STRESS, Mutant
+from .mutants import FAULTS, INTEGRATION, STRESS, Mutant
 from .own_tests import judge_own_test
-from .scenarios import REQUESTS, USE, VISITORS
+from .scenarios import FAILS, NEW, REQUESTS, USE, VISITORS
 from .trial import FREE, ROOM, WHOLE
 
 SLACK = 3.0
 BESIDE = 2.0
 RANK = 95
 FEWEST = math.ceil(REQUESTS * RANK / 100)
+_SERVED = [number for number in range(1, VISITORS + 1) if number != FAILS]
 
 
 class Criterion(NamedTuple):
@@ -197,6 +198,63 @@ def judge_killed(facts: Facts) -> Finding | None:
     return _notices(facts["notices"], len(facts.get("notice", [])))
 
 
+def judge_closing(facts: Facts) -> Finding | None:
+    return (
+        _everybody_in(facts["came"])
+        or _unfinished(facts)
+        or _counted(facts["finished"], _SERVED)
+        or _notices(facts["notices"])
+        or _repeated(facts)
+    )
+
+
+def _unfinished(facts: Facts) -> Finding | None:
+    """What close() has left: visitors who are neither counted nor given up."""
+    over = {visitor for _, visitor in facts["finished"]} | set(facts["failed"])
+    left = [number for number in range(1, VISITORS + 1) if number not in over]
+    if not left:
+        return None
+    return Finding(
+        "when close() returns, every visitor who was accepted is counted or has failed",
+        f"visitors {left} were neither",
+        "close(): it must wait for those who are being served and those who wait, also for the "
+        "next try after a failure. bus.close(timeout=...) does",
+    )
+
+
+def _repeated(facts: Facts) -> Finding | None:
+    """What the next process did again, although the one before had done it."""
+    served = [number for number in facts["served"] if number in _SERVED]
+    if served:
+        return Finding(
+            "a visitor who has a ticket gets no second ticket after the restart",
+            f"work was called again for visitors {served}",
+            "how build() knows who was accepted and who was served: from the log, before the first "
+            "visitor comes",
+        )
+    if FAILS in facts["served"] or facts["failed_again"]:
+        return Finding(
+            f"visitor {FAILS} was given up before the restart, and is not tried again",
+            f"work was called {facts['served'].count(FAILS)} times more, and visitor.failed was "
+            f"fired {len(facts['failed_again'])} times more",
+            "what start() takes up again: a visitor who has failed three times has no ticket and "
+            "does not wait for one. Keep the failure in the log as well",
+        )
+    if facts["notices_again"]:
+        return Finding(
+            "no notice.full in the next process: it was fired before the restart",
+            f"{facts['notices_again']} more",
+            "how start() knows that the target was announced: that must be in the log, too",
+        )
+    if facts["counts"] == [[len(_SERVED) + 1, NEW]]:
+        return None
+    return Finding(
+        f"after the restart one new visitor is counted, as number {len(_SERVED) + 1}",
+        f"count.changed with {facts['counts']} ([count, visitor])",
+        "where the count is kept. A variable dies with its process: count what the log says",
+    )
+
+
 def judge_response(facts: Facts) -> Finding | None:
     """Against theory and the reference on this machine; `facts["reference"]` are its facts."""
     answered = [at for at in facts["counted"] if at is not None]
@@ -302,10 +360,14 @@ CRITERIA = (
               ("killed", "restarted"), judge_killed),
     Criterion("flood", "a flood is refused at the door, and nobody is lost",
               ("flood",), judge_flood),
+    Criterion("closing", "close() finishes what was accepted, and the next process repeats none",
+              ("closed", "reopened"), judge_closing),
     Criterion("integration", "your integration test passes the good and fails the broken",
               ("integration_test",), judge_own_test, INTEGRATION),
     Criterion("stress", "your stress test passes the good and fails the broken",
               ("stress_test",), judge_own_test, STRESS),
+    Criterion("faults", "your fault test passes the good and fails the broken",
+              ("fault_test",), judge_own_test, FAULTS),
     Criterion("response", "the response-time goal is met under open-loop load",
               ("response",), judge_response),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Mutants: the reference with one fault in it. A learner's own test must notice each of them.
 
 None is a matter of luck: the integration test meets its faults with a handful of visitors, and the
-stress test with some hundred, since one visitor in a hundred is treated badly.
+stress test with some hundred, since one visitor in a hundred is treated badly. The fault test
+meets its faults when it forges a message, lets a ticket fail, and closes and builds again.
 """
 
 from __future__ import annotations
@@ -112,5 +113,46 @@ STRESS = (
         "                done.add(visitor)\n"
         '                raise ek.QueueFull(event, "the entrance is full and refused")\n'
         + _IS_FULL,
+    ),
+)
+
+FAULTS = (
+    Mutant(
+        "does nothing in close()",
+        "close(): call it while visitors are still being served, and look at the counts as soon as "
+        "it returns",
+        "        bus.close(timeout=30)\n        log.close()\n",
+        "        pass\n",
+    ),
+    Mutant(
+        "announces the target again after a restart",
+        "notice.full: reach the target, close, build on the same path, and assert how often it was "
+        "fired in both runs together",
+        "    def start():\n        notify()\n",
+        "    def start():\n"
+        "        if count >= target:\n"
+        '            bus.fire("notice.full", {"count": target})\n',
+    ),
+    Mutant(
+        "serves a visitor again who is reported again after a restart",
+        "who comes after the restart: report a visitor who has a ticket, and assert that work is "
+        "not called for that visitor",
+        '    count = sum(1 for _ in log.read(topic="visitor.served"))\n',
+        '    count = sum(1 for _ in log.read(topic="visitor.served"))\n'
+        "    known, done = known - done, set()\n",
+    ),
+    Mutant(
+        "tries a failed visitor again after a restart",
+        "work: let it fail for one visitor, close, build on the same path, and assert that it was "
+        "called three times for that visitor in both runs together",
+        'log.read(topic="visitor.*")',
+        'log.read(topic="visitor.served")',
+    ),
+    Mutant(
+        "lets the screen publish what it shows",
+        'the screen: fire count.changed as bus.as_("screen"), and assert that it raises '
+        "ek.PermissionDenied",
+        'policy.allow("screen", subscribe=["count.>", "notice.>"])',
+        'policy.allow("screen", publish="count.>", subscribe=["count.>", "notice.>"])',
     ),
 )

@@ -19,6 +19,9 @@ _TO_WRITE = {
     "returns where it is good",
     "stress_test": "your integration_test, with some hundred visitors from both doors at once, and "
     "whoever is refused again: after close(), is each of them counted, and once?",
+    "fault_test": "your integration_test, with a fault in each place: a message that the screen "
+    "forges, a ticket that fails, and close() while visitors are still being served. Then build "
+    "again on the same path: what happens a second time?",
 }
 
 

@@ -12,6 +12,7 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ FACTS = "facts"
 TESTS = "my_tests.py"
 VISITORS = 12
 WORK = 0.04
+TARGET = 5
+FAILS = 2
+NEW = VISITORS + 1
+HELD = 0.3  # seconds after which close() is no longer held up
 USE = 0.6
 REQUESTS = 90
 LETTERS = 200
@@ -77,7 +82,7 @@ def access(stage: Stage) -> None:
         ("north", "door.north"), ("south", "door.south"),
         ("north", "door.south"), ("south", "door.north"), ("mallory", "door.north"),
         ("screen", "door.north"), ("north", "count.changed"), ("south", "notice.full"),
-        ("north", "visitor.admitted"),
+        ("north", "visitor.admitted"), ("screen", "count.changed"), ("screen", "notice.full"),
     ]  # fmt: skip
     subscribing = [
         ("screen", "count.>"), ("screen", "notice.>"),
@@ -196,6 +201,33 @@ def restarted(stage: Stage) -> None:
     stage.report("notices", len(trial.notices))
 
 
+def closed(stage: Stage) -> None:
+    """close() is called while all printers are held, and one visitor's ticket always fails."""
+    printer = Printer()
+    printer.hold(range(1, VISITORS + 1))
+    printer.jams = {FAILS: 10**6}
+    trial = stage.trial(printer, TARGET)
+    stage.report("came", trial.arrive_all(range(1, VISITORS + 1)))
+    threading.Timer(HELD, printer.release).start()
+    trial.close()
+    stage.report("finished", list(trial.counts))
+    stage.report("failed", list(trial.failed))
+    stage.report("notices", len(trial.notices))
+
+
+def reopened(stage: Stage) -> None:
+    """The next process is told of two visitors who have tickets, and of a new one."""
+    printer = Printer()
+    trial = stage.trial(printer, TARGET)
+    trial.arrive_all([1, VISITORS, NEW])
+    trial.wait(lambda: NEW in trial.counted_at, lambda: len(trial.counts))
+    trial.close()
+    stage.report("served", sorted(printer.began))
+    stage.report("counts", trial.counts)
+    stage.report("failed_again", trial.failed)
+    stage.report("notices_again", len(trial.notices))
+
+
 def response(stage: Stage) -> None:
     """Open-loop load: visitors come at random, whatever the system is at."""
     printer = Printer(WORK)
@@ -233,11 +265,16 @@ def stress_test(stage: Stage) -> None:
     _own_test(stage, "stress_test")
 
 
+def fault_test(stage: Stage) -> None:
+    """The learner's, on the system that is submitted."""
+    _own_test(stage, "fault_test")
+
+
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     scenario.__name__: scenario
     for scenario in (
-        counting, again, access, slow, printers, failing, flood, killed, restarted, response,
-        integration_test, stress_test,
+        counting, again, access, slow, printers, failing, flood, killed, restarted, closed,
+        reopened, response, integration_test, stress_test, fault_test,
     )
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from ...bus import EventBus
+from ...errors import BusClosed
 from ...event import Event
 from ...executors.base import Executor
 from ...executors.event_loop import EventLoop
@@ -99,9 +100,12 @@ class CounterPanel(Panel):
     `notifications` can be looked at from other cells.
     """
 
+    patience = 5.0  # seconds for the old processor to end
+
     def __init__(self, threshold: int = 10, work: float = 0.0):
         self.bus = EventBus()
         self.notifications: list[str] = []
+        self._changed: tuple[str, bool | None] | None = None
         self._number = widgets.HTML()
         self._notice = Status(text="No notification yet.")
         self._threshold = widgets.BoundedIntText(
@@ -145,6 +149,7 @@ class CounterPanel(Panel):
         self.bus.subscribe("error.>", lambda _: self._painter.changed())
 
     def _click(self, clicks: int) -> None:
+        self._changed = None
         self.counter.click(clicks)
         self._painter.catch_up()
 
@@ -163,15 +168,33 @@ class CounterPanel(Panel):
         self.counter.work = milliseconds / 1e3
 
     def _change_executor(self, _: str) -> None:
-        """A new bus for the new executor; the old one finishes what it had accepted."""
-        self.bus.close()
-        self.bus.assert_clean()
+        """Connect a new bus for the new executor. The old one first counts the clicks that wait,
+        without their work, so that the page is not held up.
+        """
+        old, before = self.bus, self.counter.value
+        self.counter.work = 0.0
+        old.close(self.patience)
         self.bus = EventBus()
         self._connect(self.counter.value)
+        given_up = sum(isinstance(one.error, BusClosed) for one in old.dead_letters)
+        if given_up:
+            self._tell_change(f"{given_up} clicks were given up: the old one was stuck.", False)
+        elif self.counter.value != before:
+            self._tell_change(
+                "The clicks that waited were counted at once, without their work: from "
+                f"{before} to {self.counter.value}."
+            )
+
+    def _tell_change(self, said: str, good: bool | None = None) -> None:
+        """Say what became of the clicks. It stays until the next click."""
+        self._changed = f"Processor changed. {said}", good
+        self._paint()
 
     def _paint(self) -> None:
         self._number.value = f"<div class='ek-number'>{self.counter.value}</div>"
-        if self.bus.dead_letters:
+        if self._changed:
+            self._notice.say(*self._changed)
+        elif self.bus.dead_letters:
             last = self.bus.dead_letters[-1]
             self._notice.say(f"{last.handler} failed: {last.error}", good=False)
         elif self.notifications:

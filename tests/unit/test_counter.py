@@ -1,0 +1,48 @@
+"""The live counter: its processor can be changed at any time, and no click is lost silently."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventkit.lab.lesson02.counter import EXECUTORS, CounterPanel
+from eventkit.testing import Gate, wait_until
+
+INLINE, THREADS, LOOP = EXECUTORS
+
+
+def change(panel: CounterPanel, executor: str) -> None:
+    panel._executor.value = executor
+
+
+@pytest.mark.parametrize(("before", "after"), [(THREADS, LOOP), (LOOP, THREADS), (THREADS, INLINE)])
+def test_the_processor_can_be_changed_while_clicks_wait(before: str, after: str) -> None:
+    panel = CounterPanel(work=0.1)
+    change(panel, before)
+    panel._click(100)
+
+    change(panel, after)  # it takes ten seconds to count them, and a bus is closed after five
+
+    assert panel.counter.value == 100
+    assert panel._notice.text.startswith("Processor changed. The clicks that waited were counted")
+    assert panel.counter.work == 0.1
+    panel._click(1)
+    wait_until(lambda: panel.counter.value == 101)
+    panel._painter.paint_now()
+    assert panel._notice.text.startswith("Notification 1:")
+    panel.bus.assert_clean()
+    panel.bus.close()
+
+
+def test_clicks_that_are_given_up_are_told_and_the_counter_lives_on(gate: Gate) -> None:
+    panel = CounterPanel()
+    panel.patience = 0.1
+    change(panel, THREADS)
+    panel.bus.subscribe("counter.changed", gate)
+    panel._click(3)
+
+    change(panel, LOOP)
+
+    assert panel._notice.text == "Processor changed. 2 clicks were given up: the old one was stuck."
+    panel._click(1)
+    wait_until(lambda: panel.counter.value == 2)
+    panel.bus.close()

@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from eventkit.lab import Cable, PartitionSwitch
-from eventkit.lab.lesson10.partition import CAPACITY, Counts
+from eventkit.lab.lesson10.partition import CAPACITY, LONG as GIVES_UP, TIMEOUT, Counts
 from eventkit.lab.lesson10.partition_panel import SAID, halves_svg
 
 from .conftest import LONG
@@ -166,6 +166,28 @@ def test_what_was_sent_into_a_frozen_line_arrives_when_it_is_mended(
     switch.settle()
 
     assert switch.counts == Counts(fired=3, confirmed=3, counted=3, shown=3)
+
+
+def test_after_a_freeze_longer_than_the_time_out_both_sides_agree_and_go_on(
+    switch: PartitionSwitch,
+) -> None:
+    switch.click(10)
+    switch.settle()
+    switch.freeze()
+    switch.click(10)
+    switch.settle()
+    time.sleep(1.5 * TIMEOUT)  # the bridge has asked in vain whether the clicks have arrived
+    switch.mend()
+    switch.settle()
+    assert switch.counts == Counts(fired=20, confirmed=20, counted=20, shown=20)
+
+    began = time.monotonic()
+    switch.click(1)
+    for press in (switch.freeze, switch.mend, switch.cut, switch.mend):
+        press()
+    switch.settle()
+    assert switch.counts.counted == switch.counts.shown >= 20
+    assert time.monotonic() - began < GIVES_UP
 
 
 def test_of_what_was_on_the_line_when_it_was_cut_nobody_here_knows(switch: PartitionSwitch) -> None:

@@ -31,11 +31,11 @@ def test_a_measured_point_appears_in_the_picture_and_in_the_table(hockey: RunPan
     hockey.press("Measure")
 
     expect(hockey.status).to_contain_text("Running: 140 requests")
-    expect(hockey.status).to_contain_text("Asked for a utilisation of 0.70")
+    expect(hockey.status).to_contain_text("Asked for a utilisation of 70 %")
     expect(image).to_have_attribute("alt", re.compile("measured [\\d,]+ ms"))
     assert image.get_attribute("src") != before
     cells = hockey.rows.locator("td").all_text_contents()
-    assert [cells[0], *cells[2:5]] == ["0.70", "2", "exponential", "140"]
+    assert [cells[0], *cells[2:5]] == ["70 %", "2", "exponential", "140"]
     measured, exact = float(cells[5]), float(cells[6])
     assert 10 < exact <= measured
     hockey.notebook.do("lab.assert_clean(hockey)")

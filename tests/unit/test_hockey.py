@@ -10,7 +10,12 @@ import threading
 import pytest
 
 from eventkit.lab import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
-from eventkit.lab.lesson06.load_curve import Service, endless_mean
+from eventkit.lab.lesson06.load_curve import (
+    Service,
+    curves_limits,
+    endless_mean,
+    load_curves_figure,
+)
 from eventkit.lab.lesson06.percentiles import percentiles_figure
 from eventkit.lab.theory.queueing import md1, mm1, mmc, response_times
 from eventkit.testing import LONG, wait_until
@@ -94,6 +99,47 @@ def test_picture_and_table_say_what_was_measured() -> None:
     assert f"measured {statistics.mean(run.measured) * 1e3:.0f} ms" in alt
     assert "Nothing measured yet" in hockey_figure([run], 2, "fixed", 0.002).alt
     assert f"{statistics.mean(run.measured) * 1e3:.1f}" in hockey_table([run]).html
+
+
+@pytest.mark.parametrize("percent", range(10, 96, 5))
+def test_the_panels_runs_show_that_variation_and_one_server_cost_time(percent: int) -> None:
+    """Whatever is compared, chance is the same, so that only what was changed differs."""
+    panel = HockeyStick()
+
+    def mean(servers: int, service: Service) -> float:
+        panel._rho.value, panel._servers.value, panel._service.value = percent, servers, service
+        run = panel._begin()
+        due = list(itertools.islice(run.trigger.due_times(), run.requests))
+        return statistics.mean(response_times(due, run._needs, servers))
+
+    assert mean(1, "exponential") > mean(1, "fixed") > mean(2, "fixed")
+    assert mean(1, "exponential") > mean(2, "exponential") > mean(2, "fixed")
+
+
+def test_the_panel_keeps_all_points_and_four_curves_on_one_axis() -> None:
+    runs = [LoadRun(0.5, servers, work=0.002, seconds=0.1).run() for servers in (1, 2)]
+    before, after = load_curves_figure([], 0.002), load_curves_figure(runs, 0.002)
+    for curve in ("1 server, fixed work", "1 server, exponential work", "2 servers, fixed work",
+                  "2 servers, exponential work"):  # fmt: skip
+        assert f"{curve}: " in before.alt and f"{curve}: " in after.alt
+    for run in runs:
+        assert (
+            f"At {run.load * 100:.0f} % measured {statistics.mean(run.measured) * 1e3:.0f} ms"
+            in after.alt
+        )
+    assert curves_limits([], 0.010) == curves_limits([0.050], 0.010) == pytest.approx(0.2, rel=0.2)
+    assert curves_limits([0.9], 0.010) > 0.9
+
+
+def test_the_panel_has_one_unit_for_utilisation() -> None:
+    panel = HockeyStick()
+    panel.seconds = 0.2
+    panel._rho.value = 70
+    panel.run = panel._begin()
+    panel._finish(panel.run.run())
+    assert panel._status.text.startswith("Asked for a utilisation of 70 %, measured ")
+    assert "<td>70 %</td>" in panel._table.value
+    assert "utilisation (%)" in panel._picture.value
 
 
 def test_percentile_curves_are_described() -> None:

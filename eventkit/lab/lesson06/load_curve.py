@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import statistics
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 import ipywidgets as widgets
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...bus import EventBus
@@ -20,7 +20,7 @@ from ...timeline import Journey, Timeline
 from ...triggers import OpenLoop
 from ..course.session import Table
 from ..panels.figures import Picture, picture
-from ..panels.panel import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, on_change, row
+from ..panels.panel import BLOCKING, NON_BLOCKING, THEORY, number_with_slider, row
 from ..panels.run_panel import RunPanel, Runs, side_by_side
 from ..theory.queueing import md1, mm1, mmc, response_times
 
@@ -28,6 +28,7 @@ Service = Literal["fixed", "exponential"]
 
 TOPIC = "request"
 LOWEST, HIGHEST = 10, 95
+SERVERS = (1, 2)
 RHOS = [number / 200 for number in range(2 * LOWEST, 2 * HIGHEST + 1)]
 COLOURS: dict[Service, str] = {"fixed": NON_BLOCKING, "exponential": BLOCKING}
 
@@ -200,13 +201,75 @@ def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work:
     return picture(draw, height=3.6)
 
 
-def hockey_table(runs: Iterable[LoadRun]) -> Table:
-    """The same in numbers: mean response times in milliseconds."""
+def load_curves_figure(runs: Sequence[LoadRun], work: float) -> Picture:
+    """Theory's four curves, for fixed and exponential work on one and two servers, with all runs
+    drawn over them as in `hockey_figure`. The axes stay as they are, unless a run needs more room.
+    """
+
+    def draw(figure: Figure) -> str:
+        axes = figure.subplots()
+        said = [
+            _draw_curve(axes, servers, service, work, runs)
+            for servers in SERVERS
+            for service in get_args(Service)
+        ]
+        axes.plot([], [], "x", color=THEORY, label="theory, the same arrivals")
+        axes.set_xlim(0, 100 * max([1, *(run.load for run in runs)]) * 1.02)
+        axes.set_ylim(0, 1e3 * curves_limits([max(_means(run)[:2]) for run in runs], work))
+        axes.set_xlabel("utilisation (%)")
+        axes.set_ylabel("mean response time (ms)")
+        axes.set_title(f"Work of {work * 1e3:g} ms: lines are theory, points are measured")
+        axes.legend(loc="upper left")
+        measured = "" if runs else " Nothing measured yet."
+        return (
+            f"Mean response time against utilisation (%), by theory from {LOWEST} to {HIGHEST} %. "
+            f"{' '.join(said)}{measured}"
+        )
+
+    return picture(draw, height=3.6)
+
+
+def curves_limits(means: Iterable[float], work: float) -> float:
+    """The upper end of the time axis in seconds: room for every curve, and for these means."""
+    return max([endless_mean(HIGHEST / 100, 1, "exponential", work), *means]) * 1.08
+
+
+def _draw_curve(
+    axes: Axes, servers: int, service: Service, work: float, runs: Iterable[LoadRun]
+) -> str:
+    """Draw one curve and the runs that belong to it. Return the same in words."""
+    name = f"{servers} server{'s' * (servers > 1)}, {service} work"
+    line, mark = ("-", "o") if servers == 1 else ("--", "s")
+    colour = COLOURS[service]
+    curve = [endless_mean(rho, servers, service, work) * 1e3 for rho in RHOS]
+    axes.plot([100 * rho for rho in RHOS], curve, line, color=colour, linewidth=1.2, label=name)
+    said = [f"{name}: {curve[0]:.0f} to {curve[-1]:.0f} ms."]
+    for run in runs:
+        if (run.servers, run.service) != (servers, service):
+            continue
+        measured, exact = (mean * 1e3 for mean in _means(run)[:2])
+        axes.plot(100 * run.load, measured, mark, color=colour)
+        axes.plot(100 * run.load, exact, "x", color=THEORY)
+        said.append(
+            f"At {run.load * 100:.0f} % measured {measured:.0f} ms, "
+            f"the same arrivals in theory {exact:.0f} ms."
+        )
+    return " ".join(said)
+
+
+def hockey_table(runs: Iterable[LoadRun], percent: bool = False) -> Table:
+    """The same in numbers: mean response times in milliseconds. Utilisation is a share, or given
+    in per cent.
+    """
+
+    def share(rho: float) -> str:
+        return f"{rho * 100:.0f} %" if percent else f"{rho:.2f}"
+
     return Table(
         ["ρ asked", "ρ measured", "servers", "service", "requests", "measured (ms)",
          "theory, same arrivals (ms)", "theory, without end (ms)"],
         [
-            [f"{run.rho:.2f}", f"{run.load:.2f}", run.servers, run.service, run.requests,
+            [share(run.rho), share(run.load), run.servers, run.service, run.requests,
              *(f"{mean * 1e3:.1f}" for mean in _means(run))]
             for run in runs
         ],
@@ -231,27 +294,30 @@ def _means(run: LoadRun) -> tuple[float, float, float]:
 
 
 class HockeyStick(RunPanel[LoadRun]):
-    """Choose a utilisation and measure there: the point appears on theory's curve."""
+    """Choose a utilisation and measure there: the point appears beside theory's curve.
+
+    Every run has the same `seed`, so that two points differ by what was changed and not by chance.
+    With this one, the runs of five seconds come out in the order that theory has at each
+    utilisation: exponential work is slower than fixed work, one server slower than two.
+    """
 
     work = 0.010
     seconds = 5.0
+    seed = 67
 
     def __init__(self) -> None:
         self.runs: list[LoadRun] = []
         self._rho, rho = number_with_slider("Utilisation", 50, LOWEST, HIGHEST, "%")
         self._service = _choice("Service", list(get_args(Service)))
-        self._servers = _choice("Servers", [1, 2])
+        self._servers = _choice("Servers", SERVERS)
         self._picture = widgets.HTML()
         self._table = widgets.HTML()
-        self._seeds = itertools.count(1)
         super().__init__(
             "Hockey stick: utilisation against response time",
             "Measure", "fire requests for some seconds",
             above=[rho, row(self._service, self._servers)], below=[self._picture, self._table],
         )  # fmt: skip
-        self._status.text = "Ready. The line is theory's; the points will be yours."
-        for chooser in (self._service, self._servers):
-            on_change(chooser, lambda _: self._draw())
+        self._status.text = "Ready. The lines are theory's; the points will be yours."
         self._draw()
 
     @property
@@ -265,7 +331,7 @@ class HockeyStick(RunPanel[LoadRun]):
     def _begin(self) -> LoadRun:
         run = LoadRun(
             self._rho.value / 100, self._servers.value, self._service.value,
-            self.work, self.seconds, next(self._seeds),
+            self.work, self.seconds, self.seed,
         )  # fmt: skip
         self._status.say(f"Running: {run.requests} requests, {run.rate:.0f} a second.")
         return run
@@ -283,16 +349,18 @@ class HockeyStick(RunPanel[LoadRun]):
         self.runs.append(run)
         measured, exact, endless = _means(run)
         self._status.say(
-            f"Asked for a utilisation of {run.rho:.2f}, measured {run.load:.2f}. Response times: "
+            f"Asked for a utilisation of {run.rho * 100:.0f} %, measured {run.load * 100:.0f} %. "
+            f"Response times: "
             f"{measured * 1e3:.1f} ms on average, {exact * 1e3:.1f} ms by theory for the same "
-            f"arrivals; {endless * 1e3:.1f} ms by theory at {run.rho:.2f} in a run without end."
+            f"arrivals; {endless * 1e3:.1f} ms by theory at {run.rho * 100:.0f} % in a run "
+            "without end."
         )
         self._draw()
 
     def _draw(self) -> None:
-        drawn = hockey_figure(self.runs, self._servers.value, self._service.value, self.work)
+        drawn = load_curves_figure(self.runs, self.work)
         self._picture.value = drawn._repr_mimebundle_()["text/html"]
-        self._table.value = hockey_table(self.runs).html if self.runs else ""
+        self._table.value = hockey_table(self.runs, percent=True).html if self.runs else ""
 
 
 def _choice(label: str, options: Sequence[object]) -> widgets.Dropdown:

@@ -46,6 +46,18 @@ def test_a_button_says_what_choose_prints(gate: Prediction) -> None:
     assert gate.chosen == ["a"]
 
 
+def test_the_last_choice_stays_marked(gate: Prediction) -> None:
+    _, first, second, _ = gate.children
+    first.click()
+    assert [(one.button_style, one.tooltip) for one in (first, second)] == [
+        ("primary", "your choice"), ("", None),
+    ]  # fmt: skip
+    gate.choose("b")
+    assert [(one.button_style, one.tooltip) for one in (first, second)] == [
+        ("", None), ("primary", "your choice"),
+    ]  # fmt: skip
+
+
 def test_an_option_that_is_not_there_is_refused(gate: Prediction) -> None:
     with pytest.raises(ValueError, match="the options are a, b; got 'c'"):
         gate.choose("c")

@@ -46,8 +46,8 @@ class Prediction(Panel):
         self.before = before
         self.chosen: list[str] = []
         self._reason = Status()
-        buttons = [self._button(letter) for letter in options]
-        super().__init__(self._title(), *buttons, self._reason)
+        self._buttons = {letter: self._button(letter) for letter in options}
+        super().__init__(self._title(), *self._buttons.values(), self._reason)
 
     def text(self) -> str:
         answers = (f"  {letter}) {option.answer}" for letter, option in self.answers.items())
@@ -80,10 +80,18 @@ class Prediction(Panel):
         if letter not in self.answers:
             raise ValueError(f"the options are {', '.join(self.answers)}; got {letter!r}.")
         self.chosen.append(letter)
+        self._mark(letter)
         is_right, is_again = letter == self.right, self.before is not None
         progress.note("prediction", self.question, letter, is_right, is_again)
         opening = "Yes" if is_right else "Not so"
         return f"{letter}) {opening}. {self.answers[letter].reason}{self._at_first(letter)}"
+
+    def _mark(self, chosen: str) -> None:
+        """Mark the button of this option, which the focus alone would show for a moment only."""
+        for letter, button in self._buttons.items():
+            is_chosen = letter == chosen
+            button.button_style = "primary" if is_chosen else ""
+            button.tooltip = "your choice" if is_chosen else None
 
     def _at_first(self, letter: str) -> str:
         """What was chosen before anything was seen, if it was something else."""

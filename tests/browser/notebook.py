@@ -167,7 +167,8 @@ class Notebook:
             timeout=timeout,
         )
         self.wait_idle()
-        assert self.errors() == []
+        failed = self.errors()
+        assert failed == [], failed
 
     def run_last(self) -> None:
         """Run the last code cell again: in a lesson, the one that asserts that all is clean."""
@@ -185,7 +186,8 @@ class Notebook:
             words,
         )
         self.wait_idle()
-        assert self.errors() == []
+        failed = self.errors()
+        assert failed == [], failed
 
     def errors(self) -> list[str]:
         """The error outputs of all cells in which none is expected, and what callbacks raised."""

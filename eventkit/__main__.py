@@ -138,7 +138,9 @@ def _add_grade(commands: Any) -> None:
     grade = commands.add_parser("grade", help="grade the system of lesson 12, and its tests")
     grade.set_defaults(run=_grade)
     grade.add_argument(
-        "file", metavar="FILE", help="Python, with build, integration_test and stress_test"
+        "file",
+        metavar="FILE",
+        help="Python, with build, integration_test, stress_test and fault_test",
     )
     grade.add_argument("--only", metavar="NAMES", help="criteria, such as counting,stress")
 

@@ -169,6 +169,9 @@ class Subscription:
 
     def _choose_call(self, retry: Retry | None) -> Handler:
         call = self.handler
+        prepare = getattr(self.executor, "prepare", None)
+        if prepare is not None:  # it calls handlers in other processes
+            call = prepare(call)
         if self.executor.waits_by == "yield" and self.is_async:
             call = types.coroutine(call)  # what it yields reaches the reactor through our awaits
         if retry is None:

@@ -19,6 +19,7 @@ _load, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 _NEED_EXTRAS = {
     *("Arrived", "Bridge", "NatsCluster", "NatsServer", "NotTrusted", "ServerFailed"),
     *("CertificateAuthority", "Cipher", "Greenlets", "HttpsTrigger"),
+    *("Processes", "WorkerKilled"),
     *("https", "interleavings", "lab", "nats", "queueing"),
 }
 __all__ = [name for name in _names if name not in _NEED_EXTRAS]

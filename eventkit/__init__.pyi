@@ -18,6 +18,7 @@ from .executors.awaited import Awaited as Awaited
 from .executors.event_loop import EventLoop as EventLoop
 from .executors.greenlets import Greenlets as Greenlets
 from .executors.inline import Inline as Inline
+from .executors.processes import Processes as Processes, WorkerKilled as WorkerKilled
 from .executors.queue import BusClosed as BusClosed, QueueFull as QueueFull
 from .executors.real_time import real_time as real_time
 from .executors.selector import (

@@ -1,7 +1,8 @@
 """One contract for all executors that take work elsewhere: what the bus relies on.
 
-A new executor joins by a line in MAKERS, and in ORDERED or CONCURRENT if it keeps order without
-keys or works on several events at once.
+A new executor joins by a line in MAKERS, and in ORDERED or WORKERS if it keeps order without keys
+or runs several blocking handlers at once. Processes runs handlers elsewhere, which call the test's
+own: those tests in which a handler uses its executor are not for it.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import eventkit as ek
 from eventkit.executors.base import Executor
 from eventkit.testing import LONG, Gate, wait_until
 
+from .called_back import Home
+
 _given: asyncio.AbstractEventLoop  # made by the fixture below, and run in a thread of its own
 
 MAKERS: dict[str, Callable[..., Any]] = {
@@ -28,6 +31,8 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "EventLoop(loop)": lambda **options: ek.EventLoop(_given, **options),
     "Selector": lambda **options: ek.Selector(**options),
     "Greenlets": lambda **options: ek.Greenlets(**options),
+    "Processes(1)": lambda **options: ek.Processes(1, **options),
+    "Processes(2)": lambda **options: ek.Processes(2, **options),
 }
 ORDERED = {
     "Threads(1)",
@@ -36,12 +41,15 @@ ORDERED = {
     "EventLoop(loop)",
     "Selector",
     "Greenlets",
+    "Processes(1)",
 }
 BORROWERS = {"EventLoop(loop)"}  # their thread is not theirs to end
-WORKERS = {"Threads(4)": 4}  # how many blocking handlers run at once; else one
+ELSEWHERE = {"Processes(1)", "Processes(2)"}  # their handlers run in other processes
+WORKERS = {"Threads(4)": 4, "Processes(2)": 2}  # how many blocking handlers run at once; else one
 
 every_executor = pytest.mark.parametrize("kind", [*MAKERS, "Inline"])
 every_queue = pytest.mark.parametrize("kind", MAKERS)
+every_local = pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind not in ELSEWHERE])
 every_owner = pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind not in BORROWERS])
 
 
@@ -61,7 +69,7 @@ class Setting:
     """A bus, and executors of one kind."""
 
     def __init__(self, kind: str) -> None:
-        self.bus = ek.EventBus()
+        self.bus = Home()
         self.kind = kind
         self.workers = WORKERS.get(kind, 1)
         self.gate = Gate()
@@ -85,6 +93,7 @@ def setting(kind: str) -> Iterator[Setting]:
     yield setting
     setting.gate.open()
     setting.bus.close(LONG)
+    setting.bus.hang_up()
 
 
 # Work
@@ -154,7 +163,7 @@ def test_two_events_with_one_key_never_run_at_the_same_time(setting: Setting) ->
     assert sum(map(len, order.values())) == 3_000
 
 
-@pytest.mark.parametrize("kind", ["Threads(4)"])
+@pytest.mark.parametrize("kind", sorted(WORKERS))
 def test_a_key_whose_handler_is_stuck_holds_up_no_other_key(setting: Setting) -> None:
     got: list[str | None] = []
     executor = setting.make()
@@ -167,6 +176,7 @@ def test_a_key_whose_handler_is_stuck_holds_up_no_other_key(setting: Setting) ->
     for _ in range(10):
         setting.bus.fire("a", key="free")
         setting.bus.fire("a")
+    wait_until(lambda: len(got) == 20)
     with pytest.raises(ek.DrainTimeout):
         setting.bus.drain(0.05)
     assert (got.count("free"), got.count(None), got.count("stuck")) == (10, 10, 0)
@@ -239,7 +249,7 @@ def test_firing_hands_over_and_does_not_wait(setting: Setting) -> None:
     assert [event.data for event in setting.gate.handled] == [1]
 
 
-@every_queue
+@every_local
 def test_a_worker_is_named_after_the_executor(setting: Setting) -> None:
     executor = setting.make(name="press")
     names: set[str] = set()
@@ -355,7 +365,7 @@ def test_raise_tells_the_caller_after_all_others_got_the_event(setting: Setting)
     setting.bus.assert_clean()
 
 
-@every_queue
+@every_local
 def test_a_worker_that_fires_into_its_own_full_queue_does_not_wait_for_itself(
     setting: Setting,
 ) -> None:
@@ -409,7 +419,7 @@ def test_a_handler_that_never_returns_is_named(setting: Setting) -> None:
     assert "1 waiting in press" in late.value.unfinished[-1]
 
 
-@every_queue
+@every_local
 def test_close_gives_up_what_no_worker_began_and_the_rest_is_finished(setting: Setting) -> None:
     executor = setting.occupy()
     for number in range(3):
@@ -467,7 +477,7 @@ def test_close_ends_the_threads(setting: Setting) -> None:
     assert not own_threads(executor.name)
 
 
-@every_queue
+@every_local
 def test_close_inside_its_own_handler_returns(setting: Setting) -> None:
     executor = setting.make()
     closed = threading.Event()
@@ -485,7 +495,7 @@ def test_close_inside_its_own_handler_returns(setting: Setting) -> None:
 @pytest.mark.parametrize("failing", [False, True])
 def test_the_threads_of_a_forgotten_bus_end(kind: str, failing: bool) -> None:
     def forget() -> tuple[list[threading.Thread], weakref.ref[Any]]:
-        bus = ek.EventBus()
+        bus = Home()
         executor = MAKERS[kind](name=f"forgotten {kind}")
 
         def handler(event: ek.Event) -> None:

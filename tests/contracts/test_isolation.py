@@ -10,7 +10,14 @@ import pytest
 import eventkit as ek
 from eventkit.testing import LONG
 
-from .test_executors import MAKERS, Setting, every_queue, given_loop, setting  # noqa: F401
+from .test_executors import (
+    MAKERS,
+    Setting,
+    every_local,
+    every_queue,
+    given_loop as given_loop,
+    setting as setting,
+)
 
 user: contextvars.ContextVar[str] = contextvars.ContextVar("user")
 
@@ -41,11 +48,10 @@ def make_handler(kind: str, plain: Any) -> Any:
     return by_yield if kind == "Selector" else plain
 
 
-@every_queue
+@every_local
 @pytest.mark.parametrize("gives_way", [False, True])
 def test_no_event_sees_the_context_of_its_firer_or_of_another_event(
-    setting: Setting,  # noqa: F811
-    gives_way: bool,
+    setting: Setting, gives_way: bool
 ) -> None:
     seen: list[str | None] = []
 
@@ -74,9 +80,7 @@ def test_no_event_sees_the_context_of_its_firer_or_of_another_event(
 @pytest.mark.parametrize("error", NOT_EXCEPTIONS)
 @pytest.mark.parametrize("gives_way", [False, True])
 def test_what_is_no_exception_becomes_a_dead_letter_and_the_worker_goes_on(
-    setting: Setting,  # noqa: F811
-    error: type[BaseException],
-    gives_way: bool,
+    setting: Setting, error: type[BaseException], gives_way: bool
 ) -> None:
     good: list[int] = []
 
@@ -97,9 +101,7 @@ def test_what_is_no_exception_becomes_a_dead_letter_and_the_worker_goes_on(
 @every_queue
 @pytest.mark.parametrize("error", NOT_EXCEPTIONS)
 def test_a_report_that_fails_does_not_end_the_worker(
-    setting: Setting,  # noqa: F811
-    error: type[BaseException],
-    monkeypatch: pytest.MonkeyPatch,
+    setting: Setting, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good: list[int] = []
 
@@ -121,8 +123,7 @@ def test_a_report_that_fails_does_not_end_the_worker(
 
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "EventLoop(loop)"])
 def test_a_thread_that_cannot_start_costs_at_most_its_own_event(
-    setting: Setting,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

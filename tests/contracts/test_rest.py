@@ -12,6 +12,7 @@ from tests.tiers import rounds
 
 from .test_executors import (
     Setting,
+    every_local,
     every_owner,
     every_queue,
     given_loop as given_loop,
@@ -108,7 +109,7 @@ def test_a_late_event_out_of_a_flow_is_handled_and_the_threads_end(setting: Sett
 
 
 @pytest.mark.thorough
-@every_queue
+@every_local  # to start a process takes 0.2 s, and each round may need a new one
 def test_rest_under_fire_loses_no_event_and_runs_none_twice(setting: Setting) -> None:
     """Each event is fired at an executor that may be about to end its threads just then."""
     executor = setting.make(name=f"fire {setting.kind}")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-MAKERS = ["ek.Threads(1)", "ek.EventLoop()", "ek.Selector()", "ek.Greenlets()"]
+MAKERS = ["ek.Threads(1)", "ek.EventLoop()", "ek.Selector()", "ek.Greenlets()", "ek.Processes(1)"]
 
 EXIT = """
 import sys, time
@@ -24,7 +24,8 @@ import os, sys
 import eventkit as ek
 executor, got = {make}, []
 bus = ek.EventBus()
-bus.subscribe("a", lambda event: got.append(event.data), executor=executor)
+bus.processor("a", emits="b", executor=executor)(lambda event: event.data)
+bus.subscribe("b", lambda event: got.append(event.data))
 if {used}:
     bus.fire("a", 0)
     bus.drain(30)

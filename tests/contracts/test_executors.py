@@ -389,7 +389,7 @@ def test_many_producers_and_a_small_queue_lose_nothing_and_never_stop(setting: S
         got: list[int] = []
         subscription = setting.bus.subscribe(
             "a",
-            lambda event, got=got: got.append(event.data),  # type: ignore[misc]
+            lambda event, got=got: got.append(event.data),
             executor=setting.make(capacity=capacity, overflow="block"),
         )
 

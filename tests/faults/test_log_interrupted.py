@@ -228,14 +228,19 @@ def test_a_signal_handler_may_append_while_the_log_is_in_use(tmp_path: Path) -> 
 def test_real_interrupts_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     site = Site(tmp_path / "log.db")
     struck = 0
+
+    def work_until_interrupted(after: float) -> None:
+        """In a function of its own: some Pythons raise at the jump back, outside the `try`."""
+        signal.setitimer(signal.ITIMER_REAL, after)
+        while True:
+            site.append(site.event())
+            site.consumer.ack(*site.consumer.claim(3))
+
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         while struck < rounds("EVENTKIT_SIGNALS", quick=100, long=5_000):
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.002 * (struck % 17) / 17)
-                while True:
-                    site.append(site.event())
-                    site.consumer.ack(*site.consumer.claim(3))
+                work_until_interrupted(0.0005 + 0.002 * (struck % 17) / 17)
             except KeyboardInterrupt:
                 struck += 1
     finally:

@@ -26,16 +26,22 @@ makers = [
 ]
 options = [{}, {"capacity": 2}, {"capacity": 2, "overflow": "drop_oldest"}]
 want = int(sys.argv[1])
+
+
+def submit_until_interrupted(executor):  # some Pythons raise at a loop's end, outside the `try`
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 4e-4))
+    for _ in range(200):
+        event = ek.Event("a")
+        executor.submit(work, event)
+        fired.append(event.id)
+        executor.wait_idle(5)
+
+
 while signals < want:
     executor = random.choice(makers)(**random.choice(options))
     for _ in range(25):
         try:
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 4e-4))
-            for _ in range(200):
-                event = ek.Event("a")
-                executor.submit(work, event)
-                fired.append(event.id)
-                executor.wait_idle(5)
+            submit_until_interrupted(executor)
         except (KeyboardInterrupt, RuntimeError):
             signals += 1
         finally:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 import eventkit as ek
@@ -56,8 +56,13 @@ def test_handlers_run_in_processes_of_their_own_and_results_are_published_here(
 ) -> None:
     pids: list[int] = []
     together = ek.Processes(2)
-    bus.processor("a", emits="b", executor=together)(lambda event: (time.sleep(0.2), os.getpid()))
-    bus.subscribe("b", lambda event: pids.append(event.data[1]))
+
+    def pid(event: ek.Event) -> int:
+        time.sleep(0.2)
+        return os.getpid()
+
+    bus.subscribe("a", pid, emits="b", executor=together)
+    bus.subscribe("b", lambda event: pids.append(event.data))
     bus.fire("a")
     bus.fire("a")
     settle(bus)
@@ -124,7 +129,7 @@ def test_no_event_sees_the_context_of_another(bus: EventBus) -> None:
 @pytest.mark.usefixtures("quiet")
 def test_a_failure_keeps_its_type_and_brings_its_traceback(bus: EventBus) -> None:
     def divides(event: ek.Event) -> float:
-        return 1 / event.data
+        return 1 / float(event.data)
 
     assert run(bus, divides, 0) == []
     error = error_of(bus)
@@ -309,7 +314,7 @@ def test_no_process_outlives_the_program(end: str, tmp_path: Path) -> None:
 
 def children(pid: int) -> list[psutil.Process]:
     try:
-        return psutil.Process(pid).children(recursive=True)
+        return list(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
         return []
 

@@ -10,7 +10,7 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -47,10 +47,22 @@ BORROWERS = {"EventLoop(loop)"}  # their thread is not theirs to end
 ELSEWHERE = {"Processes(1)", "Processes(2)"}  # their handlers run in other processes
 WORKERS = {"Threads(4)": 4, "Processes(2)": 2}  # how many blocking handlers run at once; else one
 
-every_executor = pytest.mark.parametrize("kind", [*MAKERS, "Inline"])
-every_queue = pytest.mark.parametrize("kind", MAKERS)
-every_local = pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind not in ELSEWHERE])
-every_owner = pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind not in BORROWERS])
+
+def each(kinds: Iterable[str]) -> pytest.MarkDecorator:
+    """Run a test with each kind. Starting processes takes time: several are for the long tier."""
+    return pytest.mark.parametrize(
+        "kind",
+        [
+            pytest.param(kind, marks=[pytest.mark.long] if kind == "Processes(2)" else [])
+            for kind in kinds
+        ],
+    )
+
+
+every_executor = each([*MAKERS, "Inline"])
+every_queue = each(MAKERS)
+every_local = each(kind for kind in MAKERS if kind not in ELSEWHERE)
+every_owner = each(kind for kind in MAKERS if kind not in BORROWERS)
 
 
 @pytest.fixture(scope="module", autouse=True)

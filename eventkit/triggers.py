@@ -1,4 +1,4 @@
-"""Triggers: where events come from. Timers, and load for experiments."""
+"""Triggers: sources of events. A timer, and load generators for experiments."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .checks import optional_seconds, seconds, whole_number
+from .errors import BusClosed, NoReply
 from .event import Event
-from .executors.queue import BusClosed
 
 if TYPE_CHECKING:
     from .bus import EventBus
@@ -23,11 +23,12 @@ _SLOWEST, _FASTEST = 1e-6, 1e9  # events a second
 
 
 class Trigger:
-    """Fires events from a thread of its own, until it has fired `count` of them or is stopped.
+    """Base class: fires events from its own thread until it has fired `count` or is stopped.
 
-    `fired` says how many so far. `error` holds what the bus raised, such as QueueFull, if that
-    ended it; `wait` raises it. What is no Exception, such as SystemExit out of an inline handler,
-    comes as the cause of a RuntimeError: it was meant to end another thread than the waiting one.
+    `fired` is the number of events fired so far. If the bus raised an error that ended the trigger,
+    such as QueueFull, `error` holds it and `wait` raises it. If an inline handler raised something
+    that is no Exception, such as SystemExit, `error` is a RuntimeError with that as its cause, so
+    that the waiting thread does not exit.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -44,7 +45,7 @@ class Trigger:
         self.wait()
 
     def start(self, bus: EventBus, topic: str, data: Any = None) -> None:
-        """Begin to fire, and return at once. Raises RuntimeError if it is running already."""
+        """Begin to fire, and return at once. Raise RuntimeError if it is running already."""
         if any(thread.is_alive() for thread in self._threads):
             raise RuntimeError("this trigger is running already: stop() or wait() first.")
         self.fired, self.error = 0, None
@@ -62,19 +63,22 @@ class Trigger:
             for thread in threads:
                 thread.start()
             self._threads = threads
-        except BaseException:  # "can't start new thread", or an interrupt: none goes on alone
+        except BaseException:  # "can't start new thread", or an interrupt: stop those that started
             self._stopped.set()
             raise
 
     def stop(self) -> None:
-        """Fire no more. An event that is being fired is finished first."""
+        """Stop firing. If an event is being fired, wait until that has been done."""
         self._stopped.set()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the last event has been fired; whether it was, within `timeout` seconds."""
+        """Wait until the trigger has ended, and raise `error` if there is one.
+
+        Return False if it has not ended after `timeout` seconds.
+        """
         timeout = optional_seconds("timeout", timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
@@ -89,7 +93,7 @@ class Trigger:
     def _guard(
         self, loop: Any, bus: EventBus, topic: str, data: Any, stopped: threading.Event
     ) -> None:
-        if stopped.is_set():  # an interrupted start has left this thread
+        if stopped.is_set():  # this thread is left from an interrupted start
             return
         try:
             loop(bus, topic, data)
@@ -110,8 +114,10 @@ class Trigger:
 
 
 class Timer(Trigger):
-    """Fires every `interval` seconds, `count` times or until it is stopped; first after one
-    interval. The beat does not drift: a late event is due when it should have come.
+    """Fires every `interval` seconds, `count` times or until it is stopped.
+
+    The first event is due after one interval. The schedule does not drift: an event that is fired
+    late carries the time at which it was due.
     """
 
     def __init__(self, interval: float, count: int | None = None) -> None:
@@ -119,9 +125,9 @@ class Timer(Trigger):
         self.interval = seconds("interval", interval, above_zero=True)
 
     def _loops(self) -> list[Any]:
-        return [self._beat]
+        return [self._fire_at_intervals]
 
-    def _beat(self, bus: EventBus, topic: str, data: Any) -> None:
+    def _fire_at_intervals(self, bus: EventBus, topic: str, data: Any) -> None:
         step = int(self.interval * 1e9)
         self._fire_when_due(bus, topic, data, itertools.count(perf_counter_ns() + step, step))
 
@@ -129,9 +135,11 @@ class Timer(Trigger):
 class OpenLoop(Trigger):
     """Fires `count` events at `rate` a second, whether or not the last one has been handled.
 
-    `arrivals` is "poisson" (exponential gaps: visitors who know nothing of each other) or "even".
-    The gaps depend on `seed` alone. Each event's time is when it was *due*: if the trigger is held
-    up, by blocking handlers say, the delay is part of the response time and not swept under it.
+    `arrivals` is "poisson" (exponential gaps, as between independent users) or "even" (equal gaps).
+    Poisson gaps depend only on `rate` and `seed`.
+
+    Each event's time is when it was *due*. If the trigger is delayed, for instance by blocking
+    handlers, the delay is therefore part of the response time.
     """
 
     def __init__(
@@ -145,14 +153,14 @@ class OpenLoop(Trigger):
         self.seed = seed
 
     def gaps(self) -> Iterator[float]:
-        """Seconds between one event and the next, without end."""
+        """Return an endless iterator over the seconds between one event and the next."""
         if self.arrivals == "even":
             return itertools.repeat(1 / self.rate)
         source = random.Random(self.seed)
         return (source.expovariate(self.rate) for _ in itertools.repeat(None))
 
     def due_times(self) -> Iterator[float]:
-        """Seconds from the start at which the events are due. The first is due at 0."""
+        """Return an endless iterator over the due times in seconds from the start, 0 first."""
         return itertools.accumulate(itertools.chain([0.0], self.gaps()))
 
     def _loops(self) -> list[Any]:
@@ -165,12 +173,14 @@ class OpenLoop(Trigger):
 
 
 class ClosedLoop(Trigger):
-    """`users` who each send a request, wait for its answer, think for `think` seconds, and send
-    the next; `count` requests in all. They never press a second time while they wait, which is
-    why a closed loop cannot see the queue that a stall would have built up.
+    """`users` who each send a request, wait for its answer, think for `think` seconds, and send the
+    next one, until `count` requests have been sent in all.
+
+    Users send nothing while they wait. A closed loop therefore cannot show the queue that would
+    build up during a stall.
 
     The topic needs a processor that answers (with `emits=`). A request that fails is counted in
-    `failed` and the user goes on.
+    `failed`, and its user continues.
     """
 
     def __init__(self, users: int, think: float = 0.0, count: int | None = None) -> None:
@@ -178,17 +188,15 @@ class ClosedLoop(Trigger):
         self.users = whole_number("users", users, "the number of users")
         self.think = seconds("think", think)
         self.failed = 0
-        self._turns: Iterator[Any] = iter(())
+        self._requests: Iterator[Any] = iter(())  # one item for each that is still to be sent
 
     def _loops(self) -> list[Any]:
         self.failed = 0
-        self._turns = iter(itertools.repeat(None) if self.count is None else range(self.count))
+        self._requests = iter(itertools.repeat(None) if self.count is None else range(self.count))
         return [self._user] * self.users
 
     def _user(self, bus: EventBus, topic: str, data: Any) -> None:
-        from .bus import NoReply  # a caller with a bus has imported it already
-
-        for _ in self._turns:  # shared by all users; `next` on it is atomic
+        for _ in self._requests:  # shared by all users; `next` on it is atomic
             try:
                 bus.request(topic, data)
             except (BusClosed, NoReply):

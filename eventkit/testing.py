@@ -1,4 +1,4 @@
-"""Testing event-driven code without sleeping: capture, hold, wait for what must come, settle.
+"""Testing event-driven code without sleeping: capture events, hold handlers, wait, settle.
 
     from eventkit import testing
 
@@ -7,9 +7,9 @@
         testing.settle(bus)
     assert changed.data == [1]
 
-A test that sleeps is wrong twice: too slow on a quick machine, and too quick on a slow one. Wait
-for a *happening* instead, with a time limit that only a broken program meets. For what depends on
-the time itself there is `ek.ManualClock`, and for who waited for whom `bus.record()`.
+A test that sleeps is wrong twice: too slow on a fast machine, and too fast on a slow one. Wait for
+something to *happen* instead, with a time limit that only a broken program reaches. To test what
+depends on the time itself, use `ek.ManualClock`. To test what waited for what, use `bus.record()`.
 """
 
 from __future__ import annotations
@@ -31,44 +31,45 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONG = 20.0
-"""Seconds within which everything happens, unless something is broken."""
+"""Seconds within which everything happens, unless the program is broken."""
 
-_LOOKS = 0.002  # seconds between two looks at a condition
+_POLL_SECONDS = 0.002  # between two checks of a condition
 
 
 def wait_until(
     is_so: Callable[[], T], timeout: float = LONG, what: str | Callable[[], object] = ""
 ) -> T:
-    """Call `is_so` again and again until what it returns is true, and return that.
+    """Call `is_so` repeatedly until it returns something true, and return that.
 
-    Use it where nothing signals the change; where a thread can signal it, wait for an
-    Event. Raises AssertionError after `timeout` seconds, with `what` was waited for; a function
-    for `what` is asked in that moment.
+    Use this where nothing signals the change. Where a thread can signal it, wait for an Event.
+
+    Raise AssertionError after `timeout` seconds. Its message contains `what`, the description of
+    the condition. If `what` is a function, it is called when the time is over.
     """
     limit = optional_seconds("timeout", timeout)
     deadline = math.inf if limit is None else time.monotonic() + limit
     tick = threading.Event()
     while not (found := is_so()):
         if time.monotonic() >= deadline:
-            said = what() if callable(what) else what
+            awaited = what() if callable(what) else what
             raise AssertionError(
-                f"waited {timeout:g} s for {said or 'a condition that never became true'}."
+                f"waited {timeout:g} s for {awaited or 'a condition that never became true'}."
             )
-        tick.wait(_LOOKS)
+        tick.wait(_POLL_SECONDS)
     return found
 
 
 def settle(bus: EventBus, timeout: float = LONG) -> None:
-    """Wait for every consequence of what was fired, and make sure that no handler has failed.
+    """Wait for all consequences of the events fired so far, and check that no handler has failed.
 
-    Raises DrainTimeout, which names what is still running, or HandlersFailed.
+    Raise DrainTimeout, which names what is still running, or HandlersFailed.
     """
     bus.drain(timeout)
     bus.assert_clean()
 
 
 class Captured:
-    """The events on a pattern, in the order in which they came; see `captured`."""
+    """The events that `captured` has kept, in the order in which they came."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -84,17 +85,18 @@ class Captured:
 
     @property
     def topics(self) -> list[str]:
-        """Each event's topic."""
+        """The topic of each event."""
         return [event.topic for event in self.events]
 
     @property
     def data(self) -> list[Any]:
-        """What each event carries."""
+        """The data of each event."""
         return [event.data for event in self.events]
 
     def wait(self, count: int, timeout: float = LONG) -> list[Event]:
-        """The events, as soon as there are `count` of them or more. Raises AssertionError after
-        `timeout` seconds, and says what there was.
+        """Wait until there are at least `count` events, and return all of them.
+
+        Raise AssertionError after `timeout` seconds, with the topics of the last events.
         """
         wait_until(
             lambda: len(self) >= count,
@@ -106,7 +108,7 @@ class Captured:
 
 @contextmanager
 def captured(bus: EventBus, pattern: str = ">") -> Iterator[Captured]:
-    """In this block, keep every event that is fired on the pattern."""
+    """Keep every event that is fired on the pattern within the `with` block."""
     check_pattern(pattern)
     kept = Captured()
     with bus.subscribe(pattern, kept):
@@ -114,10 +116,11 @@ def captured(bus: EventBus, pattern: str = ">") -> Iterator[Captured]:
 
 
 class Gate:
-    """A handler that stays where it is until it is let go: a slow one, as slow as the test wants.
+    """A handler that blocks until the test opens it.
 
-    While it holds a worker, a test can look at what waits behind it, in what order things go on
-    afterwards, or what a full queue does. `handled` are the events that have passed.
+    While it occupies a worker, a test can check which events wait behind it, what a full queue
+    does, and in which order events are handled afterwards. `handled` lists the events that have
+    passed.
     """
 
     def __init__(self) -> None:
@@ -131,10 +134,10 @@ class Gate:
         self.handled.append(event)
 
     def wait_entered(self, times: int = 1) -> None:
-        """Wait until `times` more events have reached it than were waited for before."""
+        """Wait until `times` more events have reached the gate since the last call."""
         for _ in range(times):
             assert self._entered.acquire(timeout=LONG), "no event has reached the gate."
 
     def open(self) -> None:
-        """Release all handlers that wait, and hold none from now on."""
+        """Let all waiting handlers go on, and hold none from now on."""
         self._opened.set()

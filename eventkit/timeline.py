@@ -1,4 +1,4 @@
-"""Timeline: the journey of each event to each subscriber, and the times that follow from it."""
+"""Timeline: the journey of each event to each subscriber, and the response times."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from .topics import check_pattern, matches
 Outcome = Literal["ok", "failed", "merged", "dropped", "abandoned"]
 
 
-class Journey(msgspec.Struct, gc=False):  # as many as there are events: spare the collector
-    """One event on its way to one subscriber. All times in nanoseconds of `perf_counter_ns`.
+class Journey(msgspec.Struct, gc=False):  # there are many, so spare the garbage collector
+    """One event on its way to one subscriber. All times are in nanoseconds of `perf_counter_ns`.
 
-    `event.time` is when the event was due, `fired` when the bus got it, `queued` when it was
-    handed to its executor, `started` and `finished` when its handler was. `fired` is the same for
-    all who get an event, and where one alone gets it, inline and without a flow, `queued` and
-    `started` are that moment, too. A stamp is None until it is reached: a journey without
-    `finished` is under way, unless `outcome` says otherwise; `left` is then when it was merged,
-    dropped or abandoned. `worker` is the lane that ran it, and `emits` the topic on which its
-    subscriber's results are fired.
+    `event.time` is when the event was due. `fired` is when the bus received it, `queued` when its
+    executor received it, and `started` and `finished` are when its handler started and finished.
+    `fired` is the same for all subscribers. If there is only one, inline and without a flow,
+    `queued` and `started` are equal to `fired`.
+
+    A time is None until it is reached. A journey without `finished` is still in progress, unless
+    `outcome` is "merged", "dropped" or "abandoned". In that case `left` is when that happened.
+
+    `worker` is the worker that ran the handler. `emits` is the topic on which the subscriber's
+    results are fired.
     """
 
     event: Event
@@ -56,14 +59,14 @@ class Journey(msgspec.Struct, gc=False):  # as many as there are events: spare t
 
     @property
     def response_time(self) -> float | None:
-        """Seconds from due to finished: what a user felt who waited for the answer."""
+        """Seconds from due to finished: how long a user waited for the answer."""
         return None if self.finished is None else (self.finished - self.event.time) / 1e9
 
 
 class Timeline:
-    """What a bus recorded: the last `capacity` journeys, in the order in which the bus fired them.
+    """The last `capacity` journeys that a bus recorded, in the order in which it fired the events.
 
-    Iterating, or calling `journeys()`, looks at the record as it stands; recording goes on.
+    Iterating and `journeys()` use a copy of the record, so recording can continue meanwhile.
     """
 
     def __init__(self, capacity: int = 100_000):
@@ -78,7 +81,7 @@ class Timeline:
         return iter(self.journeys())
 
     def journeys(self, topic: str = ">", subscriber: str | None = None) -> list[Journey]:
-        """The journeys of events whose topic fits a pattern, to all subscribers or to one."""
+        """Return the journeys of events on a topic pattern, to all subscribers or to one."""
         check_pattern(topic)
         journeys = self._copy()
         fits = {name: matches(topic, name) for name in {j.event.topic for j in journeys}}
@@ -89,20 +92,22 @@ class Timeline:
         ]
 
     def response_times(self, topic: str = ">", subscriber: str | None = None) -> list[float]:
-        """Seconds from due to finished, for the journeys that have finished."""
+        """Return the response times, in seconds, of the journeys that have finished."""
         times = (journey.response_time for journey in self.journeys(topic, subscriber))
         return [seconds for seconds in times if seconds is not None]
 
     def percentiles(
         self, topic: str = ">", ranks: Iterable[float] = (50, 90, 95, 99, 100)
     ) -> dict[float, float]:
-        """Response times by rank: seconds that `rank` per cent of the answers did not exceed."""
+        """Return for each rank the response time in seconds; see `percentile`."""
         times = self.response_times(topic)
         return {rank: percentile(times, rank) for rank in ranks}
 
     def to_chrome_trace(self, path: str | os.PathLike[str]) -> None:
-        """Write a file that Perfetto and chrome://tracing open: a lane for each worker, a bar for
-        each handler call, an arrow from an event's cause to the event.
+        """Write a trace file that Perfetto and chrome://tracing can open.
+
+        It has a track for each worker, a bar for each handler call, and an arrow from the cause of
+        each event to the event.
         """
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"traceEvents": list(self._trace()), "displayTimeUnit": "ms"}, file)
@@ -111,31 +116,31 @@ class Timeline:
         while True:
             try:
                 return list(self._journeys)
-            except RuntimeError:  # another thread recorded in the middle of it
+            except RuntimeError:  # another thread recorded a journey meanwhile
                 continue
 
     def _trace(self) -> Iterator[dict[str, Any]]:
         done = [j for j in self._copy() if j.started is not None and j.finished is not None]
         start = min((j.event.time for j in done), default=0)
-        lanes = {worker: n for n, worker in enumerate(sorted({str(j.worker) for j in done}), 1)}
-        for worker, lane in lanes.items():
+        tracks = {worker: n for n, worker in enumerate(sorted({str(j.worker) for j in done}), 1)}
+        for worker, track in tracks.items():
             yield {
                 "ph": "M",
                 "name": "thread_name",
                 "pid": 1,
-                "tid": lane,
+                "tid": track,
                 "args": {"name": worker},
             }
         for journey in done:
             assert journey.started is not None and journey.finished is not None
-            event, lane = journey.event, lanes[str(journey.worker)]
+            event, track = journey.event, tracks[str(journey.worker)]
             at = (journey.started - start) / 1e3
             yield {
                 "ph": "X",
                 "name": journey.subscriber,
                 "cat": event.topic,
                 "pid": 1,
-                "tid": lane,
+                "tid": track,
                 "ts": at,
                 "dur": (journey.finished - journey.started) / 1e3,
                 "args": {
@@ -151,7 +156,7 @@ class Timeline:
                 "name": "caused",
                 "cat": "cause",
                 "pid": 1,
-                "tid": lane,
+                "tid": track,
                 "ts": at,
             }
             if event.cause is not None:
@@ -162,14 +167,16 @@ class Timeline:
                     "name": "caused",
                     "cat": "cause",
                     "pid": 1,
-                    "tid": lane,
+                    "tid": track,
                     "ts": at,
                 }
 
 
 def percentile(values: Sequence[float], rank: float) -> float:
-    """The smallest of the values that `rank` per cent of them do not exceed (nearest rank:
-    always one that was measured). Raises ValueError without values or with a rank outside 0–100.
+    """Return the smallest of the values that `rank` per cent of them do not exceed.
+
+    This is the nearest-rank method: the result is always one of the values. Raise ValueError if
+    there are no values or the rank is not between 0 and 100.
     """
     if not values:
         raise ValueError("there is no percentile of nothing: no journey has finished yet.")

@@ -1,8 +1,7 @@
 """Checks of numbers that callers pass in: counts, and times in seconds.
 
-Each returns the value or raises ValueError that names the argument, what is allowed and what was
-given. A bool is not a number here, and NaN, infinity and times that no lock can wait for are
-refused.
+Each returns the value, or raises a ValueError that names the argument, what is allowed and what was
+given. Bools, NaN, infinity and times longer than a lock can wait are refused.
 """
 
 from __future__ import annotations
@@ -39,9 +38,7 @@ def seconds(name: str, value: object, *, above_zero: bool = False) -> float:
 
 
 def optional_seconds(name: str, value: object) -> float | None:
-    """Return `value` if it is a time as for `seconds`, or None for no limit: that is what None and
-    infinity say.
-    """
+    """Return `value` as `seconds` does, or None (no limit) if it is None or infinity."""
     if value is None or value == math.inf:
         return None
     try:

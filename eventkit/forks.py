@@ -1,4 +1,4 @@
-"""Forks: have what holds locks or threads start over in a child process."""
+"""Forks: objects that hold locks or threads start over in a child process."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _process = os.urandom(6).hex()
 
 
 def process_id() -> str:
-    """Return an id of this process that no other has, neither at the same time nor later."""
+    """Return an id of this process that no other process has, now or later."""
     return _process
 
 
 class Renewable(Protocol):
-    """What has locks or a thread that the child of a fork cannot use."""
+    """An object with locks or threads that the child of a fork cannot use."""
 
     def renew(self) -> None: ...
 
 
-_renewable: set[weakref.ref[Renewable]] = set()  # no WeakSet: its callbacks swallow interrupts
+_renewable: set[weakref.ref[Renewable]] = set()  # callbacks of a WeakSet swallow interrupts
 
 
 def renew_in_child(thing: Renewable) -> None:
-    """Have `thing.renew()` called in the child of each fork, for as long as `thing` lives."""
+    """Call `thing.renew()` in the child of each fork, for as long as `thing` exists."""
     _renewable.add(weakref.ref(thing, _renewable.discard))
 
 
@@ -36,5 +36,5 @@ def _renew_all() -> None:
             thing.renew()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_renew_all)

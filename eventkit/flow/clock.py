@@ -1,4 +1,4 @@
-"""Clock: what time it is, and calls that are due later; in tests it is moved by hand."""
+"""Clocks: the time, and calls scheduled for later. A ManualClock is moved by hand, for tests."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _Call = tuple[int, int, Callable[[], object]]
 
 
 class Clock:
-    """The real time, and one thread that makes every call when it is due.
+    """The real time, and one thread that makes each call when it is due.
 
-    The thread is started when it is first needed, and again in the child of a fork. Calls should
-    be quick, because all later calls wait meanwhile. What a call raises goes to
-    `threading.excepthook`, and the thread goes on.
+    The thread is started when it is first needed, and again in the child of a fork. Calls must be
+    quick, because later calls wait for them. What a call raises goes to `threading.excepthook`, and
+    the thread continues.
 
-    No method waits for a lock, so each may be called by a signal handler. A wake-up that an
-    interrupt has prevented is made up for by the next `call_at`.
+    No method waits for a lock, so a signal handler may call any of them. If an interrupt prevents a
+    wake-up, the next `call_at` makes up for it.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Clock:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Forget all calls and the thread: in the child of a fork there is none."""
+        """Forget all calls and the thread, which the child of a fork does not have."""
         self._calls: list[_Call] = []
         self._wake_up = threading.Lock()  # released to wake the thread
         self._wake_up.acquire()
@@ -45,10 +45,10 @@ class Clock:
         self._ident: int | None = None
 
     def call_at(self, due: int, call: Callable[[], object]) -> None:
-        """Have `call()` made when `now_ns()` is `due`, or soon after.
+        """Schedule `call()` for when `now_ns()` is `due`, or soon after.
 
-        Raises ValueError unless `due` is an int. If no thread can be started now, a later
-        `call_at` starts it.
+        Raise ValueError unless `due` is an int. If no thread can be started now, a later `call_at`
+        starts it.
         """
         check_due(due)
         heapq.heappush(self._calls, (due, self._next_number(), call))
@@ -66,7 +66,7 @@ class Clock:
         return self._running.locked() or (self._thread is not None and self._thread.is_alive())
 
     def _start_thread(self) -> None:
-        """Start one. Of two that are started at the same time, one ends at once."""
+        """Start the thread. If two are started at the same time, one of them ends at once."""
         thread = threading.Thread(target=self._run, name="clock", daemon=True)
         with suppress(RuntimeError):  # there are too many threads now
             thread.start()
@@ -78,7 +78,7 @@ class Clock:
         self._ident = threading.get_ident()
         try:
             while True:
-                _make(self._wait_for_next())
+                _call_safely(self._wait_for_next())
         finally:
             self._ident = None
             self._running.release()
@@ -89,9 +89,10 @@ class Clock:
         return heapq.heappop(self._calls)[2]
 
     def _until_next(self) -> float:
-        """Return the nanoseconds until the first call, having said until when the thread sleeps.
+        """Return the nanoseconds until the first call, and set `_wakes_at` to its time.
 
-        A call that came just before that was said did not wake the thread: it is looked for again.
+        A call that was added just before `_wakes_at` was set did not wake the thread, so check once
+        more.
         """
         self._wakes_at = due = self._first_due()
         while (first := self._first_due()) < due:
@@ -104,22 +105,22 @@ class Clock:
         return math.inf
 
 
-def _make(call: Callable[[], object]) -> None:
+def _call_safely(call: Callable[[], object]) -> None:
     try:
         call()
-    except BaseException:  # SystemExit too: other calls need this thread
+    except BaseException:  # SystemExit too, since other calls need this thread
         kind, error, trace = sys.exc_info()
         assert kind is not None
-        told = threading.ExceptHookArgs((kind, error, trace, threading.current_thread()))
+        details = threading.ExceptHookArgs((kind, error, trace, threading.current_thread()))
         with suppress(BaseException):  # a hook that fails must not end the thread either
-            threading.excepthook(told)
+            threading.excepthook(details)
 
 
 class ManualClock:
-    """A clock that stands still until it is moved, for tests and exact runs.
+    """A clock that stands still until it is moved, for tests and reproducible runs.
 
-    It begins at `start` seconds. `advance` makes the calls that become due, in the caller's
-    thread, each at its own time.
+    It begins at `start` seconds. `advance` and `advance_to` make the calls that become due, each at
+    its own time, in the caller's thread.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -128,29 +129,29 @@ class ManualClock:
         self._next_number = itertools.count().__next__
 
     def now_ns(self) -> int:
-        """The time that it shows, in nanoseconds."""
+        """Return the time in nanoseconds."""
         return self._now
 
     @property
     def now(self) -> float:
-        """The time that it shows, in seconds."""
+        """The time in seconds."""
         return self._now / 1e9
 
     def advance(self, seconds: float) -> None:
-        """Move on by a number of seconds, 0 or more."""
+        """Move forward by a number of seconds, 0 or more."""
         self._move(self._now + round(check_seconds("seconds", seconds) * 1e9))
 
     def advance_to(self, moment: float) -> None:
-        """Move on to a time in seconds; nothing happens if that has passed."""
+        """Move forward to a time in seconds. Do nothing if it has passed."""
         self._move(_moment("moment", moment))
 
     def call_at(self, due: int, call: Callable[[], object]) -> None:
-        """Have `call()` made when `now_ns()` is `due`, an int."""
+        """Schedule `call()` for when `now_ns()` is `due`. Raise ValueError unless it is an int."""
         check_due(due)
         heapq.heappush(self._calls, (due, self._next_number(), call))
 
     def is_own_thread(self) -> bool:
-        """Return False: it has no thread, its calls are made by `advance` and `advance_to`."""
+        """Return False: this clock has no thread of its own."""
         return False
 
     def _move(self, end: int) -> None:
@@ -168,11 +169,11 @@ def check_due(due: object) -> None:
 
 
 def _moment(name: str, value: object) -> int:
-    """Return a time that a ManualClock can show in nanoseconds, or raise ValueError."""
+    """Convert a ManualClock's time in seconds to nanoseconds, or raise ValueError."""
     if type(value) in (int, float) and -threading.TIMEOUT_MAX <= value < 0:  # type: ignore[operator]
         return round(value * 1e9)  # type: ignore[operator]
     return round(check_seconds(name, value) * 1e9)
 
 
 CLOCK = Clock()
-"""The clock of every flow that is given no other."""
+"""The clock of all flows that are not given another."""

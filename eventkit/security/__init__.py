@@ -1,13 +1,13 @@
-"""Who may say what to whom: access, tokens, encryption and certificates.
+"""Access rules, identities, tokens, certificates and encryption.
 
-    ek.security.AccessPolicy          who may publish and subscribe to what
-    ek.security.Identity              a bus as one principal may use it
-    ek.security.Tokens                secrets for clients without a certificate
+    ek.security.AccessPolicy          which principal may publish and subscribe to which topics
+    ek.security.Identity              a bus, limited to what one principal may do
+    ek.security.Tokens                bearer tokens for clients without a certificate
     ek.security.CertificateAuthority  certificates for servers and clients on this machine
-    ek.security.Cipher, ReplayGuard   payloads that only the right key opens, and only once
+    ek.security.Cipher, ReplayGuard   encrypted payloads, and protection against replays
 
-`__init__.pyi` has the names, which are loaded at first use. A policy needs nothing beyond eventkit.
-Certificates and ciphers need cryptography and say how to install it.
+`__init__.pyi` lists the names, which are loaded at first use. Certificates and ciphers need the
+cryptography package. If it is missing, the error says how to install it.
 """
 
 import lazy_loader

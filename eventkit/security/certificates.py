@@ -1,11 +1,11 @@
-"""CertificateAuthority: certificates for servers and clients on this machine, for a short time.
+"""CertificateAuthority: short-lived certificates for servers and clients on this machine.
 
     ca = ek.CertificateAuthority("certificates")
     server = ca.server_context(ca.server())
     ann = ca.client_context(ca.client("ann"))
 
-A certificate says: the owner of this key is the one named here, and I, the authority, vouch for
-it. That can only be checked by one who knows the authority, so both sides are given it.
+A certificate states that the owner of a key has a certain name, and an authority signs it. Both
+sides need the authority's own certificate to check that signature.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NETWORKS = [ipaddress.ip_network(one) for one in ("127.0.0.0/8", "::1/128")]
 _DAYS = 30
 _BACKDATED = timedelta(minutes=5)
-"""Clocks differ a little: a certificate is good from shortly before it was made."""
+"""A certificate is valid from shortly before it was made, because clocks differ a little."""
 
 
 class Credentials(NamedTuple):
-    """A certificate and its private key, as the files that TLS libraries want."""
+    """The files of a certificate and of its private key, as TLS libraries take them."""
 
     certificate: Path
     key: Path
 
 
 class CertificateAuthority:
-    """Vouches for servers on loopback and for named clients.
+    """An authority that issues certificates to servers on loopback and to named clients.
 
-    Its own key is never on disk: it is gone with this object, and nothing can be signed with it
-    later. Its certificate is the file `certificate`. Even the key could not vouch for
-    another machine, because the certificate is limited to loopback names.
+    Its own key is never written to disk: it is lost with this object, and nothing can be signed
+    with it later. Its certificate is the file `certificate`, and is limited to loopback names, so
+    even the key could not certify another machine.
 
-    Keys are made with NIST's P-256 curve and written so that only their owner can read them.
-    `clock` gives seconds since 1970; one that is late makes certificates that have expired.
+    Keys are on NIST's P-256 curve, in files that only their owner can read. `clock` returns seconds
+    since 1970. If it is slow, certificates may be issued that have already expired.
     """
 
     def __init__(
@@ -73,29 +73,31 @@ class CertificateAuthority:
         _write(self.certificate, self._signed.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def server(self, *names: str, hours: float = 24.0) -> Credentials:
-        """A server's certificate for these loopback names, all there are if none is given.
+        """Issue a server's certificate for these loopback names, by default for all of them.
 
         Raises ValueError for a name that another machine could have.
         """
         for name in names:
             if not _is_loopback(name):
                 raise ValueError(
-                    f"{name!r} is no name of this machine for itself: this authority vouches for "
-                    f"{', '.join(_LOOPBACK)} and addresses in 127.0.0.0/8, and for nothing else."
+                    f"{name!r} is not a loopback name of this machine: this authority certifies "
+                    f"only {', '.join(_LOOPBACK)} and addresses in 127.0.0.0/8."
                 )
         alternatives = x509.SubjectAlternativeName([_general(one) for one in names or _LOOPBACK])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         return self._issue("server", hours, [(alternatives, False), (usage, True)])
 
     def client(self, principal: str, *, hours: float = 24.0) -> Credentials:
-        """A client's certificate that names a principal of an AccessPolicy."""
+        """Issue a client's certificate that names a principal of an AccessPolicy."""
         check_principal(principal)
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
         return self._issue(principal, hours, [(usage, True)])
 
     def server_context(self, own: Credentials, *, clients: bool = False) -> ssl.SSLContext:
-        """What a server needs for TLS 1.3. Certificates of clients are asked for and checked; with
-        `clients`, who shows none is turned away.
+        """Return the context of a server that speaks TLS 1.3.
+
+        The server asks clients for a certificate and verifies it. With `clients`, it rejects
+        clients that have none.
         """
         _check_credentials(own)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,12 +105,13 @@ class CertificateAuthority:
         context.load_cert_chain(own.certificate, own.key)
         context.load_verify_locations(self.certificate)
         context.verify_mode = ssl.CERT_REQUIRED if clients else ssl.CERT_OPTIONAL
-        context.num_tickets = 0  # a resumed session would not look at the client's certificate
+        context.num_tickets = 0  # a resumed session would not verify the client's certificate
         return context
 
     def client_context(self, own: Credentials | None = None) -> ssl.SSLContext:
-        """What a client needs: it believes this authority alone, and checks the server's name.
-        `own` is what it shows of itself.
+        """Return the context of a client that trusts this authority alone and checks host names.
+
+        `own` is the certificate that the client presents, if a server asks for one.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -191,14 +194,14 @@ def _general(name: str) -> x509.GeneralName:
 def _check_credentials(own: object) -> None:
     if not isinstance(own, Credentials):
         raise TypeError(
-            "give Credentials, such as CertificateAuthority.server() or client('ann') makes; "
+            "expected Credentials, such as CertificateAuthority.server() or client('ann') makes; "
             f"got {type(own).__name__}."
         )
 
 
 def _is_loopback(name: object) -> bool:
     if not isinstance(name, str):
-        return False  # to ipaddress a number would be an address
+        return False  # ipaddress would take a number as an address
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -212,6 +215,6 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """A new file that was never readable by more than `mode` says: not made first, then closed."""
+    """Create a file with `mode` from the start, so that it is never readable by others."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)

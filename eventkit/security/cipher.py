@@ -1,12 +1,12 @@
-"""Cipher: what an event carries, readable and alterable only by who has the key.
+"""Cipher: encrypts the data of an event, so that only a holder of the key can read or change it.
 
     cipher = ek.Cipher("2026-11", ek.Cipher.new_key())
     sealed = cipher.seal(ek.to_cloud(event, source="/sensor/1"))
     cipher.open(sealed).data
 
-AES-256-GCM as in NIST SP 800-38D. The topic, the id and every other attribute of the event stay
-readable, since routers need them, but are bound to the payload as associated data: change one, or
-put the payload into another event, and it does not open.
+The algorithm is AES-256-GCM, as in NIST SP 800-38D. The topic, the id and every other attribute of
+the event stay readable, because routers need them, but they are authenticated as associated data.
+If one of them changes, or the payload is moved to another event, opening it fails.
 """
 
 from __future__ import annotations
@@ -42,31 +42,31 @@ _JSON, _BYTES = b"j", b"b"
 
 
 class CipherError(Exception):
-    """What a cipher will not open or seal. The message never has a key or a payload in it."""
+    """An event or a key id that was refused. The message never contains a key or a payload."""
 
 
 class Tampered(CipherError):
-    """The payload or an attribute was changed on the way, or it was sealed with another key."""
+    """The payload or an attribute was changed, or the event was sealed with another key."""
 
 
 class NotSealed(CipherError):
-    """The event is not encrypted. It is refused, or else anybody could leave the lock off."""
+    """The event is not encrypted. It is refused: otherwise an attacker could send plain events."""
 
 
 class UnknownKey(CipherError):
-    """The event names a key that this cipher does not have, or has no longer."""
+    """The cipher has no key with this id, or no longer has it."""
 
 
 class SeenBefore(CipherError):
-    """The event is genuine and came a second time, or so late that this cannot be known."""
+    """The event has been admitted before, or the guard cannot rule that out."""
 
 
 class ReplayGuard:
-    """Lets every event through once, by its source and id, and none older than `max_age` seconds.
+    """A guard that admits each event once, by its source and id, within `max_age` seconds.
 
-    What is older needs not be remembered, so memory stays bounded: at most `capacity` events are
-    remembered, and beyond that they are refused rather than let in unchecked. `clock` gives
-    seconds since 1970, which sender and receiver must agree on within `max_age`.
+    Events whose time is further away than that are refused, so older ones need not be remembered.
+    At most `capacity` events are remembered, and any beyond that are refused. `clock` returns
+    seconds since 1970; the clocks of sender and receiver must agree within `max_age`.
     """
 
     def __init__(
@@ -78,96 +78,100 @@ class ReplayGuard:
     ) -> None:
         check_clock(clock)
         self.max_age = seconds("max_age", max_age, above_zero=True)
-        self.capacity = whole_number(
-            "capacity", capacity, "the number of events that are remembered"
-        )
+        self.capacity = whole_number("capacity", capacity, "the number of events to remember")
         self._clock = clock
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
+        """Make a new lock, in a forked child: a thread of the parent may have held the old one."""
         self._lock = Lock()
 
     def admit(self, event: CloudEvent) -> None:
-        """Raise SeenBefore unless this is the event's first time, and soon after it happened."""
+        """Raise SeenBefore unless the event is new and its time is within `max_age` of now."""
         if event.time is msgspec.UNSET:
-            raise SeenBefore("an event without a time may be of any age: it is not let in.")
+            raise SeenBefore("an event without a time cannot be admitted: it may be of any age.")
         now, name = self._clock(), (event.source, event.id)
         if abs(now - event.time.timestamp()) > self.max_age:
             raise SeenBefore(
-                f"event {event.id!r} is of a time more than {self.max_age} s away: whether it "
-                "came before cannot be known."
+                f"the time of event {event.id!r} is more than {self.max_age} s away from now, so "
+                "it may have been admitted before."
             )
         with self._lock:
             self._forget(now)
             if name in self._seen:
-                raise SeenBefore(f"event {event.id!r} from {event.source!r} has come before.")
+                raise SeenBefore(
+                    f"event {event.id!r} from {event.source!r} has been admitted before."
+                )
             if len(self._seen) >= self.capacity:
-                raise SeenBefore(f"{self.capacity} events within {self.max_age} s are too many.")
+                raise SeenBefore(f"too many events: this guard remembers at most {self.capacity}.")
             self._seen[name] = now
 
     def _forget(self, now: float) -> None:
-        """An event may come `max_age` before its time, and again as long after it."""
+        """Forget events that are too old to be replayed.
+
+        An event may arrive `max_age` before its time, and be replayed up to `max_age` after it.
+        """
         while self._seen:
-            name, came = next(iter(self._seen.items()))
-            if now - came <= 2 * self.max_age:
+            name, arrived = next(iter(self._seen.items()))
+            if now - arrived <= 2 * self.max_age:
                 return
             del self._seen[name]
 
 
 class Cipher:
-    """Seals events with one key, and opens what was sealed with any that it has.
+    """A set of keys: seals events with the newest one, and opens events sealed with any of them.
 
-    A key has an id, which travels with the event, so that keys can be changed while events are
-    under way: `rotate` everywhere where events are opened, then where they are sealed, and
-    `forget` the old one when nothing sealed with it is left. Rotate long before a key has sealed
-    2**32 events, which is what random nonces are good for.
+    Each event carries the id of its key, so keys can be changed while events are in transit. First
+    `rotate` every cipher that opens events, then those that seal them. `forget` the old key when
+    nothing sealed with it is left. Rotate long before a key has sealed 2**32 events, the limit for
+    random nonces.
 
-    With a `guard`, an event opens once only. All methods may be called from any thread.
+    With a `guard`, each event opens only once. All methods may be called from any thread.
     """
 
     def __init__(self, key_id: str, key: bytes, *, guard: ReplayGuard | None = None) -> None:
         if guard is not None and not callable(getattr(guard, "admit", None)):
-            raise TypeError(f"guard is a ReplayGuard() or None; got {type(guard).__name__}.")
+            raise TypeError(f"guard must be a ReplayGuard() or None; got {type(guard).__name__}.")
         self._keys: dict[bytes, AESGCM] = {}
         self._guard = guard
         self.rotate(key_id, key)
 
     @staticmethod
     def new_key() -> bytes:
-        """Return a key of 32 random bytes. It can read and forge events: keep it as a password."""
+        """Return a key of 32 random bytes. Keep it secret: its holder can read and forge events."""
         return AESGCM.generate_key(bit_length=8 * _KEY)
 
     @property
     def key_ids(self) -> list[str]:
-        """The ids of the keys that open. The last one seals."""
+        """Ids of the keys that open events. The last one also seals."""
         return [key_id.decode() for key_id in self._keys]
 
     def rotate(self, key_id: str, key: bytes) -> None:
-        """Seal with this key from now on. The earlier keys still open."""
+        """Seal with this key from now on. Earlier keys still open events."""
         name = _key_name(key_id)
         if not isinstance(key, bytes) or len(key) != _KEY:
-            raise ValueError(f"a key is {_KEY} bytes, such as Cipher.new_key() makes.")
+            raise ValueError(f"a key must be {_KEY} bytes, such as Cipher.new_key() makes.")
         if name in self._keys:
-            raise ValueError(f"there is a key {key_id!r} already: give each key an id of its own.")
+            raise ValueError(f"there is already a key {key_id!r}: give each key its own id.")
         self._keys = {**self._keys, name: AESGCM(key)}
         self._seals_with = name, self._keys[name]
 
     def forget(self, key_id: str) -> None:
-        """Open nothing more that was sealed with this key. Raises UnknownKey, and ValueError for
-        the key that seals.
+        """Open no more events that were sealed with this key.
+
+        Raises UnknownKey if there is no such key, and ValueError for the key that seals.
         """
         name = _key_name(key_id)
         if name not in self._keys:
-            raise UnknownKey(f"there is no key {key_id!r}; there are {self.key_ids}.")
+            raise UnknownKey(f"there is no key {key_id!r}; this cipher has {self.key_ids}.")
         if name == self._seals_with[0]:
-            raise ValueError(f"{key_id!r} is what this cipher seals with: rotate to another first.")
+            raise ValueError(f"this cipher seals with {key_id!r}: rotate to another key first.")
         self._keys = {other: key for other, key in self._keys.items() if other != name}
 
     def seal(self, event: CloudEvent) -> CloudEvent:
-        """The same event with its data encrypted. Raises TypeError if JSON cannot say the data."""
+        """Return the event with its data encrypted. Raises TypeError for data JSON cannot hold."""
         key_id, key = self._seals_with
         nonce = os.urandom(_NONCE)
         header = _MAGIC + bytes([len(key_id)]) + key_id
@@ -175,9 +179,9 @@ class Cipher:
         return replace(event, data=msgspec.UNSET, data_base64=header + nonce + sealed)
 
     def open(self, sealed: CloudEvent) -> CloudEvent:
-        """The event as it was when it was sealed.
+        """Return the event as it was when it was sealed.
 
-        Raises NotSealed, UnknownKey, Tampered; and SeenBefore if there is a guard.
+        Raises NotSealed, UnknownKey or Tampered, and SeenBefore if the guard refuses the event.
         """
         blob = sealed.data_base64
         if blob is msgspec.UNSET or not blob.startswith(_MAGIC) or sealed.data is not msgspec.UNSET:
@@ -185,15 +189,15 @@ class Cipher:
         start = len(_MAGIC) + 1
         end = start + (blob[start - 1] if len(blob) >= start else 0)
         if len(blob) < end + _NONCE + _TAG:
-            raise Tampered(f"event {sealed.id!r} has been cut short.")
+            raise Tampered(f"the payload of event {sealed.id!r} is truncated.")
         key = self._key(blob[start:end])
         nonce, body = blob[end : end + _NONCE], blob[end + _NONCE :]
         try:
             plain = key.decrypt(nonce, body, blob[:end] + _attributes(sealed))
         except InvalidTag:
             raise Tampered(
-                f"event {sealed.id!r} does not open: it or one of its attributes was changed, or "
-                "it was sealed with another key of the same id."
+                f"event {sealed.id!r} cannot be opened: its payload or an attribute was changed, "
+                "or it was sealed with another key of the same id."
             ) from None
         if self._guard is not None:
             self._guard.admit(sealed)
@@ -214,7 +218,7 @@ class Cipher:
 def _key_name(key_id: str) -> bytes:
     name = key_id.encode() if isinstance(key_id, str) else b""
     if not 1 <= len(name) <= 255:
-        raise ValueError("a key's id is a string of 1 to 255 bytes, such as '2026-11'.")
+        raise ValueError("a key's id must be a string of 1 to 255 bytes, such as '2026-11'.")
     return name
 
 
@@ -235,8 +239,9 @@ def _unpacked(sealed: CloudEvent, plain: bytes) -> CloudEvent:
 
 
 def _attributes(event: CloudEvent) -> bytes:
-    """All that stays readable, such that no two events give the same bytes. A time is the same
-    however its zone is written.
+    """Return all readable attributes as bytes, different for each combination of values.
+
+    A time gives the same bytes in every time zone.
     """
     moment = None if event.time is msgspec.UNSET else event.time.timestamp()
     subject = None if event.subject is msgspec.UNSET else event.subject

@@ -1,4 +1,4 @@
-"""Tokens: a secret for each client that has no certificate, of which only a hash is kept."""
+"""Tokens: bearer tokens for clients without a certificate, stored as hashes only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ class _Known(NamedTuple):
 
 
 class Tokens:
-    """Hands out tokens and tells whose they are.
+    """Bearer tokens that have been issued, and the principal of each.
 
-    A token is `ek_<number>_<secret>` with a secret of 32 random bytes. It is shown once, by
-    `issue`; what is kept is the secret's SHA-256, so a copy of this memory opens nothing.
-    Hashes are compared in a time that does not depend on how much of them is right. `clock` gives
-    the time in seconds.
+    A token is `ek_<number>_<secret>` with a secret of 32 random bytes. Only `issue` returns it.
+    This object keeps the secret's SHA-256, which cannot be used as a token. Hashes are compared in
+    constant time. `clock` returns the time in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -36,7 +35,7 @@ class Tokens:
         self._known: dict[str, _Known] = {}
 
     def issue(self, principal: str, *, hours: float = 24.0) -> str:
-        """A new token for a principal, good for so many hours."""
+        """Return a new token for a principal, valid for this many hours."""
         check_principal(principal)
         check_hours(hours, _HOURS)
         number, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
@@ -57,7 +56,7 @@ class Tokens:
         return known.principal
 
     def revoke(self, principal: str) -> int:
-        """Take all tokens of a principal back; how many there were."""
+        """Revoke all tokens of a principal. Return how many there were."""
         theirs = [
             number for number, known in [*self._known.items()] if known.principal == principal
         ]

@@ -163,7 +163,7 @@ def test_with_a_guard_an_event_opens_once() -> None:
     cipher, _ = guarded()
     sealed = cipher.seal(wire(1, at=1_000))
     assert cipher.open(sealed).data == 1
-    with pytest.raises(SeenBefore, match="come before"):
+    with pytest.raises(SeenBefore, match="admitted before"):
         cipher.open(sealed)
 
 

@@ -21,7 +21,7 @@ from .errors import (
     QueueFull as QueueFull,
 )
 from .event import Event
-from .executors.awaited import PENDING, Pending, ends_caller, give_up_all, run_all, stops
+from .executors.awaited import PENDING, Pending, close, ends_caller, run_all, stops
 from .executors.base import Executor
 from .executors.inline import Unqueued
 from .forks import process_id, renew_in_child
@@ -152,18 +152,22 @@ class EventBus:
         An event that one of these handlers fires, or emits, is awaited as well. Raises what
         `publish` raises, and CancelledError if the caller is cancelled.
         """
-        try:
-            route = self._routes[event.topic]
-        except (KeyError, TypeError):
-            event = _plain(event)
-            route = self._find_route(event.topic)
-        if self._recorder is not None:
-            route = one_by_one(route)
+        event, route = self._routed(event)
         pending: Pending = []
         outer = PENDING.get()
+        try:
+            try:
+                PENDING.set(pending)
+                await self._deliver_in_place(event, route, pending)
+            finally:
+                close(pending, outer)
+        except BaseException:
+            close(pending, outer)  # once more, should an interrupt have come in between
+            raise
+
+    async def _deliver_in_place(self, event: Event, route: Route, pending: Pending) -> None:
         problem: BaseException | None = None
         try:
-            PENDING.set(pending)
             for deliver, subscription in route:
                 if problem and stops(problem):
                     self._outcomes.interrupted(subscription, event, problem)
@@ -182,10 +186,15 @@ class EventBus:
                 raise problem
         finally:
             problem = None  # or the error and this frame would keep each other alive
-            PENDING.set(outer)
-            pending.append(None)  # it accepts no more
-            if len(pending) > 1:
-                give_up_all(pending)
+
+    def _routed(self, event: Event) -> tuple[Event, Route]:
+        """Return the event and its route, with an entry for each subscriber."""
+        try:
+            route = self._routes[event.topic]
+        except (KeyError, TypeError):
+            event = _plain(event)
+            route = self._find_route(event.topic)
+        return event, route if self._recorder is None else one_by_one(route)
 
     def _must_tell_caller(
         self, route: Route, subscription: Subscription | None, event: Event, error: BaseException

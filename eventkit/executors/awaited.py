@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,7 +18,8 @@ class Awaited(Unqueued):
 
     There is no queue and no thread. The caller goes on when its handlers are done, and one slow
     handler holds up the next. Context variables are the caller's own. Cancelling the caller cancels
-    the handler that is running, and the handlers that follow get a dead letter each.
+    the handler that is running, and the handlers that follow get a dead letter each. `drain` does
+    not wait for these handlers: the caller does.
     """
 
     name = "awaited"
@@ -25,12 +27,11 @@ class Awaited(Unqueued):
 
     def submit(self, work: Work, event: Event, /) -> None:
         pending = PENDING.get()
-        if pending is None or (pending and pending[-1] is None):
+        if pending is None or not _add(pending, (work, event)):
             raise RuntimeError(
                 f"{work.name} is awaited in place, and a plain fire cannot wait for it: use "
                 f"await bus.fire_async({event.topic!r}, ...), or executor=EventLoop()."
             )
-        pending.append((work, event))
 
     def pause(self, seconds: float) -> Any:
         import asyncio
@@ -42,10 +43,35 @@ class Awaited(Unqueued):
 
 
 Pending = list[Job | None]
-"""The awaited handlers of one `publish_async`, and of what they fire, that have yet to run. None at
-its end: it accepts no more."""
+"""The awaited handlers of one `publish_async`, and of what they fire, that have yet to run. A None
+closes it."""
 
 PENDING: ContextVar[Pending | None] = ContextVar("eventkit_pending", default=None)
+
+
+def _add(pending: Pending, job: Job) -> bool:
+    """Append a job and return True, unless the list is closed, perhaps by another thread."""
+    if None in pending:
+        return False
+    pending.append(job)
+    if None not in pending:
+        return True
+    try:
+        pending.remove(job)
+    except ValueError:  # `close` has turned it into a dead letter
+        return True
+    return False
+
+
+def close(pending: Pending, outer: Pending | None) -> None:
+    """Accept no more jobs. Those that have not run get a dead letter each. Can be called again."""
+    PENDING.set(outer)
+    pending.append(None)
+    while job := pending[0]:
+        work, event = job
+        work.give_up(event, RuntimeError("the caller ended before this event was handled."))
+        with suppress(ValueError):
+            pending.remove(job)
 
 
 async def run_all(pending: Pending) -> BaseException | None:
@@ -63,13 +89,6 @@ async def run_all(pending: Pending) -> BaseException | None:
             if ends_caller(error):
                 return error
     return None
-
-
-def give_up_all(pending: Pending) -> None:
-    """Turn events into dead letters whose handlers have not run before the caller ended."""
-    for work, event in filter(None, pending):
-        work.give_up(event, RuntimeError("the caller ended before this event was handled."))
-    pending[:] = [None]
 
 
 def stops(problem: BaseException) -> bool:

@@ -55,6 +55,19 @@ def test_what_handlers_emit_and_fire_is_awaited_too() -> None:
     bus.assert_clean()
 
 
+def test_a_handler_may_fire_from_another_thread_that_it_waits_for() -> None:
+    bus, got = ek.EventBus(), list[Any]()
+
+    async def handler(event: ek.Event) -> None:
+        await asyncio.to_thread(bus.fire, "b", event.data)
+
+    bus.subscribe("a", handler, executor=AWAITED)
+    awaited(bus, "b", lambda event: got.append(event.data))
+    asyncio.run(bus.fire_async("a", 3))
+    assert got == [3]
+    bus.assert_clean()
+
+
 def test_other_executors_get_the_event_into_their_queues() -> None:
     got: list[Any] = []
     with ek.EventBus() as bus:

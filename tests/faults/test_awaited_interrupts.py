@@ -1,0 +1,74 @@
+"""A KeyboardInterrupt at any instruction of `fire_async`: the next events are handled, and a plain
+fire is refused as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextlib import nullcontext, suppress
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+
+import eventkit as ek
+
+from .interrupting import sweep
+
+
+def drive(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine that never has to wait, without a loop."""
+    with suppress(StopIteration):
+        coroutine.send(None)
+        raise AssertionError("it waits for something")
+
+
+class Interrupted:
+    """A bus with awaited and inline handlers, and what became of the events."""
+
+    def __init__(self, is_recorded: bool) -> None:
+        self.bus = ek.EventBus()
+        self.got: list[object] = []
+        self._context = copy_context()
+        self._recording: Any = self.bus.record() if is_recorded else nullcontext()
+        self._recording.__enter__()
+        self.bus.subscribe("a", self._step, executor=ek.Awaited(), emits="b", priority=2)
+        self.bus.subscribe("a", self.note, priority=1)
+        self.bus.subscribe("a", self._note, executor=ek.Awaited())
+        self.bus.subscribe("b", self._note, executor=ek.Awaited())
+
+    async def _step(self, event: ek.Event) -> object:
+        return event.data
+
+    async def _note(self, event: ek.Event) -> None:
+        self.note(event)
+
+    def note(self, event: ek.Event) -> None:
+        self.got.append((event.topic, event.data))
+
+    def call(self) -> None:
+        self._context.run(drive, self.bus.fire_async("a", 1))
+
+    def check(self) -> None:
+        self._context.run(self._check)
+
+    def _check(self) -> None:
+        self.bus.dead_letters.clear()
+        self.bus.fire("b", "plain")
+        assert len(self.bus.dead_letters) == 1, "a plain fire was accepted, and lost"
+        self.got.clear()
+        drive(self.bus.fire_async("a", 2))
+        assert self.got == [("b", 2), ("a", 2), ("a", 2)]
+        assert len(self.bus.dead_letters) == 1
+        self.bus.drain(5)
+
+    def close(self) -> None:
+        self._recording.__exit__(None, None, None)
+
+
+# Between making a coroutine and awaiting it, an interrupt leaves one that never ran.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["plain", "recorded"])
+def test_an_interrupt_at_any_instruction_of_fire_async(is_recorded: bool) -> None:
+    assert sweep(lambda: Interrupted(is_recorded), instructions=True) > 200

@@ -23,7 +23,7 @@ from ..event import Event
 from ..handlers import Handler, name_of
 from .base import Queued
 from .queue import BusClosed, JobQueue, Overflow
-from .threads import _Pool
+from .threads import WorkerThreads
 
 try:
     import cloudpickle
@@ -63,7 +63,7 @@ class Processes(Queued):
     ):
         self.workers = whole_number("workers", workers, "the number of processes")
         queue = JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers)
-        self._pool = _ProcessPool(queue, workers, name)
+        self._pool = _WorkerProcesses(queue, workers, name)
         super().__init__(name, queue, self._pool)
 
     def prepare(self, handler: Handler) -> Handler:
@@ -91,7 +91,7 @@ class Processes(Queued):
             self._pool.cut_off()
 
 
-class _ProcessPool(_Pool):
+class _WorkerProcesses(WorkerThreads):
     """The threads of Threads, with a process for each that has had work."""
 
     def __init__(self, queue: JobQueue, workers: int, name: str) -> None:

@@ -32,13 +32,13 @@ class Threads(Queued):
     ):
         self.workers = whole_number("workers", workers, "the number of threads")
         queue = JobQueue(f"{name} ({workers} workers)", capacity, overflow, workers)
-        super().__init__(name, queue, _Pool(queue, workers, name))
+        super().__init__(name, queue, WorkerThreads(queue, workers, name))
 
     def is_only_worker(self) -> bool:
         return self.workers == 1 and self.is_own_thread()
 
 
-class _Pool:
+class WorkerThreads:
     """The threads, started by the first event."""
 
     def __init__(self, queue: JobQueue, workers: int, name: str) -> None:

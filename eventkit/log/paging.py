@@ -87,7 +87,7 @@ class News:
     def _wait_for_change(self, seen: int, seconds: float) -> None:
         woken = threading.Lock()
         woken.acquire()
-        self._waiters.append(woken)  # before looking: from now on they ring
+        self._waiters.append(woken)  # before looking, so that no change is missed
         try:
             if self._changes == seen:
                 woken.acquire(timeout=seconds)

@@ -45,6 +45,12 @@ class Noting:
         self.given_up[event.id] += 1
 
 
+def open_soon(work: Noting) -> None:
+    timer = threading.Timer(0.01, work.open.set)
+    timer.daemon = True  # one that an interrupt kept from starting is waited for at exit
+    timer.start()
+
+
 class Interrupted:
     """An executor one of whose calls is interrupted."""
 
@@ -138,7 +144,7 @@ def test_an_event_at_sleeping_workers(kind: str, instructions: bool) -> None:
 def test_an_event_at_a_full_queue(kind: str, overflow: Overflow, instructions: bool) -> None:
     def call(setting: Interrupted) -> None:
         if overflow == "block":
-            threading.Timer(0.01, setting.work.open.set).start()
+            open_soon(setting.work)
         with suppress(ek.QueueFull):
             setting.submit()
 
@@ -165,7 +171,7 @@ def test_rest(kind: str, instructions: bool) -> None:
 @thoroughly
 def test_waiting(kind: str, instructions: bool) -> None:
     def call(setting: Interrupted) -> None:
-        threading.Timer(0.01, setting.work.open.set).start()
+        open_soon(setting.work)
         setting.executor.wait_idle(LONG)
 
     def make() -> Interrupted:

@@ -43,6 +43,7 @@ def test_clicks_that_are_given_up_are_told_and_the_counter_lives_on(gate: Gate) 
     change(panel, LOOP)
 
     assert panel._notice.text == "Processor changed. 2 clicks were given up: the old one was stuck."
+    assert len(panel.bus.dead_letters) == 2  # where assert_clean sees them
     panel._click(1)
     wait_until(lambda: panel.counter.value == 2)
     panel.bus.close()

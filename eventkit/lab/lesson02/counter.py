@@ -175,6 +175,7 @@ class CounterPanel(Panel):
         self.counter.work = 0.0
         old.close(self.patience)
         self.bus = EventBus()
+        self.bus.dead_letters.extend(old.dead_letters)
         self._connect(self.counter.value)
         given_up = sum(isinstance(one.error, BusClosed) for one in old.dead_letters)
         if given_up:

@@ -10,7 +10,7 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
-WORKERS ?= 4  # how many tests, or notebooks, run at once: they wait as much as they compute
+WORKERS ?= 6  # how many tests, or notebooks, run at once: they wait as much as they compute
 PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60

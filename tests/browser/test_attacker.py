@@ -57,6 +57,7 @@ def test_a_guard_stops_an_attack_and_without_it_the_attack_gets_through(console:
     console.notebook.do("lab.assert_clean(console)")
 
 
+@pytest.mark.long
 def test_every_attack_can_be_chosen_and_tried(console: Console) -> None:
     for name in ATTACKS:
         console.attack(name)

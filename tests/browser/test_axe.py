@@ -49,6 +49,7 @@ lab.Panel("Spoilt", alive, widgets.Button(description="dead"), label)
 """
 
 
+@pytest.mark.long
 def test_a_button_without_a_handler_is_noticed(pages: Pages) -> None:
     notebook = pages.cells("import ipywidgets as widgets" + DEAD)
     with pytest.raises(AssertionError, match=r"\['dead'\] == \[\]"):

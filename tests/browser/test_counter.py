@@ -84,7 +84,8 @@ def test_each_click_of_many_in_a_row_is_counted(counter: Counter, executor: str)
     counter.is_clean()
 
 
-@pytest.mark.parametrize("executor", EACH_EXECUTOR)
+@pytest.mark.long
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) -> None:
     """How soon they stand there is measured by the benchmark `click`."""
     counter.choose(executor)
@@ -97,7 +98,8 @@ def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) 
     counter.is_clean()
 
 
-@pytest.mark.parametrize("executor", EACH_EXECUTOR)
+@pytest.mark.long
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_each_crossing_is_told_once(counter: Counter, executor: str) -> None:
     counter.choose(executor)
     page = counter.notebook.page

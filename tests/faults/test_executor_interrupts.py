@@ -17,6 +17,10 @@ from ..contracts.test_executors import MAKERS, given_loop  # noqa: F401  a fixtu
 from .interrupting import sweep
 
 every_queue = pytest.mark.parametrize("kind", MAKERS)
+QUICK_TO_CLOSE = [  # a process takes a while to end
+    pytest.param(kind, marks=pytest.mark.long if kind.startswith("Processes") else ())
+    for kind in MAKERS
+]
 thoroughly = pytest.mark.parametrize(
     "instructions", [False, pytest.param(True, marks=pytest.mark.long)]
 )
@@ -183,7 +187,7 @@ def test_waiting(kind: str, instructions: bool) -> None:
     assert sweep(make, instructions=instructions) > 5
 
 
-@every_queue
+@pytest.mark.parametrize("kind", QUICK_TO_CLOSE)
 @thoroughly
 def test_closing(kind: str, instructions: bool) -> None:
     def make() -> Interrupted:

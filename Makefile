@@ -72,11 +72,13 @@ lint: $(VENV)/.has-test  ## Check style, formatting (notebooks too) and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-# What compares times runs by itself, after the rest.
+# What compares times runs by itself, after the rest. Only its files are read: the others take seconds.
+MEASURES = $(shell grep -rl --include='*.py' mark.measures tests)
+
 unit: $(VENV)/.has-test  ## Run unit, property, contract and security tests, and the rules for notebooks
 	@echo "==> unit, property, contract and security tests, rules for notebooks"
 	@$(PYTEST) $(PARALLEL) --dist worksteal -m "not long and not measures" $(NOT_BROWSER)
-	@$(PYTEST) -m "measures and not long" $(NOT_BROWSER)
+	@$(PYTEST) -m "measures and not long" $(MEASURES)
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
@@ -90,7 +92,7 @@ unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
 	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist worksteal \
 	  -m "(long or thorough) and not measures" $(NOT_BROWSER)
-	@EVENTKIT_TIER=long $(PYTEST) -m "(long or thorough) and measures" $(NOT_BROWSER)
+	@EVENTKIT_TIER=long $(PYTEST) -m "(long or thorough) and measures" $(MEASURES)
 
 browser-long: $(VENV)/.has-test chromium
 	@echo "==> the lessons in every theme and width"

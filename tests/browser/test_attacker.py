@@ -11,6 +11,8 @@ from .conftest import Pages
 from .notebook import Notebook
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 
 class Console:
     """What a user sees of the attacker's console, and can do with it."""
@@ -57,7 +59,6 @@ def test_a_guard_stops_an_attack_and_without_it_the_attack_gets_through(console:
     console.notebook.do("lab.assert_clean(console)")
 
 
-@pytest.mark.long
 def test_every_attack_can_be_chosen_and_tried(console: Console) -> None:
     for name in ATTACKS:
         console.attack(name)
@@ -82,7 +83,6 @@ def test_it_can_be_driven_with_the_keyboard_alone(console: Console) -> None:
     assert console.last() == ["1", "Wait in the queue", "off", "yes", "0"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(console: Console, theme: str) -> None:
     console.notebook.theme(f"JupyterLab {theme}")

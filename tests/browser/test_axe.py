@@ -8,6 +8,8 @@ from .axe import grave_faults
 from .conftest import Pages
 from .test_lessons import OfALesson
 
+pytestmark = pytest.mark.long
+
 SPOILT = """
 import ipywidgets as widgets
 lab.Panel(
@@ -35,7 +37,6 @@ lab.Panel("Spoilt", trap, widgets.Button(description="behind it"))
 """
 
 
-@pytest.mark.long
 def test_a_keyboard_trap_is_noticed(pages: Pages) -> None:
     notebook = pages.cells("import ipywidgets as widgets" + TRAP)
     with pytest.raises(AssertionError, match="behind it"):
@@ -49,7 +50,6 @@ lab.Panel("Spoilt", alive, widgets.Button(description="dead"), label)
 """
 
 
-@pytest.mark.long
 def test_a_button_without_a_handler_is_noticed(pages: Pages) -> None:
     notebook = pages.cells("import ipywidgets as widgets" + DEAD)
     with pytest.raises(AssertionError, match=r"\['dead'\] == \[\]"):

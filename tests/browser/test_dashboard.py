@@ -9,6 +9,8 @@ from .conftest import Pages
 from .notebook import Notebook
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 
 class Board:
     """What a user sees of the dashboard, and can do with it."""
@@ -35,7 +37,6 @@ def board(pages: Pages) -> Board:
     return Board(pages.cells(pages_cell))
 
 
-@pytest.mark.long
 def test_a_rush_fills_the_house_and_who_came_in_is_counted(board: Board) -> None:
     board.click("Printers stick")
     expect(board.status).to_contain_text("The printers stick")
@@ -65,7 +66,6 @@ def test_it_can_be_driven_with_the_keyboard_alone(board: Board) -> None:
     board.notebook.do("board.end(); lab.assert_clean(board)")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(board: Board, theme: str) -> None:
     board.notebook.theme(f"JupyterLab {theme}")

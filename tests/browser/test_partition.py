@@ -11,6 +11,8 @@ from .conftest import Pages
 from .notebook import Notebook
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 TITLE = "Partition switch: a button here, its counter elsewhere"
 HERE, THERE = "the number that is shown", "the number that is true"
 
@@ -43,7 +45,6 @@ def switch(pages: Pages) -> Switch:
     return Switch(pages.cells("switch = lab.PartitionSwitch(); switch"))
 
 
-@pytest.mark.long
 def test_clicks_wait_while_the_line_is_cut_and_go_over_when_it_is_mended(switch: Switch) -> None:
     expect(switch.status).to_have_text(re.compile("Nothing runs yet"))
     switch.press("×10")
@@ -77,7 +78,6 @@ def test_it_can_be_driven_with_the_keyboard_alone(switch: Switch) -> None:
     switch.notebook.do("switch.end(); lab.assert_clean(switch)")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(switch: Switch, theme: str) -> None:
     switch.notebook.theme(f"JupyterLab {theme}")

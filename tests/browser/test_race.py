@@ -11,6 +11,8 @@ from playwright.sync_api import Locator, expect
 from .conftest import Pages
 from .run_panel import BLUE, GREEN, GREY, ORANGE, RunPanel
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def race(pages: Pages) -> RunPanel:
@@ -83,7 +85,6 @@ def test_sliders_and_fields_move_together(race: RunPanel) -> None:
     assert race.notebook.ask("race._work.value") == 120
 
 
-@pytest.mark.long
 def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: RunPanel) -> None:
     race.set("Events", 4)
     race.set("Work", 50)

@@ -15,6 +15,8 @@ from .notebook import Notebook
 from .run_panel import GREEN, HAS_COLOUR
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 # A processor on three threads with too small a queue, its listener, and one that fails once.
 RECORD = """
 import logging
@@ -123,10 +125,7 @@ def small(pages: Pages) -> View:
 
 @pytest.mark.parametrize(
     ("title", "cell"),
-    [
-        pytest.param("Small", RECORD, id="Small"),
-        pytest.param("Large", LARGE, id="Large", marks=pytest.mark.long),
-    ],
+    [pytest.param("Small", RECORD, id="Small"), pytest.param("Large", LARGE, id="Large")],
 )
 def test_at_any_time_the_page_shows_what_the_record_implies(
     pages: Pages, title: str, cell: str
@@ -200,7 +199,6 @@ def test_it_plays_to_the_end_and_again_from_the_start(small: View) -> None:
     small.notebook.page.wait_for_function(HAS_COLOUR, arg=[canvas, GREEN])
 
 
-@pytest.mark.long
 def test_where_motion_is_not_wanted_pictures_follow_in_steps(small: View) -> None:
     page = small.notebook.page
     small.speed.select_option("0.001")
@@ -221,7 +219,6 @@ def changes(frames: list[dict[str, float]]) -> list[float]:
     return [later["at"] for sooner, later in pairs if sooner["time"] != later["time"]]
 
 
-@pytest.mark.long
 def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(pages: Pages) -> None:
     notebook = pages.cells(LARGE)
     view = View(notebook, "Large")
@@ -236,7 +233,6 @@ def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(pag
     assert took < 20 * max(bare, 0.5)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read_in_both_themes(small: View, theme: str) -> None:
     small.notebook.theme(f"JupyterLab {theme}")

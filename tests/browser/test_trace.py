@@ -18,6 +18,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 import eventkit as ek
 
+pytestmark = pytest.mark.long
+
 LONG = 20
 ADDRESS = "http://trace.viewer/"
 OLD_ELEMENTS = Path(__file__).with_name("old_elements.js")
@@ -109,14 +111,12 @@ def test_the_viewer_reads_every_lane_bar_and_arrow_without_a_warning(
     assert all(begin == end for begin, end in opened["arrows"])
 
 
-@pytest.mark.long
 def test_the_viewer_shows_the_lanes(opened: dict[str, Any], viewer: Page) -> None:
     for worker in opened["lanes"]:
         expect(viewer.get_by_text(worker, exact=True)).to_be_visible()
     expect(viewer.locator("canvas").first).to_be_visible()
 
 
-@pytest.mark.long
 def test_the_viewer_warns_of_a_file_that_is_not_right(viewer: Page) -> None:
     end_without_begin = {"ph": "E", "name": "a", "cat": "b", "pid": 1, "tid": 1, "ts": 1}
     found = viewer.evaluate(OPEN, json.dumps({"traceEvents": [end_without_begin]}))

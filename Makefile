@@ -11,7 +11,7 @@ endif
 LESSON ?= 00_start_here
 MINUTES ?= 5
 WORKERS ?= 6  # how many tests, or notebooks, run at once: they wait as much as they compute
-PAGES ?= 3  # how many pages are open at once
+PAGES ?= 4  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)

@@ -54,11 +54,11 @@ known-lesson:
 	  printf '  %s\n' $(notdir $(basename $(wildcard notebooks/*.ipynb))); exit 1; } >&2
 
 demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the wall
-	@$(PY) -m eventkit.lab.demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
+	@$(PY) -m eventkit.lab.export demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
 	@exec env $(AS_IS) EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
 
 handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs into handout/
-	@$(PY) -m eventkit.lab.handout --to handout notebooks/*.ipynb
+	@$(PY) -m eventkit.lab.export handout --to handout notebooks/*.ipynb
 
 # --- for developers -------------------------------------------------------------------------------
 

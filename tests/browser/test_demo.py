@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from eventkit.lab import demo, derived
+from eventkit.lab import export
 
 from .notebook import PATIENCE
 from .server import LESSONS, LabServer
@@ -23,7 +23,7 @@ def open_app(context: BrowserContext, server: LabServer) -> Iterator[Open]:
     page.set_default_timeout(2 * PATIENCE)  # the page comes when its cells have run
 
     def open_app(lesson: str) -> Page:
-        made = derived.write(demo.app, [LESSONS / f"{lesson}.ipynb"], server.root / "demo")
+        made = export.write(export.app, [LESSONS / f"{lesson}.ipynb"], server.root / "demo")
         page.goto(f"{server.url}voila/render/demo/{made[0].name}?token={server.token}")
         return page
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from eventkit.lab import demo
+from eventkit.lab import export
 from tests.notebooks import links, rules
 
 MAKEFILE = (links.ROOT / "Makefile").read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ def test_two_lessons_are_shown() -> None:
 
 @each_shown
 def test_an_app_speaks_of_no_cell_no_number_of_a_lesson_and_no_next_lesson(lesson: Path) -> None:
-    text = links.prose_of(demo.app(rules.read(lesson)))
+    text = links.prose_of(export.app(rules.read(lesson)))
 
     assert text.startswith("# ")
     assert not [word for word in (" cell", lesson.stem[:2], "lesson", "Next:") if word in text]
@@ -31,7 +31,9 @@ def test_an_app_speaks_of_no_cell_no_number_of_a_lesson_and_no_next_lesson(lesso
 
 @each_shown
 def test_an_app_runs_the_set_up_unseen_the_prediction_and_the_lessons_panel(lesson: Path) -> None:
-    setup, predict, panel = (cell.source for cell in rules.code_cells(demo.app(rules.read(lesson))))
+    setup, predict, panel = (
+        cell.source for cell in rules.code_cells(export.app(rules.read(lesson)))
+    )
 
     assert setup.startswith("%%capture\nimport eventkit as ek\n")
     assert "lab.Prediction(" in predict
@@ -48,7 +50,7 @@ def test_a_lesson_without_a_panel_cannot_be_shown(
     nbformat.write(lesson, path)  # type: ignore[no-untyped-call]
 
     with pytest.raises(SystemExit) as refused:
-        demo.main([str(path), "--to", str(tmp_path / "demo")])
+        export.main(["demo", str(path), "--to", str(tmp_path / "demo")])
 
     assert refused.value.code == 2
     assert "no cell tagged widget" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eventkit.lab import Exercise, handout
+from eventkit.lab import Exercise, export
 from eventkit.lab.course.exercise import BEGIN, END
 from tests.notebooks import links, misconceptions, rules
 
@@ -15,7 +15,7 @@ from tests.notebooks import links, misconceptions, rules
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Handouts of all lessons."""
     folder = tmp_path_factory.mktemp("handouts")
-    assert handout.main([*map(str, links.lessons()), "--to", str(folder)]) == 0
+    assert export.main(["handout", *map(str, links.lessons()), "--to", str(folder)]) == 0
     return folder
 
 
@@ -79,7 +79,7 @@ def test_lessons_are_never_overwritten_by_their_handouts(
     lesson.write_text("{}", encoding="utf-8")
 
     with pytest.raises(SystemExit) as refused:
-        handout.main([str(lesson), "--to", str(tmp_path)])
+        export.main(["handout", str(lesson), "--to", str(tmp_path)])
 
     assert refused.value.code == 2
     assert "name another folder" in capsys.readouterr().err

@@ -26,6 +26,10 @@ __all__ = [name for name in _names if name not in _NEED_EXTRAS]
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("eventkit-notebooks")
     if name not in _names:
         raise AttributeError(f"eventkit has no {name!r}. It has: {', '.join(_names)}.")
     return _load(name)

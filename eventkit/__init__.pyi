@@ -69,3 +69,4 @@ from .topics import InvalidTopic as InvalidTopic
 from .triggers import ClosedLoop as ClosedLoop, OpenLoop as OpenLoop, Timer as Timer
 
 __all__: list[str]
+__version__: str

@@ -1,14 +1,17 @@
-"""The command line: look into a log, grade a capstone.
+"""The command line: read a log, grade a capstone, get the lessons and open them.
 
-    python -m eventkit log counter.db                    list what is in it
-    python -m eventkit log counter.db --follow           and wait for more
-    python -m eventkit log counter.db --replay --speed 1 as it happened, at the pace it happened
-    python -m eventkit log counter.db --consumers        who reads it, and how far they are
-    python -m eventkit log counter.db --dead mailer      what a consumer has given up
-    python -m eventkit grade my_system.py                whether one's own system, and tests, hold
+    python -m eventkit log counter.db                    list the entries
+    python -m eventkit log counter.db --follow           list them, then wait for more
+    python -m eventkit log counter.db --replay --speed 1 list them at the pace of the recording
+    python -m eventkit log counter.db --consumers        list the consumers and their progress
+    python -m eventkit log counter.db --dead mailer      list the dead letters of a consumer
+    python -m eventkit grade my_system.py                grade a system and its tests
+    python -m eventkit lessons FOLDER                    write the 13 notebooks to a folder
+    python -m eventkit lab                               open the first one in JupyterLab
 
-On a terminal the columns are for people; into a pipe goes one line an entry, its fields divided by
-tabs, or with --json one JSON object. It ends with 0, with 1 if it failed and 2 if misused.
+On a terminal, entries are shown in columns. Into a pipe, each entry is one line with its fields
+separated by tabs, or one JSON object with --json. The exit status is 0, 1 after a failure, and 2
+after misuse.
 """
 
 from __future__ import annotations
@@ -18,15 +21,18 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from . import lessons
 from .log import Consumer, Entry, EventLog, LogError, open_log
 from .topics import InvalidTopic
 
 _FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
-_WIDTH = 100  # letters of data that are shown to people
+_WIDTH = 100  # characters of data shown in a column
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,29 +42,31 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = chosen.run(chosen)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (InvalidTopic, ValueError) as problem:
         return _complain(problem, _MISUSED)
-    except LogError as problem:
+    except (LogError, OSError) as problem:
         return _complain(problem, _FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m eventkit",
-        description="Look into what eventkit has kept, or grade a capstone.",
+        description="Read a log, grade a capstone, get the lessons and open them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_log(commands)
     _add_grade(commands)
+    _add_lessons(commands)
+    _add_lab(commands)
     return parser
 
 
-def _complain(problem: Exception, status: int) -> int:
+def _complain(problem: Exception | str, status: int) -> int:
     print(f"eventkit: {problem}", file=sys.stderr)
     return status
 
@@ -69,18 +77,20 @@ def _complain(problem: Exception, status: int) -> int:
 def _add_log(commands: Any) -> None:
     log = commands.add_parser("log", help="list, follow or replay the events of a log")
     log.set_defaults(run=_log)
-    log.add_argument("log", metavar="LOG", help="the path of a log")
-    log.add_argument("--topic", default=">", metavar="PATTERN", help="only topics that fit")
-    log.add_argument("--after", type=int, default=0, metavar="N", help="only later sequences")
-    log.add_argument("--limit", type=int, metavar="N", help="at most so many")
-    log.add_argument("--json", action="store_true", help="one JSON object a line")
-    way = log.add_mutually_exclusive_group()
-    way.add_argument("--follow", action="store_true", help="at the end, wait for more")
-    way.add_argument("--replay", action="store_true", help="at the pace at which it happened")
-    way.add_argument("--consumers", action="store_true", help="the consumers and their progress")
-    way.add_argument("--dead", metavar="CONSUMER", help="the dead letters of a consumer")
+    log.add_argument("log", metavar="LOG", help="path of the log")
+    log.add_argument("--topic", default=">", metavar="PATTERN", help="only topics that match")
     log.add_argument(
-        "--speed", type=float, default=1.0, metavar="X", help="of a replay: 2 is twice as quick"
+        "--after", type=int, default=0, metavar="N", help="only later sequence numbers"
+    )
+    log.add_argument("--limit", type=int, metavar="N", help="at most this many entries")
+    log.add_argument("--json", action="store_true", help="print one JSON object per line")
+    way = log.add_mutually_exclusive_group()
+    way.add_argument("--follow", action="store_true", help="then wait for more entries")
+    way.add_argument("--replay", action="store_true", help="keep the pace of the recording")
+    way.add_argument("--consumers", action="store_true", help="list consumers and their progress")
+    way.add_argument("--dead", metavar="CONSUMER", help="list the dead letters of a consumer")
+    log.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="with --replay: 2 is twice as fast"
     )
 
 
@@ -111,7 +121,7 @@ def _consumer(log: EventLog, name: str) -> Consumer:
 
 
 def _first(entries: Iterator[Entry], limit: int | None) -> Iterator[Entry]:
-    """As many as `limit`, and no wait for one more."""
+    """Yield at most `limit` entries. Do not wait for the one after the last."""
     for count, entry in enumerate(entries, start=1):
         if limit == 0:
             return
@@ -121,7 +131,7 @@ def _first(entries: Iterator[Entry], limit: int | None) -> Iterator[Entry]:
 
 
 def _paced(entries: Iterable[Entry], speed: float) -> Iterator[Entry]:
-    """As far apart as they were stored, or `speed` times closer."""
+    """Yield entries with the delays between which they were stored, divided by `speed`."""
     if not speed > 0:
         raise ValueError(f"--speed is a factor above 0; got {speed!r}.")
     began, first = time.monotonic(), None
@@ -140,9 +150,11 @@ def _add_grade(commands: Any) -> None:
     grade.add_argument(
         "file",
         metavar="FILE",
-        help="Python, with build, integration_test, stress_test and fault_test",
+        help="a Python file with build, integration_test, stress_test and fault_test",
     )
-    grade.add_argument("--only", metavar="NAMES", help="criteria, such as counting,stress")
+    grade.add_argument(
+        "--only", metavar="NAMES", help="only some criteria, such as counting,stress"
+    )
 
 
 def _grade(chosen: argparse.Namespace) -> int:
@@ -161,7 +173,54 @@ def _grade(chosen: argparse.Namespace) -> int:
     return _FAILED if unmet else 0
 
 
-# What is printed
+# lessons and lab
+
+
+def _add_lessons(commands: Any) -> None:
+    write = commands.add_parser("lessons", help="write the 13 notebooks to a folder")
+    write.set_defaults(run=_lessons)
+    write.add_argument("folder", metavar="FOLDER", type=Path, help="created if it does not exist")
+    write.add_argument("--force", action="store_true", help="overwrite files that differ")
+
+
+def _lessons(chosen: argparse.Namespace) -> int:
+    folder: Path = chosen.folder
+    new, changed = lessons.missing(folder), lessons.changed(folder)
+    if changed and not chosen.force:
+        names = "".join(f"\n  {folder / one.name}" for one in changed)
+        return _complain(
+            f"wrote nothing, because these files differ from the lessons:{names}\n"
+            "Name another folder, or add --force to overwrite them.",
+            _FAILED,
+        )
+    lessons.copy([*new, *changed], folder)
+    print(f"Wrote {len(new) + len(changed)} of {len(lessons.find())} lessons to {folder}.")
+    return 0
+
+
+def _add_lab(commands: Any) -> None:
+    lab = commands.add_parser("lab", help="open the first lesson in JupyterLab")
+    lab.set_defaults(run=_lab)
+    lab.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=Path(),
+        help="the folder with the lessons; missing ones are written to it (default: this folder)",
+    )  # fmt: skip
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    if find_spec("jupyterlab") is None:
+        return _complain(
+            "JupyterLab is not installed. Run: pip install 'eventkit-notebooks[lab]'", _FAILED
+        )
+    new = lessons.missing(chosen.folder)
+    lessons.copy(new, chosen.folder)
+    if new:
+        print(f"Wrote {len(new)} lessons to {chosen.folder.resolve()}.", flush=True)
+    lessons.open_first(chosen.folder)
+    return 0
+
+
+# output
 
 
 def _print_entries(entries: Iterable[Entry], *, as_json: bool) -> None:
@@ -175,7 +234,7 @@ def _json_line(entry: Entry) -> str:
 
 
 def _for_pipes(entry: Entry) -> str:
-    """Fields in which no tab and no line's end can stand."""
+    """Return fields separated by tabs. JSON escapes tabs and newlines in the data."""
     return "\t".join((str(entry.sequence), _moment(entry), entry.topic, _json(entry.data)))
 
 

@@ -1,26 +1,43 @@
-"""The command line, as a process of its own."""
+"""The command line, run as a process of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 import eventkit as ek
+from eventkit import lessons
 
 LONG = 30.0
-COMMAND = [sys.executable, "-m", "eventkit", "log"]
+EVENTKIT = [sys.executable, "-m", "eventkit"]
+COMMAND = [*EVENTKIT, "log"]
 
 
-def run(*arguments: object, status: int = 0) -> str:
-    """What it printed: on stdout if all went well, else on stderr and nothing on stdout."""
+def run(
+    *arguments: object,
+    status: int = 0,
+    command: list[str] = COMMAND,
+    environment: dict[str, str] | None = None,
+) -> str:
+    """Run it and check its exit status. Return stdout after a success, stderr after a failure;
+    the other one must be empty.
+    """
     done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=LONG
+        [*command, *map(str, arguments)],
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LONG,
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
@@ -141,10 +158,7 @@ def test_misuse_says_what_is_wrong_and_ends_with_2(path: Path, wrong: list[str])
 
 
 def test_without_a_command_it_says_what_there_is() -> None:
-    done = subprocess.run([*COMMAND[:-1]], capture_output=True, encoding="utf-8", timeout=LONG)
-
-    assert done.returncode == 2
-    assert "COMMAND" in done.stderr
+    assert "COMMAND" in run(command=EVENTKIT, status=2)
 
 
 def test_a_log_that_cannot_be_opened_is_a_failure_and_nothing_is_made(tmp_path: Path) -> None:
@@ -167,3 +181,130 @@ def test_on_a_terminal_there_are_columns_for_people(path: Path) -> None:
 
     assert "\t" not in shown
     assert "counter.changed" in shown.splitlines()[0]
+
+
+# lessons and lab
+
+LESSONS = [*EVENTKIT, "lessons"]
+LAB = [*EVENTKIT, "lab"]
+NAMES = [lesson.name for lesson in lessons.find()]
+
+
+def test_all_lessons_are_written_into_a_new_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "course"
+
+    assert "13 of 13" in run(folder, command=LESSONS)
+    assert sorted(os.listdir(folder)) == NAMES
+    for lesson in lessons.find():
+        assert (folder / lesson.name).read_bytes() == lesson.read_bytes()
+    assert "0 of 13" in run(folder, command=LESSONS)
+
+
+def test_a_file_that_differs_is_overwritten_only_by_force(tmp_path: Path) -> None:
+    changed = tmp_path / NAMES[2]
+    changed.write_text("my notes", encoding="utf-8")
+
+    complaint = run(tmp_path, command=LESSONS, status=1)
+    assert str(changed) in complaint and "--force" in complaint
+    assert changed.read_text(encoding="utf-8") == "my notes"
+    assert os.listdir(tmp_path) == [NAMES[2]]
+
+    run(tmp_path, "--force", command=LESSONS)
+    assert changed.read_bytes() == lessons.find()[2].read_bytes()
+    assert sorted(os.listdir(tmp_path)) == NAMES
+
+
+def test_lessons_cannot_be_written_where_a_file_is(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder", encoding="utf-8")
+
+    assert str(file) in run(file, command=LESSONS, status=1)
+    assert str(file) in run(file, command=LAB, status=1)
+    assert "FOLDER" in run(command=LESSONS, status=2)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> dict[str, str]:
+    """An environment in which JupyterLab prints its options and ends with 7."""
+    package = tmp_path / "stand_in" / "jupyterlab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    program = "import sys; print(*sys.argv[1:], sep='\\n'); sys.exit(7)"
+    (package / "__main__.py").write_text(program, encoding="utf-8")
+    return {"PYTHONPATH": str(package.parent)}
+
+
+def test_the_lab_opens_the_first_lesson_and_keeps_what_is_there(
+    tmp_path: Path, stand_in: dict[str, str]
+) -> None:
+    folder = tmp_path / "course"
+    folder.mkdir()
+    (folder / NAMES[0]).write_text("my notes", encoding="utf-8")
+    done = subprocess.run(
+        [*LAB, str(folder)],
+        env=os.environ | stand_in, capture_output=True, encoding="utf-8", timeout=LONG,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (7, "")
+    assert "Wrote 12 lessons" in done.stdout
+    assert f"--ServerApp.root_dir={folder.resolve()}" in done.stdout.splitlines()
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in done.stdout.splitlines()
+    assert (folder / NAMES[0]).read_text(encoding="utf-8") == "my notes"
+    assert sorted(os.listdir(folder)) == NAMES
+
+
+def test_without_a_folder_the_lab_uses_the_current_one(
+    tmp_path: Path, stand_in: dict[str, str]
+) -> None:
+    folder = tmp_path / "course"
+    folder.mkdir()
+    package = str(Path(ek.__file__).parents[1])
+    path = os.pathsep.join([stand_in["PYTHONPATH"], package])
+    done = subprocess.run(
+        LAB, cwd=folder, env=os.environ | {"PYTHONPATH": path},
+        capture_output=True, encoding="utf-8", timeout=LONG,
+    )  # fmt: skip
+
+    assert f"--ServerApp.root_dir={folder.resolve()}" in done.stdout.splitlines()
+    assert sorted(os.listdir(folder)) == NAMES
+
+
+def test_without_jupyterlab_the_lab_says_what_to_install(tmp_path: Path) -> None:
+    hide = "import sys; sys.modules['jupyterlab'] = None; from eventkit.__main__ import main; "
+    without = [sys.executable, "-c", f"{hide}sys.exit(main())", "lab"]
+
+    assert "pip install 'eventkit-notebooks[lab]'" in run(tmp_path, command=without, status=1)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.long
+def test_the_real_jupyterlab_serves_the_first_lesson(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"JUPYTER_PORT": str(port), "JUPYTER_TOKEN": "secret", "DISPLAY": "", "BROWSER": "true"}
+    own |= {"WAYLAND_DISPLAY": "", "JUPYTER_CONFIG_DIR": str(tmp_path / "settings")}
+    url = f"http://127.0.0.1:{port}/api/contents/{NAMES[0]}?content=0&token=secret"
+    with subprocess.Popen(
+        [*LAB, str(tmp_path / "course")],
+        env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            assert json.loads(answer(url, process))["name"] == NAMES[0]
+        finally:
+            process.terminate()
+            process.wait(LONG)
+
+
+def answer(url: str, process: subprocess.Popen[bytes]) -> bytes:
+    """Return the answer to a request, once the server that `process` starts is there."""
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=LONG) as response:
+                content: bytes = response.read()
+                return content
+        except urllib.error.HTTPError:
+            raise
+        except urllib.error.URLError:  # nothing listens yet
+            assert process.poll() is None
+            time.sleep(0.1)

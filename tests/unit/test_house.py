@@ -23,7 +23,7 @@ OUTSIDE_LAB = sorted(
 ORDER = [
     *("topics", "checks", "forks", "wire", "event", "handlers", "errors", "timeline"),
     *("executors", "flow", "log", "replies", "outcomes", "subscription", "recording", "bus"),
-    *("triggers", "testing", "security", "https", "nats", "lab", "__main__"),
+    *("triggers", "testing", "security", "https", "nats", "lab", "lessons", "__main__"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""How an attack is written down: what it tries, what it meets, and how its guard is taken away."""
+"""The description of an attack: what it tries, how it is refused, and how to remove its guard."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ Met = int | type[Exception] | tuple[type[Exception], ...]
 
 
 class Refusal(Exception):
-    """An HTTP status that an attack met."""
+    """An attack was refused with an HTTP status."""
 
 
 class Attack(NamedTuple):
-    """`tries` returns whether it got what it was after, and lets the errors out that it meets.
-    `refused` is the status or error that it meets while its guard is there, `recorded` says whether
-    that has been written down, `without` and `options_without` take the guard away.
+    """One attack, and how to remove the guard against it.
+
+    `tries` returns True if the attack succeeded, and raises the errors it meets. `refused` is the
+    HTTP status or error expected with the guard. `recorded` returns True if the refusal was
+    recorded. `without` and `options_without` remove the guard.
     """
 
     layer: str
@@ -52,7 +54,7 @@ def attack(
     options: dict[str, Any] | None = None,
     options_without: dict[str, Any] | None = None,
 ) -> Callable[[Callable[[House], bool]], Callable[[House], bool]]:
-    """Decorator: put an attack, which is named as what it is, into the table."""
+    """Add the decorated function to the table of attacks, under its name."""
 
     def register(tries: Callable[[House], bool]) -> Callable[[House], bool]:
         ATTACKS[tries.__name__] = Attack(
@@ -64,7 +66,7 @@ def attack(
 
 
 def patched(*changes: tuple[Any, str, Any]) -> Taking:
-    """Take a guard away by putting something lax in its place."""
+    """Return a function that removes a guard by patching something lax in its place."""
 
     def take_away(house: House, patch: pytest.MonkeyPatch) -> None:
         for where, name, value in changes:
@@ -78,7 +80,7 @@ def always(value: object) -> Callable[..., Any]:
 
 
 def met(answer: Answer | int) -> None:
-    """Let a refusal out."""
+    """Raise Refusal for a status of 400 or more."""
     status = answer if isinstance(answer, int) else answer.status
     if status >= 400:
         raise Refusal(status)

@@ -1,4 +1,4 @@
-"""Attacks from within the process, by an identity: may they?"""
+"""Attacks on authorization, by an identity in the same process."""
 
 from __future__ import annotations
 

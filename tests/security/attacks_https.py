@@ -1,4 +1,4 @@
-"""Attacks on requests: who is this, is it sound, and may they?"""
+"""Attacks on requests: authentication, validation and authorization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks on sealed events: has this been altered, moved, repeated?"""
+"""Attacks that change, move or replay sealed events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = bytes(range(32))
 
 
 class Unauthenticated:
-    """AES-GCM without its tag: encrypted, and whatever comes out is believed."""
+    """AES-GCM without its tag: it encrypts, but accepts any decrypted bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -53,7 +53,7 @@ def payment(data: object = 1, *, time: datetime | None = None) -> ek.CloudEvent:
 
 
 def delivered(house: House, opens: ek.Cipher, *sealed: ek.CloudEvent) -> list[ek.CloudEvent]:
-    """What a listener gets out of these, which opens them as they come over the bus."""
+    """Return what a listener on the bus obtains when it opens these events."""
     opened: list[ek.CloudEvent] = []
     house.bus.subscribe("sealed", lambda event: opened.append(opens.open(event.data)))
     for one in sealed:
@@ -68,7 +68,7 @@ def changed(sealed: ek.CloudEvent, change: Callable[[bytes], bytes]) -> ek.Cloud
 
 @attack("message", Tampered, without_tag)
 def a_flipped_bit(house: House) -> bool:
-    """From 100 to 900, without knowing the key: the last digit but two, two bits changed."""
+    """Change 100 to 900 without the key: in ASCII, 1 and 9 differ in one bit."""
     key = ek.Cipher("one", KEY)
     sealed = changed(
         key.seal(payment(100)), lambda blob: blob[:-19] + bytes([blob[-19] ^ 8]) + blob[-18:]
@@ -78,7 +78,7 @@ def a_flipped_bit(house: House) -> bool:
 
 @attack("message", Tampered, without_tag)
 def a_payload_cut_short(house: House) -> bool:
-    """From 100 to 10."""
+    """Truncate 100 to 10."""
     key = ek.Cipher("one", KEY)
     sealed = changed(key.seal(payment(100)), lambda blob: blob[:-1])
     return [one.data for one in delivered(house, key, sealed)] == [10]

@@ -1,4 +1,4 @@
-"""Attacks on a NATS server and on those who are joined by it: the right peer, and may they?"""
+"""Attacks on a NATS server and its clients: authentication of both sides, and authorization."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .attacks_tls import (
 
 
 def joined(house: House, url: str, *patterns: list[str], **options: Any) -> ek.Bridge:
-    """The bus of the house on a server, as ann."""
+    """Return a bridge from the house's bus to a server, as ann."""
     context = house.ca.client_context(house.ca.client("ann"))
     return ek.Bridge(house.bus, url, *patterns, **{"tls": context, "timeout": LONG, **options})
 
 
 def tells(house: House, impostor: FalseNats) -> bool:
-    """Ann fires a secret, and the impostor would like to hear it."""
+    """Fire a secret as ann. Return True if the impostor received it."""
     with impostor, joined(house, f"tls://{impostor.address}", ["button.>"]) as bridge:
         house.bus.fire("button.click", "secret")
         bridge.flush(LONG)
@@ -44,12 +44,12 @@ def tells(house: House, impostor: FalseNats) -> bool:
 
 
 def impostor(house: House, context: ssl.SSLContext) -> FalseNats:
-    context.verify_mode = ssl.CERT_NONE  # he likes everybody
+    context.verify_mode = ssl.CERT_NONE  # accept any client
     return FalseNats(context)
 
 
 def _greeting_first(house: House, patch: pytest.MonkeyPatch) -> None:
-    """Connect as nats-py does when it is left alone: to ask for TLS is then up to the server."""
+    """Connect as nats-py does by default, where the server decides whether to use TLS."""
     connect = Client.connect
 
     async def connects(self: Client, *arguments: Any, **options: Any) -> None:
@@ -101,7 +101,7 @@ def plaintext_to_a_nats_server(house: House) -> bool:
 
 
 def encryption_with(change: Callable[[House], dict[str, Any]], names: bool = True) -> Taking:
-    """Take a guard of the server's away; without `names`, it asks nobody who it is, either."""
+    """Remove a guard of the server. Without `names`, it does not authenticate clients either."""
 
     def take_away(house: House, patch: pytest.MonkeyPatch) -> None:
         lax = {"tls": {**ek.NatsServer._encryption(house.nats)["tls"], **change(house)}}
@@ -227,7 +227,7 @@ def staying_on_nats_while_rights_are_taken(house: House) -> bool:
         house.nats.reload()
         is_cut_off = house.nats.monitor("connz")["num_connections"] == 0
         while is_cut_off and bridge.is_connected:
-            time.sleep(0.005)  # ann will know in a moment
+            time.sleep(0.005)  # until the bridge notices
         house.bus.fire("button.click")
         bridge.flush(LONG)
         return bridge.sent == 1

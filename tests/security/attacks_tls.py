@@ -1,4 +1,4 @@
-"""Attacks on the connection: is this the right peer?"""
+"""Attacks on the connection: authentication of the peer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
 
 
 def talk(house: House, context: ssl.SSLContext, name: str = "localhost") -> bool:
-    """Send the token to whoever is there: what an impostor is after."""
+    """Send the token, which an impostor wants, to whichever server answers."""
     plain = socket.create_connection((house.trigger.host, house.trigger.port), LONG)
     with plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
         wrapped.sendall(
@@ -33,7 +33,7 @@ def talk(house: House, context: ssl.SSLContext, name: str = "localhost") -> bool
 
 
 def client_without(change: Callable[[ssl.SSLContext], None]) -> Taking:
-    """Take a guard of the client's away."""
+    """Return a function that removes a guard of the client."""
 
     def take_away(house: House, patch: pytest.MonkeyPatch) -> None:
         make = house.ca.client_context

@@ -1,4 +1,4 @@
-"""What an HttpsTrigger accepts, as an OpenAPI 3.1 description for testers of descriptions."""
+"""An OpenAPI 3.1 description of what an HttpsTrigger accepts, for testing tools."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from eventkit.https.incoming import BYTES, JSON, STRUCTURED
 
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
-# Spaces one by one: which of them a regular expression's \s knows depends on the language.
+# Spaces are listed one by one, because \s matches different ones in different languages.
 _SPACES = "".join(letter for letter in map(chr, range(0x80, 0x3001)) if letter.isspace())
 _WORD = rf"[^\x00-\x20\x7f{_SPACES}.*>]+"
 _TOPIC = {"type": "string", "pattern": rf"^{_WORD}(\.{_WORD})*$"}
@@ -34,7 +34,7 @@ _CLOUD_EVENT = {
 
 
 def describe(max_bytes: int) -> bytes:
-    """Return the description, in JSON."""
+    """Return the description as JSON."""
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -71,7 +71,7 @@ def _post_plain() -> dict[str, Any]:
 
 
 def _post_event() -> dict[str, Any]:
-    """Binary mode is left to the words: its headers would be demanded of structured mode, too."""
+    """Describe binary mode in prose: its headers would be required of structured mode too."""
     return {
         "operationId": "postEvent",
         "summary": "A CloudEvent becomes an event.",
@@ -86,7 +86,9 @@ def _post_event() -> dict[str, Any]:
 
 
 def _responses(*statuses: int) -> dict[str, Any]:
-    accepted = {"description": "Accepted: inline handlers have run, others have it in a queue."}
+    accepted = {
+        "description": "Accepted: inline handlers have run, and other executors have queued it."
+    }
     return {str(status): accepted if status == 202 else _PROBLEM for status in statuses}
 
 

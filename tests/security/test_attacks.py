@@ -1,7 +1,7 @@
-"""The attack table: each attack is refused with the right error and recorded; and it gets through
-once its guard is taken away, which shows that it is one.
+"""The attack table: each attack is refused with the right error and recorded. It succeeds once its
+guard is removed, which shows that it is a real attack.
 
-A layer is a module of attacks. To add one, write it and name it here.
+A layer is a module of attacks. To add one, write it and list it here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def test_there_are_enough_of_them_in_every_layer() -> None:
 
 
 def _try(one: Attack, house: House) -> None:
-    """Raises what the attack met, or what was left of it where it could not be seen."""
+    """Raise the error that the attack met, or the one recorded if the attacker cannot see it."""
     assert not one.tries(house)
     for letter in house.bus.dead_letters:
         raise letter.error
@@ -64,7 +64,7 @@ def _try(one: Attack, house: House) -> None:
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
-    """A record may be written by another thread, just after the attacker has his answer."""
+    """Another thread may write the record, just after the attacker receives the answer."""
     deadline = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < deadline, "it was not recorded"

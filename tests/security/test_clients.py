@@ -1,4 +1,4 @@
-"""Slow, greedy and idle clients do not hurt honest ones."""
+"""Slow, greedy and idle clients do not harm honest ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tornado.iostream import IOStream
 from eventkit.https.server import LimitedServer
 from tests.secured import LONG, PLAIN, House, served
 
-FILES = 4_096  # a thousand clients and their server are one process here
+FILES = 4_096  # a thousand clients and their server share one process
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def enough_files() -> Iterator[None]:
 
 
 def honest(house: House, count: int = 100) -> float:
-    """The response time within which 95 of 100 requests are answered, on one connection."""
+    """Return the p95 of the response times of 100 requests on one connection."""
     seconds = []
     connection = house.connect()
     for _ in range(count):
@@ -59,7 +59,7 @@ def connect(house: House) -> socket.socket:
 
 @contextmanager
 def idle(house: House) -> Iterator[None]:
-    """A thousand who connect and say nothing, not even a greeting of TLS."""
+    """Connect a thousand clients that send nothing, not even a TLS handshake."""
     with ExitStack() as stack:
         for _ in range(1_000):
             stack.enter_context(connect(house))
@@ -68,7 +68,7 @@ def idle(house: House) -> Iterator[None]:
 
 @contextmanager
 def slow(house: House) -> Iterator[None]:
-    """A hundred who have begun a request and go on with a byte now and then."""
+    """Connect a hundred clients that send a request one byte at a time."""
     stopped = threading.Event()
 
     def trickle(all_of_them: list[ssl.SSLSocket]) -> None:
@@ -92,7 +92,7 @@ def slow(house: House) -> Iterator[None]:
 
 @contextmanager
 def greedy(house: House) -> Iterator[None]:
-    """Two who send 10 MB, again and again."""
+    """Run two clients that repeatedly send 10 MB."""
     stopped = threading.Event()
     body = b"x" * 10_000_000
 
@@ -121,7 +121,7 @@ def greedy(house: House) -> Iterator[None]:
 def test_honest_clients_are_answered_all_the_same(
     tmp_path: Path, crowd: Callable[[House], AbstractContextManager[None]]
 ) -> None:
-    """Under twice the quiet time; and since a busy machine can be late, the best of a few tries."""
+    """The best of several tries is under twice the quiet time: a busy machine can be late."""
     with served(tmp_path) as house:
         honest(house)
         ratios = []

@@ -1,6 +1,6 @@
-"""Whatever is sent, it is an event that is one or it is refused; nothing crashes, hangs or leaks.
+"""Any input becomes a valid event or is refused; nothing crashes, hangs or leaks.
 
-Each test gets 100 examples, 2,000 in the long tier, or as many as EVENTKIT_FUZZ says.
+Each test gets 100 examples, 2,000 in the long tier, or the number in EVENTKIT_FUZZ.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ PIECES = [
 
 
 def mutated(valid: bytes) -> st.SearchStrategy[bytes]:
-    """Something close to what is valid: bytes cut out, doubled, put in."""
+    """Return a strategy for almost valid text, with bytes removed, duplicated and inserted."""
     place = st.integers(0, len(valid))
     change = st.tuples(place, place, st.sampled_from([b"", *PIECES]) | st.binary(max_size=4))
 
@@ -97,7 +97,7 @@ headers = st.builds(
 
 
 def outcome(step: Callable[[], Received | None]) -> Received | int | None:
-    """The event, or the status with which it was refused."""
+    """Return the event, or the status with which it was refused."""
     try:
         return step()
     except Refused as refusal:
@@ -105,7 +105,7 @@ def outcome(step: Callable[[], Received | None]) -> Received | int | None:
 
 
 def check_sound(event: Received) -> None:
-    """No nonsense gets in: a topic that can be fired, and data that can go out again."""
+    """Assert that the topic is valid and that the event can be encoded again."""
     check_topic(event.topic)
     again = msgspec.json.decode(msgspec.json.encode(ek.to_cloud(event, "/again")))
     assert again["type"] == event.topic
@@ -156,7 +156,7 @@ REQUEST = (
 
 @pytest.fixture(scope="module")
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Served without TLS, so that the fuzzer gets at what is behind it."""
+    """A house that is served without TLS, so that the fuzzer reaches the code behind it."""
     house = House(tmp_path_factory.mktemp("fuzz"))
     make = house.trigger._new_server
     house.trigger._new_server = lambda **_: make()  # type: ignore[method-assign]
@@ -170,8 +170,9 @@ def request(house: House, body: bytes = WIRE.encode()) -> bytes:
 
 
 def send(house: House, text: bytes, patience: float = LONG) -> bytes:
-    """The answer to these bytes and what follows until the server hangs up. Where none comes
-    within `patience` seconds, because it waits for more, it is told that there is no more.
+    """Return everything the server sends, until it hangs up, in answer to these bytes.
+
+    If it sends nothing for `patience` seconds, because it waits for more, end the input.
     """
     got = b""
     address = house.trigger.host, house.trigger.port
@@ -237,7 +238,7 @@ EVENTS = rounds("EVENTKIT_EVENTS", quick=500, long=100_000)
 
 @pytest.mark.timeout(300 + EVENTS // 50)
 def test_what_is_accepted_comes_out_equal(tmp_path: Path) -> None:
-    """Arbitrary events in structured and binary mode over one connection, to a handler."""
+    """Send arbitrary events in both modes over one connection to a handler."""
     source = random.Random(EVENTS)
     accepted = 0
     with served(tmp_path) as house:
@@ -251,7 +252,7 @@ def test_what_is_accepted_comes_out_equal(tmp_path: Path) -> None:
                 body = msgspec.json.encode(wire)
                 said = msgspec.json.decode(body)
             except (TypeError, ValueError, OverflowError, RecursionError):
-                continue  # no JSON can be made of it, or none that can be read
+                continue  # JSON cannot hold it, or cannot be read back
             status = post(connection, house, *_as_sent(wire, body, said, source))
             if is_sound(wire):
                 assert status == 202, wire
@@ -287,7 +288,7 @@ def check_equal(got: ek.Event, wire: ek.CloudEvent) -> None:
 def _as_sent(
     wire: ek.CloudEvent, body: bytes, said: dict[str, Any], source: random.Random
 ) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers, sometimes in binary mode if that can be."""
+    """Return the body and the headers, sometimes in binary mode where it is possible."""
     texts = {name: text for name, text in said.items() if name not in ("data", "data_base64")}
     if source.random() < 0.5 or not all(isinstance(text, str) for text in texts.values()):
         return body, STRUCTURED

@@ -1,7 +1,7 @@
-"""First steps: an environment that fits its folder, and a plain reason where a step fails.
+"""First steps: an environment that matches its folder, and a clear reason if a step fails.
 
-The Makefile is run in a folder of its own, with stand-ins for Python where installing would take
-long: they are asked the same, and note what they were asked.
+The Makefile runs in its own folder. Where installing would take long, stand-ins replace Python and
+note the arguments that they receive.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("make"), reason="needs make and a POSIX shell"
 )
 
-# A Python that says it is new enough and can make environments, whose pip installs nothing.
+# A Python that appears recent enough and can make environments, and whose pip installs nothing.
 STAND_IN = """#!/bin/sh
 echo "$*" >> "$NOTES"
 case "$*" in
@@ -74,7 +74,7 @@ class Folder:
         file.chmod(0o755)
 
     def make(self, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-        """Run make here, with no tools but the few that were chosen."""
+        """Run make here, with only the chosen tools on the PATH."""
         self.asked.write_text("", encoding="utf-8")
         make = shutil.which("make")
         assert make
@@ -217,12 +217,12 @@ def test_where_installing_fails_pip_is_quoted_and_explained(
     assert reason in done.stderr
     folder.python(STAND_IN)
     (folder.path / ".venv" / "bin" / "python").write_text(STAND_IN, encoding="utf-8")
-    assert folder.make("lab").returncode == 0  # the same again, once it is mended
+    assert folder.make("lab").returncode == 0  # the same command, once the cause is fixed
 
 
 @pytest.mark.long
 def test_what_pip_really_says_without_a_network_is_recognized(folder: Folder) -> None:
-    """The index is a port of this machine at which nothing listens."""
+    """The index is a port of this machine where no server listens."""
     folder.python(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (folder.path / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(folder.tools / "python3", folder.path / ".venv" / "bin" / "python")

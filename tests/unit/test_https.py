@@ -1,4 +1,4 @@
-"""HttpsTrigger: what comes in becomes an event, once it is known who sent it and that they may."""
+"""HttpsTrigger: a request becomes an event once it is authenticated and authorized."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def values(house: House) -> list[object]:
     return [event.data for event in house.got]
 
 
-# What comes in
+# Events
 
 
 @pytest.mark.parametrize("data", [None, 1, "ä", [1, {"a": 2.5}], {"n": 1}])
@@ -125,7 +125,7 @@ def test_inline_handlers_have_run_and_their_failures_are_the_bus_matter(tmp_path
         assert len(house.bus.dead_letters) == 1
 
 
-# Who sends it
+# Authentication
 
 
 def test_a_token_is_not_needed_by_who_shows_a_certificate(house: House) -> None:
@@ -176,7 +176,7 @@ def test_a_revocation_counts_from_the_next_request_on(house: House) -> None:
     assert house.post("button.click").status == 401
 
 
-# What is wrong with it
+# Validation
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_a_handler_that_does_not_come_back_is_504_and_holds_up_nobody_else(tmp_p
         gate.open()
 
 
-# Its life
+# Start and stop
 
 
 def test_it_tells_where_it_is_and_can_be_stopped_and_started_again(tmp_path: Path) -> None:
@@ -465,7 +465,7 @@ def test_without_tornado_it_says_what_to_install() -> None:
     )
 
 
-# Others' clients and servers
+# Other clients and servers
 
 
 def test_curl_is_understood(house: House) -> None:

@@ -1,4 +1,4 @@
-"""HttpsTrigger when things go wrong: exits, hangs, options of the wrong kind, too few files."""
+"""HttpsTrigger under faults: exits, hangs, invalid options, too few files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class NotAnException(BaseException):
-    """Neither an Exception nor one of Python's own exits."""
+    """A BaseException that is neither an Exception nor one of Python's own exits."""
 
 
 EXITS = [
@@ -61,18 +61,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-# What is no Exception
+# BaseExceptions
 
 
 @pytest.mark.parametrize("error", EXITS, ids=lambda error: type(error).__name__)
 def test_a_handler_that_exits_gets_an_answer_and_the_next_request_is_served(
     tmp_path: Path, error: BaseException
 ) -> None:
-    # An interrupt is recorded and raised to the caller of `publish`, which is the request here.
+    # A KeyboardInterrupt is recorded and raised in the caller of `publish`, here the request.
     status = 500 if isinstance(error, KeyboardInterrupt) else 202
     with served(tmp_path) as house:
         house.bus.subscribe("button.exit", raises(error))
-        for _ in range(6):  # more than there are threads
+        for _ in range(6):  # more than the number of threads
             assert house.post("button.exit").status == status
         assert house.post("button.click").status == 202
         letters = house.bus.dead_letters
@@ -247,7 +247,7 @@ with served(pathlib.Path(sys.argv[1]), timeout=0.3) as house:
     assert done.stdout.split() == ["504", "404"]
 
 
-# Refusals before a handler
+# Refusals before a handler has the request
 
 
 def lines(house: House, *, first: str = "POST /topics/button.a HTTP/1.1", more: str = "") -> bytes:
@@ -335,7 +335,7 @@ def test_clients_that_just_come_and_go_leave_no_record(tmp_path: Path) -> None:
         with house.open_raw() as idle:
             idle.sendall(lines(house, more="Content-Length: 1\r\n") + b"1")
             assert idle.recv(1_000).startswith(b"HTTP/1.1 202")
-            assert idle.recv(1_000) == b""  # hung up on after the time-out
+            assert idle.recv(1_000) == b""  # closed after the time-out
         assert house.post("button.click").status == 202
         assert house.ask("GET", "/").status == 404
         assert house.recorded == [404]
@@ -359,7 +359,7 @@ def test_a_flood_of_refusals_beside_a_stuck_listener_is_bounded(
 
 
 class NoFilesLeft(socket.socket):
-    """A listening socket whose process may open no more files, until told otherwise."""
+    """A listening socket whose `accept` fails for lack of files, until `has_files` is set."""
 
     tries = 0
     has_files = False
@@ -406,7 +406,7 @@ def test_connections_are_at_most_half_of_the_files(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit on Windows")
 def test_more_strangers_than_files_do_not_keep_a_client_out(tmp_path: Path) -> None:
-    """The server runs in a process that may open 100 files, and 150 strangers connect."""
+    """The server runs in a process that may open 100 files, and 150 clients connect."""
     code = """
 import pathlib, resource, sys
 from tests.secured import served

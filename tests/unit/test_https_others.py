@@ -1,4 +1,4 @@
-"""HttpsTrigger and what others have written: the cloudevents SDK, and a tester of descriptions."""
+"""HttpsTrigger with other software: the cloudevents SDK, and a tester of OpenAPI descriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's lines for validating the notebooks work as they stand, with nothing else there."""
+"""The README's commands for validating the notebooks work as written in a bare environment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HEADING = "## Validate the notebooks in your own CI"
 
 
 def lines() -> list[str]:
-    """The lines of the README's block of shell under the heading."""
+    """Return the lines of the README's shell block under the heading."""
     block = re.search(r"```sh\n(.*?)```", README.partition(HEADING)[2], flags=re.DOTALL)
     assert block
     return block[1].splitlines()
 
 
 def run(line: str, path: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of the README with the programs of an environment first on the PATH."""
+    """Run a line of the README with an environment's programs first on the PATH."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
         line,
@@ -38,8 +38,8 @@ def run(line: str, path: Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_pytest_takes_the_line_without_any_plugin_but_nbval() -> None:
-    """As where only the lab and nbval are installed, or what `environment.yml` brings. Without the
-    plugins of the tests their options are unknown, which `--strict-config` makes an error.
+    """Only the lab and nbval may be installed. The options of the tests' other plugins are then
+    unknown, which `--strict-config` would make an error.
     """
     (line,) = (line for line in lines() if line.startswith("pytest "))
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "nbval.plugin"}

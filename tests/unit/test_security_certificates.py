@@ -1,4 +1,4 @@
-"""CertificateAuthority: who is believed, for what, and for how long; on real TLS sockets."""
+"""CertificateAuthority: which certificates are trusted, and how long, on real TLS sockets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ca(tmp_path: Path) -> ek.CertificateAuthority:
 
 
 def meet(server: ssl.SSLContext, client: ssl.SSLContext, name: str = "localhost") -> Outcome:
-    """Have the two meet over loopback and say something; what the server saw of the client."""
+    """Connect a client to a server over loopback. Return the client certificate the server saw."""
     seen: list[Outcome] = []
     listening = socket.create_server(("127.0.0.1", 0))
 

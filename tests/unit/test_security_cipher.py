@@ -1,4 +1,4 @@
-"""Cipher: opens what it sealed and nothing else; keys rotate; a guard lets an event in once."""
+"""Cipher: opens only what it sealed; keys rotate; a guard admits each event once."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_with_a_guard_an_event_without_a_time_is_refused() -> None:
 
 def test_an_event_cannot_come_again_at_any_later_time() -> None:
     cipher, clock = guarded()
-    sealed = cipher.seal(wire(1, at=1_060))  # the sender's clock is ahead by all that is allowed
+    sealed = cipher.seal(wire(1, at=1_060))  # the sender's clock is ahead by the allowed maximum
     cipher.open(sealed)
     for second in range(1, 300):
         clock.now = 1_000.0 + second

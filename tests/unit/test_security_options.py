@@ -1,4 +1,4 @@
-"""Options of the wrong kind are refused by the call that gets them, and secrets are not quoted."""
+"""Invalid options are refused by the call that receives them, and secrets are not quoted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: issued once, kept as a hash, compared in constant time, and ended."""
+"""Tokens: shown once, stored as a hash, compared in constant time, revoked or expired."""
 
 import hmac
 

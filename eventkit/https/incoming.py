@@ -1,4 +1,4 @@
-"""What a client sent, turned into an event, or refused with a status that says what was wrong."""
+"""Turn a request into an event, or refuse it with an HTTP status that says what is wrong."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "cause"
 
 
 class Refused(Exception):
-    """A request that is turned down with an HTTP status. `detail` is for the client to read and
-    tells it about its own request only.
+    """A request that is refused with an HTTP status.
+
+    The client gets `detail` to read, so it describes the client's own request only.
     """
 
     def __init__(self, status: int, detail: str, headers: Headers | None = None) -> None:
@@ -36,9 +37,10 @@ class Refused(Exception):
 
 
 class Received(Event, frozen=True, gc=False, kw_only=True):
-    """An event that came over HTTPS. Its id is this process's and it is due when it arrived.
-    `principal` is who sent it, which has been checked. `original` is the CloudEvent that was sent,
-    if it was one: its source, id and time are no more than what the client says.
+    """An event that arrived over HTTPS. Its id is new, and it is due when it arrived.
+
+    `principal` is the authenticated sender. `original` is the CloudEvent that was sent, if it was
+    one: its source, id and time are the client's claims and have not been verified.
     """
 
     principal: str
@@ -46,24 +48,27 @@ class Received(Event, frozen=True, gc=False, kw_only=True):
 
 
 def check_cloud_headers(headers: Headers) -> None:
-    """Raise Refused (415) unless a CloudEvent may begin so; before its body has come."""
+    """Raise Refused (415) unless these headers announce a CloudEvent. Needs no body."""
     kind = _media_type(headers)
     if kind != STRUCTURED and not ("ce-specversion" in headers and kind in (JSON, BYTES)):
         raise Refused(
             415,
-            f"send a CloudEvent: as {STRUCTURED}, or in ce- headers with a body of {JSON} or "
-            f"{BYTES}, in UTF-8 and not compressed.",
+            f"send a CloudEvent: as {STRUCTURED}, or with ce- headers and a body of {JSON} or "
+            f"{BYTES}, in UTF-8 and uncompressed.",
         )
 
 
 def check_plain_headers(headers: Headers) -> None:
-    """Raise Refused (415) unless plain JSON may begin so."""
+    """Raise Refused (415) unless these headers announce plain JSON."""
     if _media_type(headers) != JSON:
-        raise Refused(415, f"send {JSON}, in UTF-8 and not compressed.")
+        raise Refused(415, f"send {JSON}, in UTF-8 and uncompressed.")
 
 
 def read_cloud(principal: str, headers: Headers, body: bytes) -> Received:
-    """The CloudEvent in a request, in structured or binary mode. Raises Refused."""
+    """Return the event in a request that holds a CloudEvent, in structured or binary mode.
+
+    Raises Refused (400).
+    """
     text = body if _media_type(headers) == STRUCTURED else _structured(headers, body)
     try:
         wire = decode(text)
@@ -81,7 +86,7 @@ def read_cloud(principal: str, headers: Headers, body: bytes) -> Received:
 
 
 def read_plain(principal: str, topic: str, body: bytes) -> Received:
-    """JSON that was posted to a topic. Raises Refused."""
+    """Return an event with JSON that was posted to a topic. Raises Refused (400)."""
     try:
         check_topic(topic)
     except InvalidTopic as problem:
@@ -90,22 +95,23 @@ def read_plain(principal: str, topic: str, body: bytes) -> Received:
 
 
 def _structured(headers: Headers, body: bytes) -> bytes:
-    """Binary mode, whose attributes are headers, as the JSON object of structured mode: one way
-    into the house, with one lock.
+    """Return a request in binary mode, with its attributes in headers, as structured JSON.
+
+    Both modes are then decoded and checked by the same code.
     """
     try:
-        said: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             name: unquote(headers[f"ce-{name}"], errors="strict")
             for name in _ATTRIBUTES
             if f"ce-{name}" in headers
         }
     except UnicodeDecodeError:
-        raise Refused(400, "a ce- header must be UTF-8 where it is percent-encoded.") from None
+        raise Refused(400, "the percent-encoded bytes of a ce- header must be UTF-8.") from None
     if _media_type(headers) == BYTES:
-        said["data_base64"] = body
+        attributes["data_base64"] = body
     elif body:
-        said["data"] = _json(body)
-    return msgspec.json.encode(said)
+        attributes["data"] = _json(body)
+    return msgspec.json.encode(attributes)
 
 
 def _json(body: bytes) -> Any:
@@ -113,11 +119,11 @@ def _json(body: bytes) -> Any:
         check_json(body)
         return msgspec.json.decode(body)
     except (ValueError, RecursionError) as problem:
-        raise Refused(400, f"the body is no JSON: {problem}.") from None
+        raise Refused(400, f"the body is not valid JSON: {problem}.") from None
 
 
 def _media_type(headers: Headers) -> str | None:
-    """What the body is, in small letters; None if it is compressed or not in UTF-8."""
+    """Return the media type in lower case, or None if the body is compressed or not UTF-8."""
     kind, *parameters = headers.get("Content-Type", "").lower().split(";")
     charsets = [one.strip() for one in parameters if one.strip().startswith("charset")]
     if headers.get("Content-Encoding", "identity").lower() != "identity":

@@ -1,4 +1,4 @@
-"""What is done with one request: who is it, may they, is it sound; then it goes to the bus."""
+"""Handle one request: authenticate it, authorize it, check it, and publish its event."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ class Trigger(Protocol):
 
 
 PROBLEM = "application/problem+json"
-_PATIENCE = 1 << 20
-"""How many bytes of a refused body are read to throw them away."""
+_DISCARDABLE = 1 << 20
+"""The number of bytes of a refused body that are read and discarded before the connection ends."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What an event on `audit.refused` carries: who was refused (None for a stranger), from where
-    and why. It never quotes what they sent.
+    """The data of an event on `audit.refused`: which client was refused, and why.
 
-    `status` is one of HTTP's, also where the connection ended without an answer, or 0 for a TLS
-    handshake that failed.
+    `principal` is None for an unauthenticated client. `status` is an HTTP status, even if the
+    connection ended without an answer, or 0 for a failed TLS handshake. `reason` never quotes what
+    the client sent.
     """
 
     principal: str | None
@@ -70,11 +70,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
 @stream_request_body
 class Guarded(RequestHandler):
-    """Decides by the headers, before the body is read, and never answers with more than the client
-    needs to know.
+    """A handler that accepts or refuses a request by its headers, before it reads the body.
 
-    The body of a request that is refused is thrown away as it comes, so that the client can read
-    why and go on with the same connection; if it is too large for that, the connection ends.
+    An answer tells the client no more than it needs to know. The body of a refused request is
+    read and discarded, so that the client can read the answer and keep using the connection. If
+    the body is too large for that, the connection ends.
     """
 
     ALLOWED = ("POST",)
@@ -85,8 +85,8 @@ class Guarded(RequestHandler):
     def initialize(self, trigger: Trigger) -> None:
         self.trigger = trigger
         self.identity = self.refusal = None
-        self._thrown_away = 0
-        self._has_come = False
+        self._discarded = 0
+        self._is_complete = False
         self._stream = self.request.connection.stream  # type: ignore[union-attr]
         self._body = bytearray()
         trigger.server.begin(self._stream)
@@ -94,12 +94,12 @@ class Guarded(RequestHandler):
     async def prepare(self) -> None:
         await self._or_refuse(self._admit)
         announced = self.request.headers.get("Content-Length", "0")
-        if self.refusal and (_number(announced) > _PATIENCE or "Expect" in self.request.headers):
+        if self.refusal and (_number(announced) > _DISCARDABLE or "Expect" in self.request.headers):
             self._answer_refused()
 
     async def handle(self, *path: str) -> None:
-        """Do what was asked, whatever the method. The body has come."""
-        self._has_come = True
+        """Answer a request of any method, once its body is complete."""
+        self._is_complete = True
         if not self.refusal:
             await self._or_refuse(lambda: self.serve(*path))
         if self.refusal and not self._finished:
@@ -120,15 +120,20 @@ class Guarded(RequestHandler):
 
     def check_method(self) -> None:
         if self.request.method not in self.ALLOWED:
-            raise Refused(405, "not so.", {"Allow": ", ".join(self.ALLOWED)})
+            raise Refused(405, "method not allowed.", {"Allow": ", ".join(self.ALLOWED)})
 
     def check_origin(self) -> None:
-        """A browser sends this for a page, and would show its user's certificate along with it."""
+        """Raise Refused (403) if a web page made this request: the browser may have added its
+        user's certificate.
+        """
         if "Origin" in self.request.headers:
-            raise Refused(403, "pages of other sites have no business here: CORS is off.")
+            raise Refused(403, "cross-origin requests are not accepted.")
 
     def identify(self) -> Identity:
-        """Who is asking, by token, by certificate, or by both if they agree. Raises Refused."""
+        """Return the client's identity, by its token, its certificate, or both if they agree.
+
+        Raises Refused (401).
+        """
         named = set()
         socket = self._stream.socket  # None once the client has left
         shown: dict[str, object] = getattr(socket, "getpeercert", dict)()
@@ -141,7 +146,9 @@ class Guarded(RequestHandler):
             named.add(self.trigger.tokens.principal_of(token) if known else None)  # type: ignore[union-attr]
         if len(named) != 1 or None in named:
             raise Refused(
-                401, "say who you are: a token or a certificate.", {"WWW-Authenticate": "Bearer"}
+                401,
+                "authenticate with a valid bearer token or client certificate.",
+                {"WWW-Authenticate": "Bearer"},
             )
         identity: Identity = self.trigger.bus.as_(str(named.pop()))
         return identity
@@ -149,10 +156,10 @@ class Guarded(RequestHandler):
     def check_quota(self, principal: str) -> None:
         wait = self.trigger.quota_of(principal)
         if wait:
-            raise Refused(429, "too many requests: come back later.", {"Retry-After": str(wait)})
+            raise Refused(429, "too many requests: try again later.", {"Retry-After": str(wait)})
 
     def check_headers(self) -> None:
-        """Raise Refused if a body that is announced so is not wanted."""
+        """Raise Refused if the headers announce a body that is too large or of the wrong type."""
         if _number(self.request.headers.get("Content-Length", "0")) > self.trigger.max_bytes:
             raise self._too_large()
 
@@ -160,8 +167,8 @@ class Guarded(RequestHandler):
         if not self.refusal:
             await self._or_refuse(lambda: self._append(chunk))
         else:
-            self._thrown_away += len(chunk)
-            if self._thrown_away > _PATIENCE and not self._finished:
+            self._discarded += len(chunk)
+            if self._discarded > _DISCARDABLE and not self._finished:
                 self._answer_refused()
 
     async def _append(self, chunk: bytes) -> None:
@@ -171,7 +178,7 @@ class Guarded(RequestHandler):
             raise self._too_large()
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"a body has at most {self.trigger.max_bytes} bytes here.")
+        return Refused(413, f"the body must have at most {self.trigger.max_bytes} bytes.")
 
     async def _or_refuse(self, step: Any) -> None:
         try:
@@ -196,12 +203,12 @@ class Guarded(RequestHandler):
     def _problem(self, status: int, detail: str = "") -> None:
         phrase = HTTPStatus(status).phrase
         text = {"title": phrase, "status": status, **({"detail": detail} if detail else {})}
-        if not self._has_come:  # tornado closes the connection instead of reading the rest
+        if not self._is_complete:  # tornado closes the connection rather than read the rest
             self.set_header("Connection", "close")
         self.set_header("Content-Type", PROBLEM)
         self.finish(msgspec.json.encode(text))
 
-    # What tornado asks
+    # Called by tornado
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -210,30 +217,30 @@ class Guarded(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        if status_code == 405:  # a method that tornado has never heard of
+        if status_code == 405:  # a method that tornado does not know
             self.set_header("Allow", ", ".join(self.ALLOWED))
         self.trigger.note(self._refusal_of(status_code))
         self._problem(status_code)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """Where it failed and with what type; its text might quote the request."""
+        """Log the error's type and traceback, but not its text, which might quote the request."""
         if not isinstance(value, HTTPError):
             where = "".join(traceback.format_tb(tb))
             logging.getLogger("eventkit").error("a request failed with %s\n%s", typ.__name__, where)
 
     def on_finish(self) -> None:
-        self.trigger.server.end(self._stream, is_last=not self._has_come)
+        self.trigger.server.end(self._stream, is_last=not self._is_complete)
 
 
-class Nothing(Guarded):
-    """Every path that there is not."""
+class NotFound(Guarded):
+    """A handler for paths that do not exist."""
 
     async def _admit(self) -> None:
-        raise Refused(404, "there is nothing here: POST to /events or /topics/<topic>.")
+        raise Refused(404, "not found: POST to /events or /topics/<topic>.")
 
 
 class Posting(Guarded):
-    """A body that becomes an event."""
+    """A handler that publishes the event in the body of a request."""
 
     async def serve(self, *path: str) -> None:
         assert self.identity is not None
@@ -241,16 +248,18 @@ class Posting(Guarded):
         try:
             await self.trigger.do(self.identity.publish, event)
         except PermissionDenied:
-            raise Refused(403, "you may not publish on this topic.") from None
+            raise Refused(403, "you do not have permission to publish on this topic.") from None
         except (QueueFull, BusClosed):
-            raise Refused(503, "there is no room at present.", {"Retry-After": "1"}) from None
+            raise Refused(
+                503, "the server is busy: try again later.", {"Retry-After": "1"}
+            ) from None
         except TimeoutError:
-            raise Refused(504, "this takes long; it may still be done.") from None
+            raise Refused(504, "the time limit passed; the event may still be handled.") from None
         self.set_status(202)
         self.finish()
 
     def read(self, principal: str, body: bytes, *path: str) -> Received:
-        """The event that was sent. Raises Refused."""
+        """Return the event that was sent. Raises Refused."""
         raise NotImplementedError
 
 
@@ -277,11 +286,11 @@ class PostCloud(Posting):
 
 
 def _number(text: str) -> int:
-    """What is no number is tornado's to refuse."""
+    """Return the number in a header, or 0 if it is not one: tornado refuses such a request."""
     return int(text) if len(text) < 20 and text.isascii() and text.isdigit() else 0
 
 
 async def within(seconds: float, waiting: Any) -> Any:
-    """Await something for so long at most. Raises TimeoutError."""
+    """Await something for at most this many seconds. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         return await waiting

@@ -1,4 +1,4 @@
-"""LimitedServer: an HTTP server with a limited number of connections, where idle ones give way."""
+"""LimitedServer: an HTTP server that limits connections and closes idle ones to make room."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
 
-Told = Callable[[str, int, str], object]
+OnRefusal = Callable[[str, int, str], object]
 
 TLS_FAILED = 0
-"""The status of a refusal that is none of HTTP's: the TLS handshake failed."""
+"""The status of a refusal for a failed TLS handshake, where HTTP has none."""
 
 _AT_ONCE = 128
 _PAUSE = 0.1
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_BAD_FRAMING = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # what tornado writes, and no handler does
+_BAD_FRAMING = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # only tornado writes this, never a handler
 _HUNG_UP = {ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN}
 _WINDOWS = 512
-"""How many sockets `select` can watch on Windows, where tornado uses it."""
+"""The number of sockets that `select`, which tornado uses on Windows, can watch."""
 
 
 class _Watched:
-    """A connection that remembers how far it came, for the record of refusals."""
+    """A connection that tracks its progress, so that the server can record refusals."""
 
     address = ""
     has_begun = False
-    """Part of a request has come, and its answer is not out."""
+    """Part of a request has arrived, and no answer has been sent."""
     is_settled = False
-    """The server has answered, and closes the connection for a reason that is on record."""
+    """The server has answered and is closing the connection; the reason has been recorded."""
     peer_left = False
     has_bad_framing = False
 
@@ -51,31 +51,35 @@ class _Watched:
 
 
 class _PlainStream(_Watched, IOStream):
-    """For comparison with TLS, in tests and benchmarks."""
+    """A connection without TLS, for comparison in tests and benchmarks."""
 
 
 class _TlsStream(_Watched, SSLIOStream):
-    """A connection under TLS."""
+    """A connection with TLS."""
 
 
 class LimitedServer(HTTPServer):
-    """Serves at most `max_connections` at a time, and at most half of the files that this process
-    may open. When all places are taken, the connection that has been idle longest is closed for
-    the newcomer. If none is idle, the newcomer is closed.
+    """An HTTP server with at most `max_connections` connections at a time, and never more than
+    half the number of files that this process may open.
 
-    A connection is idle if no request has come in full since its last answer: a client that sends
-    a header a byte a minute counts as idle.
+    When all connections are in use, the one that has been idle longest is closed to accept a new
+    one. If none is idle, the new one is closed. A connection is idle until the headers of its next
+    request are complete, so a client that sends them a byte a minute is idle.
 
-    `told(address, status, reason)` is called for each client that is refused before a handler has
-    its request.
+    The server calls `on_refusal(address, status, reason)` for each client that it refuses before a
+    handler gets the request.
     """
 
     def initialize(
-        self, *args: Any, max_connections: int = 1_000, told: Told | None = None, **options: Any
+        self,
+        *args: Any,
+        max_connections: int = 1_000,
+        on_refusal: OnRefusal | None = None,
+        **options: Any,
     ) -> None:
         super().initialize(*args, **options)
         self.max_connections = min(max_connections, connections_allowed())
-        self._told: Told = told or (lambda address, status, reason: None)
+        self._on_refusal: OnRefusal = on_refusal or (lambda address, status, reason: None)
         self._context: ssl.SSLContext | None = options.get("ssl_options")
         self._listening: socket.socket | None = None
         self._idle: dict[IOStream, None] = {}  # in the order in which they became idle
@@ -92,14 +96,14 @@ class LimitedServer(HTTPServer):
         if listening is not None:
             IOLoop.current().remove_handler(listening)
             listening.close()
-        self._idle.clear()  # what ends from now on is no refusal
+        self._idle.clear()  # connections that end from now on are not refusals
         self._busy.clear()
 
-    def let_go(self) -> None:
-        """Close every connection's socket in the child of a fork.
+    def close_sockets(self) -> None:
+        """Close every connection's socket in a forked child.
 
-        The streams stay as they are: closing these would end the parent's interest in the sockets,
-        because parent and child share what the loop waits with.
+        The streams are not closed: parent and child share one epoll, so closing a stream would
+        unregister its socket in the parent too.
         """
         for stream in (*self._idle, *self._busy):
             if stream.socket is not None:
@@ -108,19 +112,19 @@ class LimitedServer(HTTPServer):
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         if len(self._idle) + len(self._busy) >= self.max_connections and not self._make_room():
             stream.close()
-            self._told(str(address[0]), 503, "all connections are in use")
+            self._on_refusal(str(address[0]), 503, "all connections are in use")
             return
         self._idle[stream] = None
         super().handle_stream(stream, address)
 
     def begin(self, stream: IOStream) -> None:
-        """Note that a request has come in on this connection."""
+        """Note that a request has arrived on this connection."""
         if stream in self._idle:
             del self._idle[stream]
             self._busy.add(stream)
 
     def end(self, stream: IOStream, *, is_last: bool = False) -> None:
-        """Note that its answer is out, and with `is_last` that the connection will be closed."""
+        """Note that a request has been answered. With `is_last`, the connection will be closed."""
         if stream in self._busy and not stream.closed():
             self._busy.discard(stream)
             self._idle[stream] = None
@@ -135,7 +139,7 @@ class LimitedServer(HTTPServer):
             self._idle.pop(stream, None)
             self._busy.discard(stream)
             if isinstance(stream, _Watched) and (refusal := _refusal(stream)):
-                self._told(stream.address, *refusal)
+                self._on_refusal(stream.address, *refusal)
 
     def _accept_some(self, listening: Any, events: int) -> None:
         for _ in range(_AT_ONCE):
@@ -147,13 +151,13 @@ class LimitedServer(HTTPServer):
                 if problem.errno in _EXHAUSTED:
                     self._pause()
                     return
-                continue  # this client has left already
+                continue  # this client has already left
             self._take(connection, address)
             if self._listening is None:
                 return
 
     def _pause(self) -> None:
-        """Wait a little: without a free file, accepting would fail again at once, for ever."""
+        """Stop accepting for a moment: with no file free, `accept` would fail again at once."""
         loop, listening = IOLoop.current(), self._listening
         assert listening is not None
         self._make_room()
@@ -176,7 +180,7 @@ class LimitedServer(HTTPServer):
                     connection, server_side=True, do_handshake_on_connect=False
                 )
                 stream = _TlsStream(wrapped, **options)
-        except (OSError, ValueError):  # the client has left already
+        except (OSError, ValueError):  # the client has already left
             connection.close()
             return
         stream.address = str(address[0])
@@ -193,7 +197,7 @@ class LimitedServer(HTTPServer):
 
 
 def connections_allowed() -> int:
-    """Return how many connections this process can have: half of the files that it may open."""
+    """Return half the number of files that this process may open."""
     if sys.platform == "win32":
         return _WINDOWS // 2
     import resource
@@ -203,7 +207,7 @@ def connections_allowed() -> int:
 
 
 def _refusal(stream: _Watched) -> tuple[int, str] | None:
-    """Return the status and the reason if the server ended this connection, and no handler did."""
+    """Return a status and a reason if the server, not a handler, refused this connection."""
     error: BaseException | None = stream.error  # type: ignore[attr-defined]
     if stream.is_settled:
         return None

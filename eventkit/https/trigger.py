@@ -1,4 +1,4 @@
-"""HttpsTrigger: takes events in from other programs, over TLS only.
+"""HttpsTrigger: receives events from other programs, over TLS only.
 
     tokens = ek.security.Tokens()
     with ek.HttpsTrigger(bus, ca.server_context(ca.server()), tokens=tokens) as trigger:
@@ -7,8 +7,8 @@
     POST /topics/{topic}     JSON becomes an event on the topic
     POST /events             a CloudEvent, in structured or binary mode
 
-Who asks is told by a bearer token or a client's certificate, and may do what the bus's policy
-allows. Whatever is refused is recorded as an event on `audit.refused` or `audit.denied`.
+Clients authenticate with a bearer token or a client certificate. The bus's policy decides what
+they may do. Each refusal is recorded as an event on `audit.refused` or `audit.denied`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..checks import seconds, whole_number
 from ..flow import TokenBucket
 from ..forks import renew_in_child
 from .incoming import Received
-from .requests import Nothing, PostCloud, PostPlain, Refusal, within
+from .requests import NotFound, PostCloud, PostPlain, Refusal, Trigger, within
 from .server import LimitedServer
 from .workers import Returns, Workers
 
@@ -55,9 +55,9 @@ _LAST_PORT = 65_535
 
 
 class _Life:
-    """One life of the server's thread, from a start to a stop.
+    """One run of the server's thread, from `start` to `stop`.
 
-    Waits on plain locks only: an interrupt never leaves one of these half taken.
+    It waits on plain locks only: an interrupt cannot leave one of them half acquired.
     """
 
     def __init__(self) -> None:
@@ -74,17 +74,18 @@ class _Life:
         self._until_ended.acquire()
 
     def wait_until_ready(self) -> None:
-        """Wait until the thread serves. Raise what kept it from that."""
+        """Wait until the thread serves. Raise the error that kept it from serving."""
         with self._until_ready:
             if self.problem is not None:
                 raise self.problem
 
     def end(self) -> None:
-        """Have the thread end, wait for it, and give the port back. Can be called again, also
-        after an interrupt.
+        """End the thread, wait for it, and release the port.
+
+        It can be called again, for instance after an interrupt.
         """
         self._is_over = True
-        if self._who_is_first("end") == "thread":
+        if self._first_caller("end") == "thread":
             self._wake()
             with self._until_ended:
                 self.close()
@@ -96,12 +97,12 @@ class _Life:
         if self.listening is not None:
             self.listening.close()
 
-    # For the thread
+    # Called by the thread
 
     def run(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
-        """Serve until the end, unless that came first."""
-        if self._who_is_first("thread") == "end":
-            self.problem = RuntimeError("it was stopped before it had started.")
+        """Serve until `end` is called. Serve nothing if it was called before."""
+        if self._first_caller("thread") == "end":
+            self.problem = RuntimeError("the trigger was stopped before it had started.")
             self._until_ready.release()
             return
         try:
@@ -118,18 +119,18 @@ class _Life:
                 self._until_ready.release()
 
     def enter_loop(self) -> None:
-        """Remember the loop that runs now."""
+        """Remember the running loop, so that `end` can wake it."""
         self._loop = asyncio.get_running_loop()
         if self._is_over:
             self.stopping.set()
 
-    def say_ready(self) -> None:
+    def report_ready(self) -> None:
         """Let `wait_until_ready` return."""
         self.is_serving = True
         self._until_ready.release()
 
-    def _who_is_first(self, one: str) -> str:
-        """Return which of "thread" and "end" came first, in one step that cannot be cut in two."""
+    def _first_caller(self, one: str) -> str:
+        """Return which of "thread" and "end" called this first, in one atomic step."""
         return self._first.setdefault("first", one)
 
     def _wake(self) -> None:
@@ -139,23 +140,26 @@ class _Life:
 
 
 class HttpsTrigger:
-    """Serves a bus over TLS, on a thread of its own, from `start` to `stop`.
+    """An HTTPS server that publishes the events it receives on a bus, from `start` to `stop`.
 
-    `context` is the server's, such as CertificateAuthority.server_context makes; it decides
-    whether clients may or must show certificates. `tokens` are the other way to be known. `port` 0
-    takes a free one; `url` says which.
+    `context` is a server's, such as CertificateAuthority.server_context makes. It decides whether
+    clients may or must present certificates. `tokens` are the other way to authenticate. If `port`
+    is 0, the server takes a free one, which `url` names.
 
-    Limits: `max_bytes` of a body (its headers have 16 KiB); `timeout` seconds for a request to
-    come in and for its inline handlers to run; `rate` requests a second for each principal, `burst`
-    at once; `max_connections` in all, but at most half of the files that the process may open.
-    Idle connections give way to new ones.
+    Limits:
 
-    Inline handlers run on a few daemon threads of the trigger's, each call with context variables
-    of its own, and hold up the request that they answer. Raises ValueError or TypeError for an
-    option of the wrong kind and for a bus without a policy.
+    - `max_bytes` for a body; headers may have 16 KiB;
+    - `timeout` seconds for a request to arrive, and again for its inline handlers to run;
+    - `rate` requests a second for each principal, with bursts of `burst`;
+    - `max_connections` in total, and never more than half the number of files that the process may
+      open. New connections replace idle ones.
 
-    A process that is forked while a trigger serves has no part in it: its sockets are closed in
-    the child, where `start` raises RuntimeError.
+    The server runs on its own thread. Inline handlers run on a few daemon threads, each call in an
+    empty context, and delay the answer to their request. Raises ValueError or TypeError for an
+    invalid option and for a bus without a policy.
+
+    If the process forks while the trigger serves, its sockets are closed in the child, where
+    `start` raises RuntimeError.
     """
 
     def __init__(
@@ -181,14 +185,14 @@ class HttpsTrigger:
         self.timeout = seconds("timeout", timeout, above_zero=True)
         self._context = context
         self._max_connections = whole_number(
-            "max_connections", max_connections, "the number of connections at a time"
+            "max_connections", max_connections, "the greatest number of connections"
         )
-        TokenBucket(rate, burst)  # refuses a bad quota now rather than at the first request
+        TokenBucket(rate, burst)  # raise for an invalid quota now, not at the first request
         self._quota = rate, burst
         self._retry_after = max(1, math.ceil(min(1 / rate, _LONGEST_WAIT)))
         self._buckets: dict[str, TokenBucket] = {}
         self._life: _Life | None = None
-        self._is_parents = False
+        self._was_forked = False
         self._workers = Workers(_WORKERS, "https-worker")
         self._auditor = Workers(1, "https-audit")
         self.server: LimitedServer
@@ -196,20 +200,20 @@ class HttpsTrigger:
 
     @property
     def url(self) -> str:
-        """Where it is served: `https://127.0.0.1:port`."""
+        """The address of the server, such as `https://127.0.0.1:8443`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}:{self.port}"
 
     def start(self) -> None:
-        """Serve from now on. When this returns, requests are answered.
+        """Start the server. When this returns, it answers requests.
 
-        Raises RuntimeError if it is running, OSError if the port is taken, and whatever else keeps
-        the server from starting. What an interrupted start or stop left behind is removed first.
+        Raises RuntimeError if it is running, OSError if the port is taken, and any other error that
+        keeps the server from starting. First cleans up after an interrupted `start` or `stop`.
         """
-        if self._is_parents:
+        if self._was_forked:
             raise RuntimeError(
-                f"{self!r} was serving when this process was forked, and its thread lives in the "
-                "parent only: make a bus and a trigger in the child, or fork first."
+                f"{self!r} was serving when this process was forked, and its thread exists only in "
+                "the parent: make a bus and a trigger in the child, or fork first."
             )
         if self._life is not None and self._life.is_serving:
             raise RuntimeError(f"{self!r} is running already: stop() first.")
@@ -226,7 +230,7 @@ class HttpsTrigger:
             raise
 
     def stop(self) -> None:
-        """Answer no more requests and close every connection. Can be called twice."""
+        """Stop answering requests and close every connection. It can be called twice."""
         life = self._life
         if life is None:
             return
@@ -236,13 +240,13 @@ class HttpsTrigger:
         self._life = None
 
     def renew(self) -> None:
-        """Leave the sockets to the parent, in the child of a fork."""
+        """Leave the sockets to the parent, in a forked child."""
         life, self._life = self._life, None
         if life is not None:
-            self._is_parents = True
+            self._was_forked = True
             life.close()
             if life.is_serving:
-                self.server.let_go()
+                self.server.close_sockets()
 
     def __enter__(self) -> HttpsTrigger:
         self.start()
@@ -254,24 +258,26 @@ class HttpsTrigger:
     def __repr__(self) -> str:
         return f"<HttpsTrigger at {self.url}>"
 
-    # For the handlers of requests, on the loop
+    # Called by the request handlers, on the loop
 
     async def do(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a call that may block, away from the loop. Raises TimeoutError, and what the call
-        raises; HandlerExited stands for SystemExit and the like.
+        """Run a call that may block on a worker thread, and return its result.
+
+        Raises TimeoutError after `timeout` seconds, and any error that the call raises. An exit
+        such as SystemExit is raised as HandlerExited.
         """
         return await self._result(self._workers.submit(call, *arguments))
 
     async def record(self, refusal: Refusal) -> None:
-        """Fire the event that says that a request was refused. Return when it is handled."""
+        """Record a refusal. Wait at most `timeout` seconds until its event has been handled."""
         if done := self.note(refusal):
             with suppress(TimeoutError, RuntimeError):  # the bus is closed, or a listener is stuck
                 await self._result(done)
 
     def note(self, refusal: Refusal) -> Future[Returns] | None:
-        """Fire the event that says that a request was refused, soon and in order.
+        """Record a refusal: queue its event on `audit.refused`. Events are fired in order.
 
-        If listeners are so slow that 10,000 records wait, this one goes into the log only.
+        If listeners are so slow that 10,000 records wait, only log this one.
         """
         if self._auditor.waiting < _RECORDS:
             return self._auditor.submit(self.bus.fire, REFUSED, refusal)
@@ -283,13 +289,16 @@ class HttpsTrigger:
         return returns()
 
     def quota_of(self, principal: str) -> int:
-        """Whole seconds after which a principal may ask again; 0 if it may now, and has."""
+        """Take one request from a principal's quota and return 0.
+
+        If the quota is used up, return the whole seconds after which to try again.
+        """
         bucket = self._buckets.get(principal)
         if bucket is None:
             bucket = self._buckets[principal] = TokenBucket(*self._quota)
         return 0 if bucket.try_take() else self._retry_after
 
-    # The server's thread
+    # The server
 
     def _listen(self, life: _Life) -> None:
         life.listening = socket.create_server(
@@ -306,63 +315,66 @@ class HttpsTrigger:
         assert life.listening is not None
         self.server.serve(life.listening)
         with _without_quotes_in_the_log():
-            life.say_ready()
+            life.report_ready()
             await life.stopping.wait()
             self.server.stop()
             await self.server.close_all_connections()
 
     def _new_server(self, **options: Any) -> LimitedServer:
-        given = {"trigger": self}
+        given: dict[str, Trigger] = {"trigger": self}
         routes = [(r"/events", PostCloud, given), (r"/topics/([^/]+)", PostPlain, given)]
         application = Application(
             routes,
-            default_handler_class=Nothing,
+            default_handler_class=NotFound,
             default_handler_args=given,
             log_function=lambda handler: None,  # a path may hold a secret
         )
         return LimitedServer(
             application,
             max_connections=self._max_connections,
-            told=lambda address, status, reason: self.note(Refusal(None, address, status, reason)),
+            on_refusal=lambda address, status, reason: self.note(
+                Refusal(None, address, status, reason)
+            ),
             idle_connection_timeout=self.timeout,
             body_timeout=self.timeout,
             max_header_size=16_384,
-            max_body_size=1 << 62,  # the handlers count, and say 413 rather than hang up
+            max_body_size=1 << 62,  # handlers answer 413, where tornado would hang up
             max_buffer_size=max(2 * self.max_bytes, 262_144),
             **options,
         )
 
 
 def _check_ends(bus: object, context: object, tokens: object, host: object) -> None:
-    """Raise TypeError or ValueError unless these can be connected. Quote none of them: a token
-    given by mistake must not get into a log.
+    """Raise TypeError or ValueError unless HttpsTrigger can use these arguments.
+
+    Messages do not quote them: a token that was passed by mistake must not reach a log.
     """
     if getattr(bus, "policy", None) is None:
         raise ValueError(
-            "this bus has no policy, so anybody could do anything on it from outside. Make it "
-            "with EventBus(AccessPolicy())."
+            "this bus has no policy, so any client could do anything on it. Make it with "
+            "EventBus(AccessPolicy())."
         )
     if not isinstance(context, ssl.SSLContext) or context.protocol == ssl.PROTOCOL_TLS_CLIENT:
         raise TypeError(
-            "context is an ssl.SSLContext of a server, such as CertificateAuthority."
+            "context must be an ssl.SSLContext of a server, such as CertificateAuthority."
             f"server_context() makes: there is no HTTPS without one; got {type(context).__name__}."
         )
     if tokens is not None and not callable(getattr(tokens, "principal_of", None)):
-        raise TypeError(f"tokens is a Tokens() or None; got {type(tokens).__name__}.")
+        raise TypeError(f"tokens must be a Tokens() or None; got {type(tokens).__name__}.")
     if not isinstance(host, str) or not host:
-        raise ValueError("host is an address of this machine, such as '127.0.0.1'.")
+        raise ValueError("host must be an address of this machine, such as '127.0.0.1'.")
 
 
 def _port(port: object) -> int:
     number = whole_number("port", port, "0 for a free one or a number up to 65535", least=0)
     if number > _LAST_PORT:
-        raise ValueError(f"port is a number up to {_LAST_PORT}; got {port!r}.")
+        raise ValueError(f"port must be a number up to {_LAST_PORT}; got {port!r}.")
     return number
 
 
 @contextmanager
 def _without_quotes_in_the_log() -> Iterator[None]:
-    """Keep tornado from quoting malformed headers, and so tokens, in its log on this thread.
+    """Keep malformed headers, which may hold tokens, out of tornado's log on this thread.
 
     Such requests are recorded on `audit.refused` instead.
     """

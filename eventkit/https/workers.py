@@ -1,4 +1,4 @@
-"""Workers: a few daemon threads that run calls which may block or hang."""
+"""Workers: a few daemon threads for calls that may block or hang."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _Calls = SimpleQueue[Callable[[], None] | None]
 
 
 class HandlerExited(RuntimeError):
-    """A call ended with an exception that no event loop can take, such as SystemExit."""
+    """A call ended with an exception that an event loop cannot handle, such as SystemExit."""
 
 
 class Workers:
-    """Runs calls on up to `count` threads, which start when they are first needed.
+    """Up to `count` daemon threads that run calls, each started when it is first needed.
 
-    The threads are daemons: a call that hangs does not keep the process alive. Each call runs in a
-    context of its own, so that context variables do not pass from one request to the next.
+    A call that hangs does not keep the process alive. Each call runs in an empty context, so that
+    no context variable passes from one request to another.
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -34,15 +34,16 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Number of calls that no thread has begun yet."""
+        """Number of calls that no thread has started yet."""
         return self._calls.qsize()
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Returns]:
-        """Run `call(*arguments)` soon. The future's result is a function that returns what the
-        call returned, or raises what it raised.
+        """Queue `call(*arguments)` and return a future for it.
 
-        The future itself never fails: asyncio can't carry StopIteration, and SystemExit would end
-        the loop that waits for it. Raises RuntimeError if no thread can be started.
+        The future's result is a function that returns what the call returned, or raises what it
+        raised. The future itself never fails: asyncio cannot transport StopIteration, and
+        SystemExit would end the loop that waits for it. Raises RuntimeError if no thread can be
+        started.
         """
         if len(self._threads) < self._count:
             self._start_thread()
@@ -51,8 +52,9 @@ class Workers:
         return done
 
     def stop(self) -> None:
-        """End each thread after its present call, and drop the calls that wait. A later `submit`
-        starts new threads. Call it again after an interrupt.
+        """Drop the calls that wait, and end each thread after its current call.
+
+        A later `submit` starts new threads. If an interrupt ends this call, call it again.
         """
         with suppress(Empty):
             while True:
@@ -87,7 +89,7 @@ def _run(done: Future[Returns], call: Callable[[], Any]) -> None:
 
 
 def _for_a_loop(error: BaseException) -> Exception:
-    """Return an exception that is safe to raise in a coroutine and says the same."""
+    """Return an equivalent exception that is safe to raise in a coroutine."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
         return error
     exited = HandlerExited(f"the call ended with {type(error).__name__}.")

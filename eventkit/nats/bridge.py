@@ -1,127 +1,109 @@
-"""Bridge: what is fired on one bus arrives on others, on other machines too, by way of NATS.
+"""Bridge: events fired on one bus arrive on others, also on other machines, through a NATS server.
 
-    firer ──▶ bus ──▶ waiting ──▶ the bridge's loop ──▶ server ──▶ loop ──▶ arrived ──▶ bus
+    fire ──▶ bus ──▶ queue ──▶ bridge loop ──▶ server ──▶ bridge loop ──▶ queue ──▶ bus ──▶ handler
 
-A bridge has two threads that take turns: one runs the loop, which talks to the server, and fires
-what has arrived; when slow handlers hold it up, the other runs the loop meanwhile. What waits to be
-sent and what waits for handlers stand in two bounded queues, and each says aloud when it is full.
+A bridge has two threads. One runs the loop, which talks to the server. The other publishes what has
+arrived, so a slow handler does not hold up the loop. Both queues are bounded, and a bridge reports
+when one is full.
 
-NATS itself promises "at most once": what was on its way when a connection broke is gone. So an
-event counts as sent only when the server has answered a question asked after it; what was not
-confirmed like that when the connection broke is reported.
+NATS delivers at most once: what is on its way when a connection breaks is lost. So an event counts
+as sent only when the server has confirmed it, and the bridge reports every event that was not
+confirmed when the connection broke.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import re
 import ssl
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, TimeoutError as FutureTimeout
 from contextlib import suppress
-from functools import lru_cache, partial
 from typing import Any
-
-import msgspec
 
 from ..bus import EventBus
 from ..checks import seconds, whole_number
-from ..event import CloudEvent, Event, InvalidEvent, check_event, decode, to_cloud
-from ..executors.queue import BusClosed, QueueFull
+from ..event import Event
+from ..executors.queue import BusClosed
 from ..forks import renew_in_child
 from ..log import LogError, OutcomeUnknown, PermissionDenied
 from ..subscription import Subscription
-from ..topics import InvalidTopic, check_pattern, check_topic, matches
-from .connecting import address_in, options_for, places
-from .counting import LONGEST, Counts, Gaps
+from ..topics import check_pattern, check_topic
+from .client import (
+    CONNECTION_ERRORS,
+    DirectClient,
+    NatsError,
+    QuietLoop,
+    denial_in,
+    final_error,
+    not_authenticated,
+    offers_plaintext,
+    options_for,
+    places,
+)
 from .delivery import Delivery
+from .receiving import Arrived as Arrived, Receiver, first_match
+from .sending import Sender
 
-try:
-    from nats.errors import Error as NatsError, UnexpectedEOF
-
-    from .client import MUCH, DirectClient, QuietLoop, message
-except ImportError as missing:
-    raise ImportError(
-        "Bridge needs nats-py, which is not installed here. "
-        "Run: pip install 'eventkit-notebooks[nats]'"
-    ) from missing
-
-_CONFIRM = 0.05  # seconds between a first unconfirmed event and the question
 _RECONNECT = 0.1
-_GREETING = 0.5
-_GRACE = 0.5  # seconds that receivers have to come back before a sender goes on
-_PING = 5  # seconds; a server that says nothing is given up at the third
-_FOREVER = 10**9  # seconds
-_BUFFER = 0.001
-_BEHIND = 0.005
-_ROOM = 0.001
-_LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
-_LONGEST_SUBJECT = 3_500  # bytes; a server takes no line of more than 4,096
-_find_refusal = re.compile(r"permissions violation for (\w+)(?: to)? \"([^\"]*)\"", re.I).search
+_PING = 5  # seconds; nats-py gives up a server at the third ping without an answer
 _LOOP_HAS_ENDED = (FutureTimeout, CancelledError, RuntimeError)  # or is ending, after an interrupt
 _log = logging.getLogger("eventkit")
 
 
-class Arrived(Event, frozen=True, gc=False, kw_only=True):
-    """An Event that has come over a bridge; no bridge sends it out again. Its source and id,
-    which are the same wherever it goes, are in `original`.
-    """
-
-    original: CloudEvent
-
-
 class NotTrusted(ConnectionError):
-    """A server did not show that it is the one that it should be. Nothing was sent to it."""
+    """The server could not be authenticated. No data was sent to it."""
 
 
 class Bridge:
-    """Joins a bus to all the buses that are bridged to the same NATS server.
+    """Connects a bus to every other bus that has a bridge to the same NATS server.
 
         Bridge(bus, server.url, outgoing=["button.>"], incoming=["counter.*"])
 
-    Events that fit a pattern in `outgoing` are sent, and those that fit one in `incoming` are
-    fired here when another bus sends them: as `Arrived` events, on a thread of the bridge, in
-    each publisher's order. An event that came in is not sent out again, and one's own do not
-    return. Topics beginning with `error.` stay at home: they carry exceptions. All subjects on the
-    server begin with `prefix`. Of the bridges that share a `group`, each event goes to one.
+    Events that match a pattern in `outgoing` are sent. Events from other buses that match a pattern
+    in `incoming` are published here as `Arrived` events, on a thread of the bridge. A bridge never
+    sends an `Arrived` event and never receives its own events. It never sends topics that begin
+    with `error.`, because their data are exceptions. Every subject on the server begins with
+    `prefix`. Of the bridges that share a `group`, the server gives each event to one.
 
-    `capacity` is how many events may be on their way out, and how many arrived ones may wait for
-    slow handlers. While the server cannot be reached, events wait, and when there is no room left,
-    `fire` raises QueueFull; while it can be, `fire` waits for room, for `timeout` seconds at most.
-    What arrives and finds no room is counted in `dropped`, with a warning at the first. An event
-    that may have been lost with a connection becomes one of the bus's dead letters, with
-    OutcomeUnknown, and one that the server refused with PermissionDenied.
+    Promised:
 
-    `flush` waits until all of it is sent. These count events: `sent`, those that the server has
-    confirmed; `refused`, those that it refused; `lost`, those that became dead letters because the
-    connection broke or the bridge was closed; `received`; `dropped`; and `skipped`, this bus's own
-    that came back. They never forget, while the dead letters keep only the last ones.
+    - Each event is sent at most once, so none arrives twice.
+    - The events of one thread arrive in the order in which it fired them.
+    - The sender counts each accepted event in `sent`, `refused` or `lost`, and in `waiting` until
+      then. Refused events become dead letters with PermissionDenied. Lost ones become dead letters
+      with OutcomeUnknown, or with BusClosed if they were never sent.
+    - The receiver counts each event that reaches it in `received`, `skipped` or `dropped`.
 
-    "The server has it" does not say that a bridge was there to receive it. After an outage a
-    sender waits for half a second, so that receivers are back first. Events carry numbers,
-    counted for each bridge and topic: a receiver counts those that never came in `missed`, with a
-    warning. It notices when the next event on that topic arrives, and knows nothing of a topic
-    of which it has heard nothing before. Events that are reported as `lost` and did not arrive
-    are among them. Bridges of a group count no missed events. Use an EventLog where every event
-    must arrive.
+    Not promised:
 
-    A server that says nothing for about three times `ping_interval`, one of nats-py's options and
-    5 s here, is given up, and the connection is made again.
+    - An event that is `sent` has reached the server. No bridge may have received it.
+    - An event that is lost with OutcomeUnknown may have arrived.
+    - `missed` counts events that other bridges sent and this one never got. A gap is noticed when
+      the next event of the same sender and topic arrives. Nothing is known of events before the
+      first one. Bridges in a group count no missed events.
 
-    With `tls`, such as an authority's `client_context`, nothing is said to a server before it has
-    shown its certificate: who offers plaintext, or a certificate that is not good, is left alone,
-    at first and whenever the connection is rebuilt. The own certificate says who one is; when a
-    server lets one in no more, what waits becomes dead letters with PermissionDenied.
+    Losses are counted and reported, not prevented. Use an EventLog where every event must arrive.
+
+    At most `capacity` events wait to be confirmed, and as many arrived ones for slow handlers.
+    When there is no room, `fire` waits up to `timeout` seconds while the server is connected, and
+    then raises QueueFull. Without a connection it raises QueueFull at once. Arrived events without
+    room are dropped. After an outage a sender continues half a second after it has reconnected, so
+    that receivers have reconnected first.
+
+    A server that answers nothing for about three times `ping_interval` (an option of nats-py, 5 s
+    here) is given up, and the bridge reconnects.
+
+    With `tls`, such as an authority's `client_context`, a bridge sends nothing to a server that has
+    not shown a valid certificate, at first and at each reconnection. The client's own certificate
+    says who it is. When the server no longer accepts it, queued events become dead letters with
+    PermissionDenied.
 
     Raises InvalidTopic for patterns and prefixes that NATS would misroute; ConnectionError if no
-    server answers within `timeout` seconds, which is NotTrusted if one does that should not be
-    believed; PermissionDenied if it does not let one in, or not subscribe; ValueError for a
-    `tls://` address without `tls`.
+    server answers within `timeout` seconds; NotTrusted, a ConnectionError, if the server could not
+    be authenticated; PermissionDenied if the server refuses the client or one of its subscriptions;
+    ValueError for a `tls://` address without `tls`.
     """
 
     def __init__(
@@ -140,7 +122,6 @@ class Bridge:
     ) -> None:
         self._outgoing = _patterns("outgoing", outgoing)
         self._incoming = _patterns("incoming", incoming)
-        self._place_of = lru_cache(maxsize=10_000)(partial(_first, self._incoming))
         for name in (prefix,) if group is None else (prefix, group):
             check_topic(name)
         whole_number("capacity", capacity, "a number of events")
@@ -151,58 +132,89 @@ class Bridge:
         self._prefix_length = len(prefix) + 1
         self.group = group
         self.capacity = capacity
-        self.sent = self.received = self.dropped = self.refused = 0
-        self.lost = self.skipped = 0
         self._urls = url.split(",")
         self._timeout = timeout
-        self._waiting: deque[tuple[Event, str, bytes]] = deque()
-        self._unconfirmed: deque[tuple[int, Event]] = deque()
-        self._next_number = itertools.count(1).__next__
-        self._source = bus.source
         self._is_inherited = False  # by the child of a fork
-        self._counts = Counts()
-        self._gaps = Gaps()
         self._ending = threading.RLock()  # so that the thread of an interrupted close can repeat it
         self._refusals: list[PermissionDenied] = []
         self._subscriptions: list[Subscription] = []
-        self._is_woken = self._closing = self._is_closed = False
-        self._broken = 0  # how often the connection has been
-        self._is_held = False  # for the receivers to be back first
-        self._confirming: asyncio.Task[None] | None = None
-        self._is_turned_away = False
+        self._closing = self._is_closed = False
+        self._is_rejected = False  # since the last connection
         self._has_tried = False  # to connect
-        self._problem: Exception | None = None  # the last that nats-py told of
-        self._timer: asyncio.TimerHandle | None = None
-        self._pumping: asyncio.TimerHandle | None = None
-        self._nats = DirectClient(self._receive)
+        self._client = DirectClient(self._take)
         self._loop = QuietLoop()
-        self._answered = asyncio.Event()
-        self._delivery = Delivery(self._loop, capacity, self._deliver)
+        self._sender = Sender(
+            self._client, self._loop, repr(self), source=bus.source, prefix=prefix,
+            capacity=capacity, timeout=timeout, give_up=self._give_up,
+        )  # fmt: skip
+        self._receiver = Receiver(bus, repr(self), self._incoming, counts_gaps=group is None)
+        self._delivery = Delivery(self._loop, capacity, self._receiver.deliver)
         try:
             renew_in_child(self)
             self._delivery.run(self._connect(options), timeout + 1)
+            place_of = first_match(self._outgoing)
             for place, pattern in enumerate(self._outgoing):
-                self._subscriptions.append(bus.subscribe(pattern, self._sender(place)))
+                handler = self._handler(place, place_of)
+                self._subscriptions.append(bus.subscribe(pattern, handler))
         except BaseException:
             self._end(timeout)
             raise
 
+    # Figures
+
     @property
     def is_connected(self) -> bool:
-        """Whether the server can be reached, as far as is known."""
-        return bool(self._nats.is_connected)
+        """Return True if the server can be reached, as far as is known."""
+        return bool(self._client.is_connected)
 
     @property
     def waiting(self) -> int:
-        """How many events are on their way out and not confirmed by the server."""
-        return len(self._waiting) + len(self._unconfirmed)
+        """Return the number of accepted events that the server has not confirmed yet."""
+        return self._sender.waiting
+
+    @property
+    def sent(self) -> int:
+        """Return the number of events that the server has confirmed."""
+        return self._sender.sent
+
+    @property
+    def refused(self) -> int:
+        """Return the number of events that the server refused."""
+        return self._sender.refused
+
+    @property
+    def lost(self) -> int:
+        """Return the number of events that were not confirmed before an outage or `close`."""
+        return self._sender.lost
+
+    @property
+    def received(self) -> int:
+        """Return the number of events from other buses that were published here."""
+        return self._receiver.received
+
+    @property
+    def dropped(self) -> int:
+        """Return the number of arrived events without room, or that could not be fired."""
+        return self._receiver.dropped
+
+    @property
+    def skipped(self) -> int:
+        """Return the number of arrived events that this bus had sent itself."""
+        return self._receiver.skipped
+
+    @property
+    def missed(self) -> int:
+        """Return the number of events that never arrived, as far as later ones have shown."""
+        return self._receiver.missed
+
+    # Use
 
     def flush(self, timeout: float = 5.0) -> None:
-        """Wait until the server has all that was fired before.
+        """Wait until the server has every event that was fired before.
 
-        Raises PermissionDenied if it refused something since the last flush. OutcomeUnknown, if
-        it has not confirmed everything within `timeout` seconds, or the connection broke meanwhile
-        and took events with it: whether they arrive is open.
+        Raises PermissionDenied if the server refused an event since the last flush. Raises
+        OutcomeUnknown if events were not confirmed within `timeout` seconds, or were lost with
+        the connection during the call. Such events may have arrived.
         """
         self._check_process()
         seconds("timeout", timeout)
@@ -212,11 +224,11 @@ class Bridge:
             raise BusClosed(f"{self!r} is closed.")
         lost = self.lost
         try:
-            self._delivery.run(self._confirm_all(), timeout)
+            self._delivery.run(self._sender.confirm_all(), timeout)
         except FutureTimeout:
             raise OutcomeUnknown(
                 f"{self.waiting} events were not confirmed by {self!r} within {timeout} s. They "
-                "may arrive yet, or may have arrived."
+                "may have arrived, or may still arrive."
             ) from None
         if self._refusals:
             refusal, self._refusals = self._refusals[0], []
@@ -224,13 +236,13 @@ class Bridge:
         if self.lost > lost:
             raise OutcomeUnknown(
                 f"{self.lost - lost} events were on their way when the connection of {self!r} "
-                "ended. They are among the dead letters, and may have arrived."
+                "ended. They are dead letters now, and may have arrived."
             )
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what waits, deliver what has arrived, and disconnect. Can be called twice.
+        """Send the queued events, deliver what has arrived, and disconnect. Can be called twice.
 
-        What cannot be sent within `timeout` seconds becomes dead letters.
+        Events that cannot be sent within `timeout` seconds become dead letters.
         """
         seconds("timeout", timeout)
         if self._is_inherited or self._is_closed:
@@ -250,15 +262,13 @@ class Bridge:
                 self.flush(timeout)
         self._closing = True
         with suppress(*_LOOP_HAS_ENDED):
-            self._delivery.run(self._disconnect(), timeout)
+            self._delivery.run(self._client.disconnect(), timeout)
         self._end(timeout)
         self._is_closed = True
-        self._lose(OutcomeUnknown(f"{self!r} was closed while this event was on its way."))
-        while self._waiting:
-            unsent = BusClosed(f"{self!r} was closed before this event could be sent.")
-            event = self._waiting.popleft()[0]
-            self.lost += 1
-            self._give_up(event, unsent)
+        self._sender.lose_unconfirmed(
+            OutcomeUnknown(f"{self!r} was closed while this event was on its way.")
+        )
+        self._sender.lose_queued(BusClosed(f"{self!r} was closed before this event was sent."))
 
     def __enter__(self) -> Bridge:
         return self
@@ -269,13 +279,8 @@ class Bridge:
     def __repr__(self) -> str:
         return f"<Bridge to {places(self._urls)}>"
 
-    @property
-    def missed(self) -> int:
-        """How many events other bridges sent and this one did not get, as far as it has noticed."""
-        return self._gaps.missed
-
     def renew(self) -> None:
-        """In a child process: the connection and its threads are the parent's."""
+        """Refuse further use in a forked child: connection and threads are the parent's."""
         self._is_inherited = True
 
     def _check_process(self) -> None:
@@ -285,202 +290,39 @@ class Bridge:
                 "parent's. Make a bus and a bridge in the child."
             )
 
-    # Out: in the firer's thread
+    # Events
 
-    def _sender(self, place: int) -> Callable[[Event], None]:
-        """A handler for one of the patterns. What fits an earlier one as well is that one's."""
-        place_of = lru_cache(maxsize=10_000)(partial(_first, self._outgoing))
+    @property
+    def _confirming(self) -> object:
+        return self._sender.confirming
+
+    def _handler(self, place: int, place_of: Callable[[str], int]) -> Callable[[Event], None]:
+        """Return the handler of one outgoing pattern.
+
+        It leaves events that match an earlier pattern to that pattern's handler.
+        """
 
         def send(event: Event) -> None:
             if place and place_of(event.topic) != place:
                 return
             if not (isinstance(event, Arrived) or event.topic.startswith("error.")):
-                self._send(event)
+                self._check_process()
+                self._sender.put(event)
 
         send.__qualname__ = repr(self)
         return send
 
-    def _send(self, event: Event) -> None:
-        self._check_process()
-        subject = f"{self.prefix}.{event.topic}"
-        body = self._encode(event)
-        if len(subject) * 4 > _LONGEST_SUBJECT < len(subject.encode()):
-            raise InvalidTopic(
-                f"the topic of event {event.id} has {len(event.topic):,} letters: NATS takes no "
-                f"subject of more than {_LONGEST_SUBJECT:,} bytes."
-            )
-        if len(body) + LONGEST > self._nats.max_payload:
-            raise ValueError(
-                f"event {event.id} ({event.topic!r}) has {len(body):,} bytes, and the server takes "
-                f"{self._nats.max_payload:,}. Store such data elsewhere, and send where that is."
-            )
-        if len(self._waiting) + len(self._unconfirmed) >= self.capacity:
-            self._wait_for_room(event)
-        self._waiting.append((event, subject, body))
-        if not self._is_woken:
-            self._wake()
-
-    def _encode(self, event: Event) -> bytes:
-        """Return bytes that every receiver can decode. Raises TypeError or ValueError."""
-        check_event(event)
-        body = msgspec.json.encode(to_cloud(event, self._source))
-        if len(body) > _LONGEST_INTEGER:
-            decode(body)
-        return body
-
-    def _wake(self) -> None:
-        try:
-            self._is_woken = True
-            self._delivery.wake(self._pump)
-        except BaseException:  # an interrupt: the next event wakes the loop
-            self._is_woken = False
-            raise
-
-    def _wait_for_room(self, event: Event) -> None:
-        deadline = time.monotonic() + self._timeout
-        while not self._is_to_go_on() and time.monotonic() < deadline:
-            time.sleep(_ROOM)
-        if self.waiting >= self.capacity:
-            state = "" if self.is_connected else " is not connected,"
-            full = f"{self!r}{state} has all {self.capacity} places taken"
-            raise QueueFull(event, f"{full} and refused")
-
-    def _is_to_go_on(self) -> bool:
-        return self.waiting < self.capacity or not self.is_connected
-
-    # Out: on the loop
-
-    def _pump(self) -> None:
-        """Send what waits, piece by piece, until nothing is left that can be sent."""
-        if self._can_send():
-            is_behind = self._nats.is_behind
-            if not is_behind:
-                self._send_piece()
-            # others have their turn before the next piece, those who fire among them
-            self._pump_again(_BEHIND if is_behind else 0)
-            return
-        self._is_woken = False  # who fires from now on rings again
-        if self._can_send():
-            self._pump_again()
-        elif self._unconfirmed and not (self._timer or self._confirming):
-            is_half_full = 2 * len(self._unconfirmed) > self.capacity
-            delay = 0 if is_half_full else _CONFIRM
-            self._timer = self._loop.call_later(delay, self._start_confirming)
-
-    def _can_send(self) -> bool:
-        return bool(self._waiting) and self._nats.is_connected and not self._is_held
-
-    def _pump_again(self, delay: float = 0) -> None:
-        if self._pumping:
-            self._pumping.cancel()
-        self._pumping = self._loop.call_later(delay, self._pump)
-
-    def _send_piece(self) -> None:
-        messages, size = [], 0
-        while self._waiting and size < MUCH:
-            event, subject, body = self._waiting.popleft()
-            self._unconfirmed.append((self._next_number(), event))
-            sent = message(subject, self._counts.number(event.topic, body))
-            messages.append(sent)
-            size += len(sent)
-        self._nats.send(b"".join(messages))
-
-    def _start_confirming(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        if not self._confirming:
-            self._confirming = self._loop.create_task(self._confirm())
-
-    async def _confirm(self) -> None:
-        """Ask the server: when it answers, it has what was sent before the question.
-
-        The question has no time limit. nats-py would forget one that timed out, but not its
-        answer, and stop reading when that comes. A server that never answers is noticed by
-        pings, and a broken connection cancels this task.
-        """
-        asked, broken = self._next_number(), self._broken
-        with suppress(NatsError, OSError):  # asked again
-            await self._nats.flush(_FOREVER)
-            # without a connection, nats-py returns from `flush` at once, as if all were well
-            if self.is_connected and broken == self._broken:
-                self._count_sent(asked)
-        self._confirming = None
-        self._answered.set()
-        self._pump()
-
-    def _stop_confirming(self) -> None:
-        """Give up the question: its connection is broken, and no answer will come any more."""
-        if self._confirming:
-            self._confirming.cancel()
-            self._confirming = None
-
-    async def _ask(self) -> None:
-        """Wait for an answer. The subscriptions in nats-py's buffer go out first: the question
-        would be written before them otherwise, and the answer would tell nothing of them.
-        """
-        await asyncio.sleep(0)
-        while self._nats.pending_data_size and self.is_connected:
-            await asyncio.sleep(_BUFFER)
-        await self._nats.flush(_FOREVER)  # `_connect` ends it, and the connection with it
-
-    def _count_sent(self, before: int) -> None:
-        while self._unconfirmed and self._unconfirmed[0][0] < before:
-            self._unconfirmed.popleft()
-            self.sent += 1
-
-    async def _confirm_all(self) -> None:
-        self._pump()
-        while self._waiting or self._unconfirmed:
-            self._answered.clear()
-            if self._unconfirmed:
-                self._start_confirming()
-            await self._answered.wait()
-
-    # In: on the loop, then on the thread that delivers
-
-    def _receive(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
-        """What the server sends for one of the subscriptions."""
+    def _take(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
+        """Queue a message of one of the subscriptions for delivery. Called on the loop."""
         topic = subject[self._prefix_length :]
-        if number == 1 or self._place_of(topic) == number - 1:  # else the other pattern's
-            if self.group is None and (missing := self._gaps.note(topic, body)):
-                self._warn_of_gap(topic, missing)
-            if not self._delivery.put(topic, body):
-                self._drop(topic)
+        if self._receiver.wants(number, topic, body) and not self._delivery.put(topic, body):
+            self._receiver.drop(topic, self.capacity)
         return True
 
-    def _warn_of_gap(self, topic: str, missing: int) -> None:
-        _log.warning(
-            "%r has missed %d events on %r: they were sent while it was not there, or "
-            "lost on their way. Its `missed` counts them; a log would have kept them.",
-            self, missing, topic,
-        )  # fmt: skip
+    def _give_up(self, event: Event, error: Exception) -> None:
+        self._subscriptions[0].give_up(event, error)
 
-    def _deliver(self, topic: str, body: bytes) -> None:
-        try:
-            wire = decode(body)
-            if wire.type != topic:
-                raise InvalidEvent(f"it says that its type is {wire.type!r}.")
-            if wire.source == self._source:
-                self.skipped += 1
-                return
-            event = _arrived(wire)
-            self.received += 1
-            self.bus.publish(event)
-        except (InvalidEvent, QueueFull, BusClosed) as problem:
-            self.dropped += 1
-            _log.warning("%r cannot fire what came on %r: %s", self, topic, problem)
-
-    def _drop(self, topic: str) -> None:
-        self.dropped += 1
-        if self.dropped == 1:
-            _log.warning(
-                "%r has %d arrived events waiting for slow handlers and begins to drop: one on %r "
-                "was the first. Give the handlers an executor=. Its `dropped` counts them.",
-                self, self.capacity, topic,
-            )  # fmt: skip
-
-    # The connection
+    # The connection, on the loop
 
     async def _connect(self, options: dict[str, Any]) -> None:
         try:
@@ -489,161 +331,81 @@ class Bridge:
                     await self._try_to_connect(options)
                 for pattern in self._incoming:
                     subject = f"{self.prefix}.{pattern}"
-                    await self._nats.subscribe(subject, self.group or "")
-                await self._ask()
+                    await self._client.subscribe(subject, self.group or "")
+                await self._sender.ping()  # `_end` cancels it if it takes too long
         except NotTrusted as problem:
             _log.warning("%s", problem)
             raise
         except (NatsError, OSError, TimeoutError) as problem:
             raise ConnectionError(
                 f"no NATS server answers at {self!r} within {self._timeout} s "
-                f"({self._problem or problem}). Start one, such as NatsServer(), and give its url."
+                f"({self._client.problem or problem}). Start one, such as NatsServer(), and give "
+                "its url."
             ) from problem
         if self._refusals:
             raise self._refusals[0]
-        self._pump()
+        self._sender.pump()
 
     async def _try_to_connect(self, options: dict[str, Any]) -> None:
-        """Try each server in turn. Once there, the connection is mended for as long as it takes."""
         self._has_tried = True
         try:
-            await self._nats.connect(
-                self._urls, name=self.bus.source, no_echo=True, max_reconnect_attempts=1,
+            await self._client.try_to_connect(
+                self._urls, self._on_error, name=self.bus.source, no_echo=True,
                 skip_subject_validation=True,  # every topic has been checked
-                reconnect_time_wait=_RECONNECT,  # type: ignore[arg-type]
-                error_cb=self._on_error, disconnected_cb=self._on_disconnected,
+                reconnect_time_wait=_RECONNECT, disconnected_cb=self._on_disconnected,
                 reconnected_cb=self._on_reconnected, **options,
             )  # fmt: skip
-            self._nats.options["max_reconnect_attempts"] = -1
         except (NatsError, OSError) as problem:
-            if turned_away := self._turned_away_by(self._problem or problem):
-                raise turned_away from self._problem
-            if "tls" in options and await self._is_offered_plaintext():
-                raise self._not_trusted("it offers plaintext") from problem
+            cause = self._client.problem or problem
+            if error := final_error(cause, repr(self), NotTrusted):
+                raise error from cause
+            if "tls" in options and await offers_plaintext(self._urls):
+                why = not_authenticated(repr(self), "it offers plaintext")
+                raise NotTrusted(why) from problem
             await asyncio.sleep(_RECONNECT)
 
-    async def _is_offered_plaintext(self) -> bool:
-        """Return True if a server there greets as one without TLS does."""
-        for url in self._urls:
-            with suppress(OSError, TimeoutError, ValueError):
-                reader, writer = await asyncio.open_connection(*address_in(url))
-                try:
-                    greeting = await asyncio.wait_for(reader.read(4), _GREETING)
-                finally:
-                    writer.close()
-                if greeting == b"INFO":
-                    return True
-        return False
-
-    def _turned_away_by(self, problem: Exception) -> PermissionDenied | NotTrusted | None:
-        """What it means, if to try again is in vain."""
-        if "authorization" in str(problem).lower():
-            return PermissionDenied(
-                f"{self!r}: the server refused this name and password, or certificate."
-            )
-        if not isinstance(problem, ssl.SSLError):
-            return None
-        why = getattr(problem, "verify_message", None) or problem.reason
-        if "ALERT" in str(problem.reason):  # which is how the other side says it
-            return PermissionDenied(
-                f"{self!r}: the server does not take this client's certificate, or misses one "
-                f"({why}). Show one that its authority has signed."
-            )
-        if problem.reason == "WRONG_VERSION_NUMBER":
-            why = "it offers plaintext"
-        return self._not_trusted(why)
-
-    def _not_trusted(self, why: object) -> NotTrusted:
-        return NotTrusted(
-            f"{self!r} refused to send data: the server could not be authenticated ({why})."
-        )
-
-    async def _on_error(self, problem: Exception) -> None:
-        self._problem = problem
-        if not self.is_connected:
-            self._nats.close_failed_attempt()
-        if found := _find_refusal(str(problem)):
-            self._on_refusal(found[1].lower(), found[2].removeprefix(f"{self.prefix}.".lower()))
-        elif self.is_connected and not isinstance(problem, UnexpectedEOF | OSError):
+    def _on_error(self, problem: Exception) -> None:
+        if denial := denial_in(problem):
+            self._on_denial(*denial)
+        elif self.is_connected and not isinstance(problem, CONNECTION_ERRORS):
             _log.warning("%r: %s", self, problem)
-        elif self._broken and (turned_away := self._turned_away_by(problem)):
-            self._on_turned_away(turned_away)
+        elif self._sender.breaks and (error := final_error(problem, repr(self), NotTrusted)):
+            self._on_rejection(error)
 
-    def _on_refusal(self, what: str, topic: str) -> None:
-        """The server names the subject alone. The oldest event on it that is not confirmed is the
-        one, since a server answers in the order in which it was spoken to.
-        """
+    def _on_denial(self, what: str, subject: str) -> None:
+        topic = subject.removeprefix(f"{self.prefix}.".lower())
         denied = PermissionDenied(f"{self!r}: the server does not allow this {what} on {topic!r}.")
         self._refusals.append(denied)
-        for place, (_, event) in enumerate(self._unconfirmed):
-            if event.topic.lower() == topic:  # it is told in small letters
-                del self._unconfirmed[place]
-                self.refused += 1
-                self._give_up(event, denied)
-                return
+        self._sender.refuse(topic, denied)
 
-    def _on_turned_away(self, error: PermissionDenied | NotTrusted) -> None:
-        """An impostor may go away again and events wait for that; one's own rights are gone."""
-        is_news, self._is_turned_away = not self._is_turned_away, True
-        if is_news:
+    def _on_rejection(self, error: PermissionDenied | NotTrusted) -> None:
+        """Keep queued events if the server is not trusted; give them up if it rejects the client.
+
+        An impostor may go away again. A client that has lost its rights cannot send the events.
+        """
+        is_first, self._is_rejected = not self._is_rejected, True
+        if is_first:
             _log.warning("%s", error)
-        if isinstance(error, PermissionDenied) and (is_news or self._waiting):
+        if isinstance(error, PermissionDenied) and (self._sender.refuse_queued(error) or is_first):
             self._refusals.append(error)
-            self.refused += len(self._waiting)
-            while self._waiting:
-                self._give_up(self._waiting.popleft()[0], error)
-            self._answered.set()
 
     async def _on_disconnected(self) -> None:
-        self._broken += 1
-        self._is_held = True
-        self._stop_confirming()
         if not self._closing:
-            _log.warning("%r: the connection is broken; events wait until it is there again.", self)
-        self._lose(OutcomeUnknown("the connection broke while this event was on its way."))
-        self._answered.set()
+            _log.warning("%r: the connection broke; events wait until it is restored.", self)
+        self._sender.disconnected()
 
     async def _on_reconnected(self) -> None:
-        self._is_turned_away = False
-        broken = self._broken
-        self._loop.call_later(_GRACE, lambda: self._go_on(broken))
-
-    def _go_on(self, broken: int) -> None:
-        """Send what waits, unless the connection has broken again meanwhile."""
-        if broken == self._broken:
-            self._is_held = False
-            self._pump()
-
-    async def _disconnect(self) -> None:
-        if self.is_connected:
-            await self._nats.drain()
-        else:
-            await self._nats.close()
-
-    # Ends
-
-    def _lose(self, error: Exception) -> None:
-        while self._unconfirmed:
-            event = self._unconfirmed.popleft()[1]
-            self.lost += 1
-            self._give_up(event, error)
-
-    def _give_up(self, event: Event, error: Exception) -> None:
-        self._subscriptions[0].give_up(event, error)
+        self._is_rejected = False
+        self._sender.reconnected()
 
     def _end(self, timeout: float) -> None:
         self._closing = True
         try:
-            if self._has_tried:  # else nats-py has nothing that it could close
+            if self._has_tried:  # else nats-py has nothing to close
                 with suppress(*_LOOP_HAS_ENDED):
-                    self._delivery.run(self._nats.close(), timeout)
+                    self._delivery.run(self._client.close(), timeout)
         finally:
             self._delivery.close(timeout)
-
-
-def _arrived(wire: CloudEvent) -> Arrived:
-    event = wire.to_event()
-    return Arrived(event.topic, event.data, event.id, event.time, event.key, original=wire)
 
 
 def _patterns(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
@@ -652,8 +414,3 @@ def _patterns(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
     for pattern in patterns:
         check_pattern(pattern)
     return tuple(dict.fromkeys(patterns))
-
-
-def _first(patterns: tuple[str, ...], topic: str) -> int:
-    """The place of the first pattern that a topic fits."""
-    return next(place for place, pattern in enumerate(patterns) if matches(pattern, topic))

@@ -1,6 +1,6 @@
-"""Delivery: one thread runs the loop of a bridge, another delivers what arrives on it.
+"""Delivery: one thread runs a bridge's loop, another one delivers what arrives on it.
 
-A handler may take as long as it likes: the loop goes on answering the server meanwhile.
+So the loop answers the server however long a handler takes.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from .waiting import run_on
+from .waiting import end_other_tasks, run_on
 
 T = TypeVar("T")
 
-_GRACE = 0.005  # seconds that cancelled tasks have to end
 _log = logging.getLogger("eventkit")
 
 
 class Delivery:
-    """Runs `loop` and delivers messages, each a topic and a body, in the order they came. At most
-    `capacity` wait.
+    """Runs `loop`, and calls `deliver` with the topic and body of each message in their order.
+
+    At most `capacity` messages wait.
     """
 
     def __init__(
@@ -46,15 +46,11 @@ class Delivery:
             raise
 
     def put(self, topic: str, body: bytes) -> bool:
-        """On the loop: have it delivered. Return whether there was room for it."""
+        """Queue a message for delivery. Return False if there is no room. Call it on the loop."""
         if self._is_closed or self._messages.qsize() >= self._capacity:
             return False
         self._messages.put((topic, body))
         return True
-
-    def wake(self, callback: Callable[[], object]) -> None:
-        """Have it called soon by the loop; from any thread."""
-        self._loop.call_soon_threadsafe(callback)
 
     @property
     def is_on_loop(self) -> bool:
@@ -62,12 +58,13 @@ class Delivery:
         return asyncio._get_running_loop() is self._loop
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
-        """Return what the work on the loop returns. Raises TimeoutError after `timeout` seconds."""
+        """Run `work` on the loop and return its result; see `run_on`."""
         return run_on(self._loop, work, timeout)
 
     def close(self, timeout: float) -> None:
-        """Deliver what is there, for up to `timeout` seconds, and close the loop. Can be called
-        twice.
+        """Deliver the queued messages, and end the loop and both threads. Can be called twice.
+
+        Waits up to `timeout` seconds for each thread.
         """
         self._end_soon()
         for thread in self._threads:
@@ -75,11 +72,11 @@ class Delivery:
                 thread.join(timeout)
 
     def _end_soon(self) -> None:
-        with suppress(RuntimeError):  # it is closed
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        if not self._is_closed:  # several may close it, and the loop has its last turns to go
+        if not self._is_closed:  # several threads may close it
             self._is_closed = True
             self._messages.put(None)
             self._loop.stop()
@@ -88,21 +85,16 @@ class Delivery:
         while not self._is_closed:
             try:
                 self._loop.run_forever()
-            except BaseException:  # such as sys.exit(), which is not to end this thread
+            except BaseException:  # such as sys.exit(), which must not end this thread
                 _log.exception("a callback on a bridge's loop raised:")
-        self._loop.run_until_complete(self._end_tasks())
+        self._loop.run_until_complete(end_other_tasks())
         self._loop.close()
-
-    async def _end_tasks(self) -> None:
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(_GRACE)
 
     def _deliver_all(self) -> None:
         while message := self._messages.get():
             topic, body = message
             try:
                 self._deliver(topic, body)
-            except BaseException:  # such as sys.exit(), which is not to end this thread
-                _log.exception("a handler of what came over a bridge on %r raised:", topic)
-            del message, topic, body  # while it waits, it keeps nothing alive
+            except BaseException:  # such as sys.exit(), which must not end this thread
+                _log.exception("the delivery of an event that arrived on %r raised:", topic)
+            del message, topic, body  # so that it keeps nothing alive while it waits

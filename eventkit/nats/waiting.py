@@ -1,8 +1,8 @@
 """Waiting for another thread or for a loop, so that an interrupt leaves no lock held.
 
-A `concurrent.futures.Future` has a Condition. An interrupt of a waiting thread can leave that
-locked, and the loop that fills in the result then waits for it for ever. Here a waiter holds
-nothing that the other side needs.
+A `concurrent.futures.Future` has a Condition. An interrupt of the waiting thread can leave it
+locked, and the loop that sets the result would wait for it for ever. Here a waiter holds nothing
+that the other side needs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Result(Generic[T]):
 
     @property
     def value(self) -> T:
-        """The value, which must be set."""
+        """Return the value, which must be set."""
         return self._values[0]
 
     def set(self, value: T) -> None:
@@ -42,19 +42,19 @@ class Result(Generic[T]):
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds. Return True if it is set."""
         if not self._values and self._gate.acquire(timeout=timeout):
-            self._open()  # for others that wait
+            self._open()  # for other waiters
         return self.is_set
 
     def _open(self) -> None:
-        with suppress(RuntimeError):  # it is open
+        with suppress(RuntimeError):  # it is open already
             self._gate.release()
 
 
 def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], timeout: float) -> T:
-    """Return what the work on a loop of another thread returns.
+    """Run `work` on the loop of another thread and return its result.
 
-    Raises what it raises; TimeoutError after `timeout` seconds, and then cancels it; CancelledError
-    (of concurrent.futures) if it was cancelled; RuntimeError if the loop is closed.
+    Raises what it raises; CancelledError (of concurrent.futures) if it was cancelled; RuntimeError
+    if the loop is closed. Cancels the work and raises TimeoutError after `timeout` seconds.
     """
     call = Call(loop, work)
     try:
@@ -66,7 +66,7 @@ def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], timeou
 
 
 class Call(Generic[T]):
-    """Work on a loop of another thread. See `run_on`."""
+    """A coroutine on the loop of another thread. See `run_on`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
         self._loop = loop
@@ -75,11 +75,11 @@ class Call(Generic[T]):
         self._done: Result[asyncio.Task[T]] = Result()
 
     def begin(self) -> None:
-        """Have it begun soon. Raises RuntimeError if the loop is closed."""
+        """Schedule the start. Raises RuntimeError if the loop is closed."""
         self._loop.call_soon_threadsafe(self._begin)
 
     def result(self, timeout: float) -> T:
-        """Wait for what it returns."""
+        """Wait for the result."""
         if not self._done.wait(timeout):
             raise TimeoutError
         task = self._done.value
@@ -88,7 +88,7 @@ class Call(Generic[T]):
         return task.result()
 
     def cancel(self) -> None:
-        """Have it cancelled, unless it is done."""
+        """Schedule the cancellation, unless it is done."""
         try:
             self._loop.call_soon_threadsafe(self._cancel)
         except RuntimeError:  # the loop is closed
@@ -103,3 +103,11 @@ class Call(Generic[T]):
             self._work.close()
         else:
             self._task.cancel()
+
+
+async def end_other_tasks() -> None:
+    """Cancel all other tasks of this loop and wait until they have ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

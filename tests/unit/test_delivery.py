@@ -1,4 +1,4 @@
-"""Delivery: in order, on a thread of its own, and the loop does not wait for it."""
+"""Delivery: in order, on a thread of its own, while the loop keeps running."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pair:
             for topic in topics:
                 assert self.threads.put(topic, b"")
 
-        self.threads.wake(put)
+        self.loop.call_soon_threadsafe(put)
 
     def wait_for(self, number: int) -> list[str]:
         with self._came:
@@ -85,7 +85,7 @@ def test_the_loop_goes_on_while_a_handler_is_slow(pair: Pair) -> None:
     assert within.wait(LONG)
 
     called = threading.Event()
-    pair.threads.wake(called.set)
+    pair.loop.call_soon_threadsafe(called.set)
     assert called.wait(LONG)
     assert pair.threads.run(_nothing(), LONG) == "done"
     assert pair.delivered == []
@@ -108,7 +108,9 @@ def test_what_finds_no_room_is_refused() -> None:
     pair.arrive("a")
     assert within.wait(LONG)
     found: list[bool] = []
-    pair.threads.wake(lambda: found.extend(pair.threads.put(name, b"") for name in "bcd"))
+    pair.loop.call_soon_threadsafe(
+        lambda: found.extend(pair.threads.put(name, b"") for name in "bcd")
+    )
     pair.threads.run(_nothing(), LONG)
     gate.set()
 
@@ -160,7 +162,7 @@ def test_a_callback_that_would_end_the_loop_does_not(
         raise SystemExit("enough")
 
     for _ in range(3):
-        pair.threads.wake(leave)
+        pair.loop.call_soon_threadsafe(leave)
         assert pair.threads.run(_nothing(), LONG) == "done"
     pair.arrive("a")
     assert pair.wait_for(1) == ["a"]
@@ -180,7 +182,7 @@ def test_what_arrives_while_it_ends_is_refused() -> None:
             taken.append(pair.threads.put("late", b""))
 
     tasks: list[asyncio.Task[None]] = []
-    pair.threads.wake(lambda: tasks.append(pair.loop.create_task(put_at_last())))
+    pair.loop.call_soon_threadsafe(lambda: tasks.append(pair.loop.create_task(put_at_last())))
     pair.threads.run(_nothing(), LONG)
     pair.threads.close(LONG)
 

@@ -132,7 +132,7 @@ def test_a_change_of_the_policy_counts_from_the_reload_on_and_disturbs_nobody_el
         rules.join("ann", ["a"]).close()
         bob.bus.fire("a")
         bob.flush(LONG)
-        assert bob._broken == 0
+        assert bob._sender.breaks == 0
 
 
 def test_a_change_while_the_server_is_down_counts_when_it_is_up_again(rules: Rules) -> None:

@@ -2,18 +2,22 @@
 
     log = ek.open_log("nats://user:password@127.0.0.1:4222", name="counter", replicas=3)
 
-It takes two streams. Events are messages of the first, each on a subject made of its topic, and so
-are the locks that are held: that is why the server itself can refuse an event whose lock has gone
-(its fence), in one step with the storing. In the second a consumer is one message that says how
-far it is; a change must name the last one, or it is refused and read again.
+A log has two streams. The first one stores each event on a subject made of its topic. It also
+stores the held locks, so that the server checks a lock's token (the fence) and stores the event in
+one step. The second stream stores each consumer's state as one message. A change names the version
+that it is based on. If that is no longer the last one, the server refuses the change, and the
+client reads the state again.
 
-Every message has an id that is made of the event's source and id. A question that gets no answer
-is asked again, and what is there already is not stored twice: the server remembers ids for an hour.
+Every message has an id made of the event's source and id. Unanswered requests are repeated, and the
+server stores no id twice. It remembers ids for an hour.
 
-What differs from a file: sequences have gaps, since locks have numbers, too; a lock that is held
-takes one of the places of `set_quota(events=)`; bytes are counted as the server does, with what it
-needs around each; `stored` is the server's time. Leases are counted on the server's clock, as it
-was when the log was opened.
+Differences from a file:
+
+- Sequences have gaps, because locks have sequences too.
+- A held lock takes one of the places of `set_quota(events=)`.
+- Bytes include the server's own overhead for each event.
+- `stored` is the server's time. Leases are counted on the server's clock, as read when the log was
+  opened.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from typing import Any
 
 from ...checks import seconds, whole_number
 from ...log import EventLog, check_name
-from ..connecting import options_for
+from ..client import options_for
 from .log import NatsLog as NatsLog
 from .store import Store
 
@@ -40,12 +44,12 @@ def open(
     clock: Callable[[], float] | None = None,
     **options: Any,
 ) -> EventLog:
-    """The log of that name on the server at `url`, or at several with commas; see `open_log`.
+    """Open the log of this name on the server at `url`; see `open_log`.
 
-    A new one is kept by `replicas` servers of a cluster. What has no answer after `timeout` seconds
-    raises OutcomeUnknown if it would change something, else LogUnusable. With `tls`, such as an
-    authority's `client_context`, nothing is said to a server before it has shown its certificate.
-    `options` are nats-py's.
+    `url` can name several servers, separated by commas. A new log is stored by `replicas` servers
+    of a cluster. A call without an answer after `timeout` seconds raises OutcomeUnknown if it
+    changes the log, else LogUnusable. With `tls`, such as an authority's `client_context`, the
+    client sends nothing before the server has shown its certificate. `options` are nats-py's.
     """
     check_name(name, "log")
     seconds("timeout", timeout, above_zero=True)

@@ -1,7 +1,7 @@
-"""Connection: questions to a NATS server, asked again until they are answered or time is up.
+"""Connection: requests to a NATS server, repeated until they are answered or time is up.
 
-The client is nats-py's, on a loop in a thread of its own. The caller waits in its own thread,
-for a result that the loop fills in; there is nothing else between the two.
+nats-py's client runs on a loop in a thread of its own. The caller waits in its own thread for a
+Result that the loop sets. The two threads share nothing else.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import asyncio
 import itertools
 import json
 import os
-import re
-import ssl
 import threading
 import time
 from collections import deque
@@ -20,41 +18,32 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
 from ...log.paging import Row
+from ..client import DirectClient, NatsError, denial_in, final_error, message, places
+from ..waiting import Result, end_other_tasks, run_on
 
-try:
+if TYPE_CHECKING:
     from nats.aio.msg import Msg
-    from nats.errors import Error as NatsError
-
-    from ..client import DirectClient, message
-    from ..connecting import places
-    from ..waiting import Result, run_on
-except ImportError as missing:
-    raise ImportError(
-        "a log on a NATS server needs nats-py, which is not installed here. "
-        "Run: pip install 'eventkit-notebooks[nats]'"
-    ) from missing
 
 Headers = dict[str, str]
 
-_ATTEMPT = 1.0  # seconds after which a question is asked again: a leader may be gone
+_ATTEMPT = 1.0  # seconds before a request is repeated: a leader may be gone
 _PAUSE = 0.05
-_PING = 2  # seconds; a server that is frozen is noticed after two of them
-_HEADERS = 1_000  # bytes that are left to them
+_PING = 2  # seconds; a frozen server is noticed after two of them
+_HEADERS = 1_000  # bytes reserved for headers
 _NOT_NOW = {
     10008,  # there is no leader
-    10009,  # it was asked of another
-    10158,  # the same message is on its way to the other servers
-    10163,  # so is one on the same subject
+    10009,  # another server answered
+    10158,  # the same message is being replicated
+    10163,  # a message on the same subject is being replicated
 }
-_find_refusal = re.compile(r"permissions violation for publish to \"([^\"]*)\"", re.I).search
 
 
 class Refused(LogError):
-    """The server's answer is no: `code` is its number for the reason."""
+    """The server refused a request. `code` is its number for the reason."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error.get("description", "no reason given"))
@@ -65,11 +54,11 @@ class Refused(LogError):
 
 
 class _Unanswered(Exception):
-    """No server answered; one may do so soon."""
+    """No server answered. One may answer soon."""
 
 
-class Question:
-    """What is asked on a subject, and the answer to come: one message, in JSON."""
+class Request:
+    """A message to the server. Its answer is one message, in JSON."""
 
     def __init__(self, subject: str, body: bytes, headers: Headers | None = None) -> None:
         self.subject = subject
@@ -77,10 +66,10 @@ class Question:
         self.headers = headers
         self.answer: Result[Any] = Result()
         self.forget: Callable[[], object] = lambda: None
-        self.problem: Exception | None = None  # why there is none
+        self.problem: Exception | None = None  # why there is no answer
 
-    def hear(self, headers: Headers, body: bytes) -> None:
-        """A message has come for it, on the loop."""
+    def receive(self, headers: Headers, body: bytes) -> None:
+        """Read a message of the answer, on the loop."""
         if headers.get("Status") == "503":
             self.fail(_Unanswered("no server is there that keeps this log"))
             return
@@ -93,29 +82,33 @@ class Question:
             self.fail(Refused(found["error"]))
 
     def fail(self, problem: Exception) -> None:
-        """There will be no answer, unless there is one."""
+        """End the request without an answer, unless it has one."""
         if not self.answer.is_set:
             self.problem = problem
             self._end(None)
 
     def take_problem(self) -> Exception:
-        """What to raise. It holds the frames it passes, which hold the question: a circle."""
+        """Return the error to raise, and forget it.
+
+        Its traceback holds frames that hold this request, which would be a reference cycle.
+        """
         problem, self.problem = self.problem, None
         assert problem is not None
         return problem
 
-    def again(self) -> Question:
-        """The same question, to be asked once more."""
-        return Question(self.subject, self.body, self.headers)
+    def repeated(self) -> Request:
+        """Return the same request, to be sent once more."""
+        return Request(self.subject, self.body, self.headers)
 
     def _end(self, found: Any) -> None:
         self.answer.set(found)
         self.forget()
 
 
-class PageQuestion(Question):
-    """Its answer is several messages, and one without a body: their rows, and how many more there
-    are behind them.
+class PageRequest(Request):
+    """A request that is answered by one message for each row and a last one without a body.
+
+    The answer is the rows and how many more there are behind them.
     """
 
     def __init__(self, subject: str, body: bytes) -> None:
@@ -123,7 +116,7 @@ class PageQuestion(Question):
         self._rows: list[Row] = []
         self._more = 0
 
-    def hear(self, headers: Headers, body: bytes) -> None:
+    def receive(self, headers: Headers, body: bytes) -> None:
         if "Nats-Sequence" in headers:
             stored = seconds_of(headers["Nats-Time-Stamp"])
             self._rows.append((int(headers["Nats-Sequence"]), body, stored))
@@ -133,27 +126,26 @@ class PageQuestion(Question):
         else:
             self.fail(_Unanswered("no server is there that keeps this log"))
 
-    def again(self) -> Question:
-        return PageQuestion(self.subject, self.body)
+    def repeated(self) -> Request:
+        return PageRequest(self.subject, self.body)
 
 
 class Connection:
-    """A connection that may be used from any thread, and mends itself for as long as it is open.
+    """A connection for any number of threads. It reconnects until it is closed.
 
-    A question that gets no answer is asked again, so each of them must bear being asked twice.
+    Unanswered requests are repeated, so every request must be idempotent.
     """
 
     def __init__(self, url: str, timeout: float, options: dict[str, Any]) -> None:
         self.timeout = timeout
         self._urls = url.split(",")
         self._process = os.getpid()
-        self._refusal = ""  # why nothing new is begun
+        self._refusal = ""  # why no request is sent any more
         self._beginning = threading.Lock()
-        self._problem: Exception | None = None  # the last that nats-py told of
-        self._asked: dict[str, Question] = {}  # by the last word of the subject of their answers
+        self._requests: dict[str, Request] = {}  # by the last word of their answers' subject
         self._numbers = itertools.count(1)
         self._inbox = ""
-        self._outgoing: deque[tuple[Question, bytes]] = deque()
+        self._outgoing: deque[tuple[Request, bytes]] = deque()
         self._is_woken = False
         self._nats = DirectClient(self._take)
         self._loop = asyncio.new_event_loop()
@@ -170,38 +162,39 @@ class Connection:
         return places(self._urls)
 
     def ask(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Any:
-        """What JetStream's API answers. Raises Refused."""
+        """Return the answer of JetStream's API. Raises Refused."""
         body = json.dumps(question).encode()
-        asked = self._begin(Question(f"$JS.API.{path}", body))
-        return self._until_answered(asked, changes=changes)[0]
+        request = self._begin(Request(f"$JS.API.{path}", body))
+        return self._wait_for(request, changes=changes)[0]
 
-    def tell(self, subject: str, body: bytes, headers: Headers) -> int:
-        """Store a message in the stream that has this subject; its sequence. Raises Refused."""
-        question = self._begin(Question(subject, body, headers))
-        return int(self._until_answered(question, changes=True)[0]["seq"])
+    def publish(self, subject: str, body: bytes, headers: Headers) -> int:
+        """Store a message in the stream of this subject. Return its sequence. Raises Refused."""
+        request = self._begin(Request(subject, body, headers))
+        return int(self._wait_for(request, changes=True)[0]["seq"])
 
-    def tell_all(self, messages: list[tuple[str, bytes, Headers]]) -> list[int]:
-        """The same for several, in their order, all of them on their way at once."""
-        asked = [self._begin(Question(*message)) for message in messages]
-        return [int(answer["seq"]) for answer in self._until_answered(*asked, changes=True)]
+    def publish_all(self, messages: list[tuple[str, bytes, Headers]]) -> list[int]:
+        """Store several messages in their order. Send all before waiting for an answer."""
+        requests = [self._begin(Request(*message)) for message in messages]
+        return [int(answer["seq"]) for answer in self._wait_for(*requests, changes=True)]
 
     def page(
         self, stream: str, after: int, subject: str, limit: int, size: int
     ) -> tuple[list[Row], int]:
-        """The next messages behind `after` whose subject fits, from any server that has them; and
-        how many more there are behind the last of these.
+        """Return the next messages behind `after` that match the subject, and how many follow.
+
+        Any server that stores them may answer.
         """
         question = {"seq": after + 1, "next_by_subj": subject, "batch": limit, "max_bytes": size}
         body = json.dumps(question).encode()
-        asked = self._begin(PageQuestion(f"$JS.API.DIRECT.GET.{stream}", body))
-        found: tuple[list[Row], int] = self._until_answered(asked, changes=False)[0]
+        request = self._begin(PageRequest(f"$JS.API.DIRECT.GET.{stream}", body))
+        found: tuple[list[Row], int] = self._wait_for(request, changes=False)[0]
         return found
 
-    def listen(self, subject: str, ring: Callable[[], object]) -> None:
-        """Ring for each message on the subject, from soon on."""
+    def listen(self, subject: str, callback: Callable[[], object]) -> None:
+        """Call `callback` on the loop for each later message on the subject."""
 
         async def receive(_: Msg) -> None:
-            ring()
+            callback()
 
         with self._beginning:
             self.check_open()
@@ -211,6 +204,7 @@ class Connection:
             raise self._unanswered(changes=False) from problem
 
     def check_open(self) -> None:
+        """Raise LogClosed if it is closed or belongs to the parent process."""
         if self._refusal:
             raise LogClosed(self._refusal)
         if os.getpid() != self._process:
@@ -220,7 +214,10 @@ class Connection:
             )
 
     def close(self) -> None:
-        """Wait for what was begun, and end. Can be called twice, and does nothing in a fork."""
+        """Wait up to 1 s for open requests, and disconnect.
+
+        Can be called twice. Does nothing in a forked child.
+        """
         if os.getpid() != self._process:
             return
         with self._beginning:
@@ -229,57 +226,59 @@ class Connection:
             return
         if self._thread is not threading.current_thread():
             deadline = time.monotonic() + _ATTEMPT
-            for question in list(self._asked.values()):
-                question.answer.wait(max(0.0, deadline - time.monotonic()))
+            for request in list(self._requests.values()):
+                request.answer.wait(max(0.0, deadline - time.monotonic()))
         with suppress(RuntimeError):  # another thread has closed it
             self._loop.call_soon_threadsafe(self._end)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
 
-    # Asking: in the asker's thread
+    # Requests, on the caller's thread
 
-    def _begin(self, question: Question) -> Question:
-        if len(question.body) + _HEADERS > self._nats.max_payload:
+    def _begin(self, request: Request) -> Request:
+        if len(request.body) + _HEADERS > self._nats.max_payload:
             raise QuotaExceeded(
-                f"{len(question.body):,} bytes are more than the server takes at once, which is "
-                f"{self._nats.max_payload:,}. Store such data elsewhere, and where that is in the "
+                f"{len(request.body):,} bytes are more than the server takes at once, which is "
+                f"{self._nats.max_payload:,}. Store such data elsewhere, and its address in the "
                 "event."
             )
         number = str(next(self._numbers))
-        sent = message(question.subject, question.body, f"{self._inbox}.{number}", question.headers)
+        sent = message(request.subject, request.body, f"{self._inbox}.{number}", request.headers)
         with self._beginning:
             self.check_open()
-            question.forget = partial(self._asked.pop, number, None)
-            self._asked[number] = question
-            self._outgoing.append((question, sent))
+            request.forget = partial(self._requests.pop, number, None)
+            self._requests[number] = request
+            self._outgoing.append((request, sent))
             if not self._is_woken:
                 self._wake()
-        return question
+        return request
 
     def _wake(self) -> None:
         try:
             self._is_woken = True
             self._loop.call_soon_threadsafe(self._send)
-        except BaseException:  # an interrupt: the next question wakes the loop
+        except BaseException:  # an interrupt: the next request wakes the loop
             self._is_woken = False
             raise
 
-    def _until_answered(self, *questions: Question, changes: bool) -> list[Any]:
-        """The answers, in the order of the questions, which were begun."""
-        asked = list(questions)
+    def _wait_for(self, *requests: Request, changes: bool) -> list[Any]:
+        """Return the answers in the order of the requests, which were begun."""
+        waiting = list(requests)
         deadline = time.monotonic() + self.timeout
         try:
-            while problem := _first_problem(asked):
-                if not self._is_to_be_asked_again(deadline):
+            while problem := _first_problem(waiting):
+                if not self._can_repeat(deadline):
                     raise self._unanswered(changes=changes) from problem
-                asked = [one if _is_answered(one) else self._begin(one.again()) for one in asked]
-            return [one.answer.value for one in asked]
+                waiting = [
+                    one if _is_answered(one) else self._begin(one.repeated()) for one in waiting
+                ]
+            return [one.answer.value for one in waiting]
         finally:
-            for one in asked:
-                one.fail(_Unanswered("it is no longer waited for"))
+            for one in waiting:
+                one.fail(_Unanswered("the caller no longer waits"))
 
-    def _is_to_be_asked_again(self, deadline: float) -> bool:
-        """Wait for the connection to be there, if that is still worth it."""
+    def _can_repeat(self, deadline: float) -> bool:
+        """Wait until there is a connection. Return False if it is closed or time is up."""
         while time.monotonic() < deadline and not self._refusal:
             time.sleep(_PAUSE)
             if self._nats.is_connected:
@@ -291,135 +290,118 @@ class Connection:
             return LogClosed(self._refusal)
         state = "there is a connection" if self._nats.is_connected else "there is no connection"
         what = (
-            f"no answer came from {self!r} within {self.timeout} s ({state}). Is the server "
-            "there, with JetStream, and more than half of its cluster?"
+            f"no answer came from {self!r} within {self.timeout} s ({state}). Does the server "
+            "run, with JetStream, and more than half of its cluster?"
         )
         if not changes:
             return LogUnusable(what)
-        return OutcomeUnknown(f"{what} Whether it was done is open: do it again, which is safe.")
+        return OutcomeUnknown(f"{what} The change may have been made: do it again, which is safe.")
 
-    # The connection: on the loop
+    # The connection, on the loop
 
     def _send(self) -> None:
-        self._is_woken = False  # a question that begins from now on wakes the loop again
+        self._is_woken = False  # the next request wakes the loop again
         messages = []
         while self._outgoing:
-            question, sent = self._outgoing.popleft()
+            request, sent = self._outgoing.popleft()
             if self._nats.is_connected:
                 messages.append(sent)
             else:
-                question.fail(_Unanswered("there is no connection"))
+                request.fail(_Unanswered("there is no connection"))
         if messages:
             self._nats.send(b"".join(messages))
 
     def _take(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
-        """An answer as it comes; but headers are nats-py's to read."""
+        """Handle an answer without headers. nats-py reads the others for `_receive`."""
         return not headers and self._answer(subject, {}, body)
 
-    async def _hear(self, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         self._answer(message.subject, message.headers or {}, message.data)
 
     def _answer(self, subject: str, headers: Headers, body: bytes) -> bool:
-        """Whether it was an answer, and to a question that is open."""
+        """Return True if the message answers an open request."""
         inbox, _, number = subject.rpartition(".")
-        question = self._asked.get(number) if inbox == self._inbox else None
-        if question is not None:
-            question.hear(headers, body)
-        return question is not None
+        request = self._requests.get(number) if inbox == self._inbox else None
+        if request is not None:
+            request.receive(headers, body)
+        return request is not None
 
     async def _connect(self, options: dict[str, Any]) -> None:
         deadline = self._loop.time() + self.timeout
         while not self._nats.is_connected:
             try:
-                await self._nats.connect(
-                    self._urls, name="eventkit log", max_reconnect_attempts=1,
-                    reconnect_time_wait=_PAUSE,  # type: ignore[arg-type]
-                    error_cb=self._on_error, disconnected_cb=self._on_disconnected,
-                    **({"ping_interval": _PING} | options),
+                await self._nats.try_to_connect(
+                    self._urls, self._on_error, name="eventkit log", reconnect_time_wait=_PAUSE,
+                    disconnected_cb=self._on_disconnected, **({"ping_interval": _PING} | options),
                 )  # fmt: skip
-                self._nats.options["max_reconnect_attempts"] = -1
             except (NatsError, OSError) as problem:
-                if turned_away := self._turned_away_by(self._problem or problem):
-                    raise turned_away from problem
+                cause = self._nats.problem or problem
+                if error := final_error(cause, repr(self), LogUnusable):
+                    raise error from problem
                 if self._loop.time() > deadline:
                     raise LogUnusable(
-                        f"no NATS server answers at {self!r} within {self.timeout} s "
-                        f"({self._problem or problem}). Start one, such as NatsServer(), and give "
-                        "its url."
+                        f"no NATS server answers at {self!r} within {self.timeout} s ({cause}). "
+                        "Start one, such as NatsServer(), and give its url."
                     ) from problem
                 await asyncio.sleep(_PAUSE)
         self._inbox = self._nats.new_inbox()
-        await self._nats.subscribe(f"{self._inbox}.*", cb=self._hear)
+        await self._nats.subscribe(f"{self._inbox}.*", cb=self._receive)
 
-    def _turned_away_by(self, problem: Exception) -> LogError | None:
-        """What it means, if to try again is in vain."""
-        if "authorization" in str(problem).lower():
-            return PermissionDenied(f"{self!r} refused this name and password, or certificate.")
-        if not isinstance(problem, ssl.SSLError):
-            return None
-        why = getattr(problem, "verify_message", None) or problem.reason
-        if "ALERT" in str(problem.reason):  # which is how the other side says it
-            return PermissionDenied(f"{self!r} does not take this client's certificate: {why}.")
-        return LogUnusable(
-            f"no data was sent to {self!r}: the server could not be authenticated ({why})."
-        )
+    def _on_error(self, problem: Exception) -> None:
+        """Fail the requests that the server denied.
 
-    async def _on_error(self, problem: Exception) -> None:
-        """What is denied is never answered: the server says so here, and names the subject."""
-        self._problem = problem
-        if not self._nats.is_connected:
-            self._nats.close_failed_attempt()
-        if found := _find_refusal(str(problem)):
-            for question in list(self._asked.values()):
-                if question.subject.lower() == found[1].lower():
-                    question.fail(
-                        PermissionDenied(
-                            f"{self!r} does not let this user publish to {question.subject!r}."
-                        )
+        It never answers them. It reports an error that names the subject alone.
+        """
+        denial = denial_in(problem)
+        for request in list(self._requests.values()):
+            if denial == ("publish", request.subject.lower()):
+                request.fail(
+                    PermissionDenied(
+                        f"{self!r} does not let this user publish to {request.subject!r}."
                     )
+                )
 
     async def _on_disconnected(self) -> None:
-        """What was on its way may be there or not; no answer to it will come any more."""
-        for question in list(self._asked.values()):
-            question.fail(_Unanswered("the connection broke"))
+        """Fail open requests: no answer to them will arrive any more."""
+        self._fail_all("the connection broke")
+
+    def _fail_all(self, why: str) -> None:
+        for request in list(self._requests.values()):
+            request.fail(_Unanswered(why))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._closing)
-        self._loop.run_until_complete(self._take_leave())
+        self._loop.run_until_complete(self._disconnect())
         self._loop.close()
 
     def _end(self) -> None:
         if not self._closing.done():  # several threads may close it
             self._closing.set_result(None)
 
-    async def _take_leave(self) -> None:
+    async def _disconnect(self) -> None:
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._nats.close(), self.timeout)
-        others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        for question in list(self._asked.values()):
-            question.fail(_Unanswered("the log was closed"))
+        await end_other_tasks()
+        self._fail_all("the log was closed")
 
 
-def _first_problem(asked: list[Question]) -> Exception | None:
-    """Wait until all are answered, or one of them is not. Raises what an answer says no with."""
-    for question in asked:
-        question.answer.wait(_ATTEMPT)
-        question.fail(_Unanswered(f"nothing was heard for {_ATTEMPT} s"))
-        if isinstance(question.problem, _Unanswered):
-            return question.problem
-        if question.problem is not None:
-            raise question.take_problem()
+def _first_problem(requests: list[Request]) -> Exception | None:
+    """Wait until all are answered, or return why one of them is not. Raises a server's refusal."""
+    for request in requests:
+        request.answer.wait(_ATTEMPT)
+        request.fail(_Unanswered(f"no answer came within {_ATTEMPT} s"))
+        if isinstance(request.problem, _Unanswered):
+            return request.problem
+        if request.problem is not None:
+            raise request.take_problem()
     return None
 
 
-def _is_answered(question: Question) -> bool:
-    return question.answer.is_set and question.problem is None
+def _is_answered(request: Request) -> bool:
+    return request.answer.is_set and request.problem is None
 
 
 def seconds_of(stamp: str) -> float:
-    """A server's time stamp, in seconds since 1970."""
+    """Return a server's time stamp as seconds since 1970."""
     return datetime.fromisoformat(stamp).timestamp()

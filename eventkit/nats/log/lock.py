@@ -1,4 +1,4 @@
-"""NatsLock: a lock with an end, and the token that outlives it."""
+"""NatsLock: a lock that expires, and the token that outlives it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import math
 import msgspec
 
 from ...log import Held, Lock, lock_lost
-from .connection import Refused
-from .store import EXPECTED, WRONG_SEQUENCE, Store
+from .store import EXPECTED, Store
 
 
 class Holding(msgspec.Struct):
-    """What is stored while a lock is held. Without a token, its own sequence is the token."""
+    """The stored form of a held lock. Without a token, its own sequence is the token."""
 
     until: float
     token: int = 0
 
 
 class Found(msgspec.Struct):
-    """A holding, and the sequence that it has in the stream: until it is renewed or let go."""
+    """A holding as it was found. `revision` is its sequence until it is renewed or released."""
 
     subject: str
     revision: int
@@ -28,15 +27,14 @@ class Found(msgspec.Struct):
 
 
 class NatsLock(Lock):
-    """The last message on a subject of its own, beside the events, while it is held."""
+    """A lock whose holding is the last message on a subject in the events' stream."""
 
-    def __init__(self, log: object, store: Store, name: str, ttl: float, wait: float) -> None:
+    def __init__(self, store: Store, name: str, ttl: float, wait: float) -> None:
         self.name = name
         self.ttl = ttl
         self._wait = wait
-        self._log = log  # a log without references is closed
         self._store = store
-        self._subject = f"{self._store.root}.lock.{name}"
+        self._subject = f"{store.root}.lock.{name}"
 
     def acquire(self) -> int:
         left = 0.0
@@ -68,13 +66,14 @@ class NatsLock(Lock):
         if found is None or found.token != self._token:
             return False
         was_there = self._store.remove(found.revision)
-        self._store.ring()
+        self._store.wake()
         return was_there and found.until > self._store.clock()
 
     def _write(self, token: int, revision: int) -> int | None:
-        """Hold it from now on, if nothing has changed since it was looked at; the new revision.
+        """Hold the lock from now on and return the new revision.
 
-        The server itself forgets it a little later, should the clocks of its clients be wrong.
+        Return None if the holding is no longer at `revision`. The server removes the holding a
+        little after its end, in case the clocks of its clients are wrong.
         """
         holding = Holding(self._store.clock() + self.ttl, token)
         conditions = {
@@ -82,16 +81,11 @@ class NatsLock(Lock):
             "Nats-TTL": f"{math.ceil(self.ttl) + 1}s",
             "Nats-Rollup": "sub",
         }
-        try:
-            return self._store.put(self._subject, msgspec.json.encode(holding), conditions)
-        except Refused as refused:
-            if refused.code not in WRONG_SEQUENCE:
-                raise
-            return None
+        return self._store.put(self._subject, msgspec.json.encode(holding), conditions)
 
 
 def holding_on(store: Store, subject: str) -> Found | None:
-    """Who has the lock of that subject, or had it last and did not release it."""
+    """Return the last holding of the lock, unless it was released. It may have expired."""
     message = store.last_on(subject)
     if message is None:
         return None
@@ -100,7 +94,7 @@ def holding_on(store: Store, subject: str) -> Found | None:
 
 
 def find_held(store: Store, token: int) -> Found:
-    """The holding with that token. Raises LeaseLost if it has ended."""
+    """Return the holding with this token. Raises LeaseLost if it has expired or is gone."""
     pattern = f"{store.root}.lock.*"
     for subject in store.info(pattern)["state"].get("subjects") or ():
         found = holding_on(store, subject)

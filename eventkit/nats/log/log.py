@@ -1,8 +1,7 @@
-"""NatsLog: the EventLog contract, in JetStream's words."""
+"""NatsLog: the EventLog contract on JetStream."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
 
 from ...event import CloudEvent, Event
@@ -20,19 +19,18 @@ from ...log import (
 )
 from ...log.paging import PagedLog
 from .connection import Headers, Refused
-from .consumer import NatsConsumer, memories
+from .consumer import NatsConsumer, states
 from .lock import NatsLock, find_held
 from .store import EXPECTED, EXPECTED_IN_ALL, EXPECTED_OF, WRONG_SEQUENCE, Store
 
 
 class NatsLog(PagedLog):
-    """The EventLog contract, in JetStream's words."""
+    """An EventLog on JetStream. Its connection ends when the log and its consumers are gone."""
 
     store: Store
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        weakref.finalize(self, store.close)  # if the caller does not
 
     def __repr__(self) -> str:
         return f"<log {self.store.stream!r} at {self.store.connection!r}>"
@@ -50,17 +48,17 @@ class NatsLog(PagedLog):
                 return self.store.add(packed, conditions)
             except Refused as refused:
                 if refused.code not in WRONG_SEQUENCE:
-                    raise  # else something has changed since we looked
+                    raise  # else another client has changed something: check again
         return first
 
     def _conditions(self, topic: str, expect: int | None, fence: int | None) -> Headers:
-        """What must still be so when the event is stored. Raises Conflict or LeaseLost."""
+        """Return the conditions for the server to check. Raises Conflict or LeaseLost."""
         if fence is None:
             return {} if expect is None else self._expected(topic, expect)
         if expect is None:
             held = find_held(self.store, fence)
             return {EXPECTED: str(held.revision), EXPECTED_OF: held.subject}
-        # the server takes one of the two: that nothing at all has come since we looked says both
+        # the server checks only one condition: an unchanged stream implies both
         everything = self.store.info()["state"]["last_seq"]
         self._expected(topic, expect)
         find_held(self.store, fence)
@@ -87,22 +85,22 @@ class NatsLog(PagedLog):
         self, name: str, topic: str = ">", *, max_tries: int = 5, after: int = 0
     ) -> Consumer:
         check_consumer(name, topic, max_tries, after)
-        asked = NatsConsumer(self, self.store, name, topic, max_tries)
-        asked.enrol(after)
-        return asked
+        consumer = NatsConsumer(self.store, name, topic, max_tries)
+        consumer.enrol(after)
+        return consumer
 
     def consumers(self) -> list[Consumer]:
         return list(self._consumers())
 
     def _consumers(self) -> list[NatsConsumer]:
         return [
-            NatsConsumer(self, self.store, name, memory.topic, memory.max_tries)
-            for name, memory in memories(self.store)
+            NatsConsumer(self.store, name, state.topic, state.max_tries)
+            for name, state in states(self.store)
         ]
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
         check_lock(name, ttl, wait)
-        return NatsLock(self, self.store, name, ttl, wait)
+        return NatsLock(self.store, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
         check_quota(events, bytes)
@@ -129,7 +127,7 @@ class NatsLog(PagedLog):
     def _count_to_trim(
         self, keep: int | None, older_than: float | None, end: int
     ) -> tuple[int, int]:
-        """How many entries may go, and the last of them."""
+        """Return how many entries can be removed, and the sequence of the last of them."""
         too_young = float("inf") if older_than is None else self.store.clock() - older_than
         most = float("inf") if keep is None else self.usage().events - keep
         removed = last = 0

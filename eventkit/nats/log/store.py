@@ -1,4 +1,4 @@
-"""Store: the two streams of a log on its server, and who waits for what comes next."""
+"""Store: the two streams of a log on its server, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,13 +27,13 @@ _FULL = {10002, 10023, 10047, 10054, 10077}
 _WRONG_ID = 10070
 _NEVER = 2**53  # a sequence that no message has
 _PAGE_BYTES = 1_000_000
-_AT_ONCE = 500  # messages on their way
-_REMEMBERED = 100  # of each consumer, so that a change is known that is asked for again
+_AT_ONCE = 500  # messages sent before their answers are awaited
+_REMEMBERED = 100  # states of each consumer, so that a repeated change is recognised
 _HOUR_NS = 3_600 * 10**9
 
 
 class Message(NamedTuple):
-    """The last message on a subject, as the stream's leader has it."""
+    """A message as the stream's leader stores it."""
 
     sequence: int
     subject: str
@@ -40,7 +41,10 @@ class Message(NamedTuple):
 
 
 class Store:
-    """The streams of one log: its events and locks in one, its consumers in the other."""
+    """The streams of one log: events and locks in one, consumers in the other.
+
+    The connection is closed when nothing refers to the store any more.
+    """
 
     def __init__(
         self, url: str, *, name: str, create: bool, replicas: int, timeout: float,
@@ -51,6 +55,7 @@ class Store:
         self.stream = f"eventlog_{name}"
         self.consumers_stream = f"{self.stream}_consumers"
         self.connection = Connection(url, timeout, options)
+        weakref.finalize(self, self.connection.close)
         self._news = News()
         self._listens = False
         try:
@@ -63,70 +68,74 @@ class Store:
     # Events and locks
 
     def subject_of(self, topic: str) -> str:
-        """Where events of a topic, or of a pattern, are in the stream."""
+        """Return the subject of a topic's or a pattern's events in the stream."""
         return f"{self.root}.event.{topic}"
 
     def add(self, packed: Packed, conditions: Headers) -> int:
-        """Store an event, unless it is there; its sequence. Raises Refused if a condition fails."""
+        """Store an event unless it is stored already, and return its sequence.
+
+        Raises Refused if a condition fails.
+        """
         try:
-            return self.connection.tell(*self._message(packed, conditions))
+            return self.connection.publish(*self._message(packed, conditions))
         except Refused as refused:
             raise self._reason(refused, len(packed.body)) from refused
 
     def add_all(self, all_packed: list[Packed]) -> list[int]:
-        """Store events, many of them on their way at once."""
+        """Store events, sending many before the first answer. Return their sequences."""
         sequences: list[int] = []
         try:
             for start in range(0, len(all_packed), _AT_ONCE):
                 some = all_packed[start : start + _AT_ONCE]
-                sequences += self.connection.tell_all([self._message(one, {}) for one in some])
+                sequences += self.connection.publish_all([self._message(one, {}) for one in some])
         except Refused as refused:
             raise self._reason(refused, 0) from refused
         return sequences
 
     def find(self, packed: Packed) -> int | None:
-        """The sequence of an event that is there already."""
+        """Return the sequence of an event if it is stored already."""
         return self._find(self.subject_of(packed.topic), _id_of(packed))
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """The next entries behind `after`, as many as are good to have in memory at once."""
+        """Return the next entries behind `after`, at most about 1 MB of them."""
         rows, _ = self._page(after, topic, limit)
         if rows or not self._is_replicated:
             return rows
-        # it was said by a copy, which may lag behind: the leader has the last word
+        # a replica has answered, which may lag behind: ask the leader
         following = {"seq": after + 1, "next_by_subj": self.subject_of(topic)}
         message = self._got(self.stream, following)
         return [] if message is None else [_row_of(message)]
 
     def count(self, after: int, topic: str) -> int:
-        """How many entries there are behind `after`."""
+        """Return the number of entries behind `after`."""
         rows, more = self._page(after, topic, 1)
         return len(rows) + more
 
     def row(self, sequence: int) -> Row | None:
-        """Return the entry with that sequence as it is kept, unless it was trimmed."""
+        """Return the entry with this sequence as it is stored, or None if it was trimmed."""
         message = self._got(self.stream, {"seq": sequence})
         return None if message is None else _row_of(message)
 
     def last_on(self, subject: str) -> Message | None:
-        """The last message in the events' stream on a subject, or any that fits a pattern."""
+        """Return the last message in the events' stream whose subject matches."""
         return self._get(self.stream, last_by_subj=subject)
 
-    def put(self, subject: str, body: bytes, conditions: Headers) -> int:
-        """Store what is no event; the new sequence. Raises Refused if a condition fails."""
+    def put(self, subject: str, body: bytes, conditions: Headers) -> int | None:
+        """Store a lock or a consumer's state and return the new sequence.
+
+        Return None if a condition fails: another client was faster.
+        """
         headers = {ID: os.urandom(12).hex(), **conditions}
         try:
-            return self.connection.tell(subject, body, headers)
+            return self.connection.publish(subject, body, headers)
         except Refused as refused:
             if refused.code not in WRONG_SEQUENCE:
                 raise self._reason(refused, len(body)) from refused
-            # if no answer came the first time, it may have been ours that was too quick for us
-            if (first := self._find(subject, headers[ID])) is not None:
-                return first
-            raise
+            # if the first answer was lost, this client's own message may be the newer one
+            return self._find(subject, headers[ID])
 
     def remove(self, sequence: int) -> bool:
-        """Remove one message of the events' stream; whether it was there."""
+        """Remove one message of the events' stream. Return False if it was not there."""
         try:
             self.ask(f"STREAM.MSG.DELETE.{self.stream}", changes=True, seq=sequence)
         except Refused:
@@ -134,34 +143,35 @@ class Store:
         return True
 
     def purge(self, end: int) -> None:
-        """Remove the entries up to there."""
+        """Remove the entries up to `end`."""
         events = self.subject_of(">")
         self.ask(f"STREAM.PURGE.{self.stream}", changes=True, filter=events, seq=end + 1)
 
     def info(self, subjects: str | None = None) -> Any:
-        """What the server says of the events' stream."""
+        """Return the server's figures on the events' stream."""
         filter = subjects or ""
         return self.ask(f"STREAM.INFO.{self.stream}", subjects_filter=filter)
 
     # Consumers
 
     def load(self, name: str) -> Message | None:
-        """What is remembered of a consumer."""
-        return self._get(self.consumers_stream, last_by_subj=self.memory_of(name))
+        """Return the message with a consumer's state."""
+        return self._get(self.consumers_stream, last_by_subj=self.consumer_subject(name))
 
     def names(self) -> list[str]:
-        """The names of all consumers."""
-        pattern = self.memory_of("*")
+        """Return the names of all consumers."""
+        pattern = self.consumer_subject("*")
         info = self.ask(f"STREAM.INFO.{self.consumers_stream}", subjects_filter=pattern)
         return sorted(subject.rpartition(".")[2] for subject in info["state"].get("subjects") or ())
 
-    def memory_of(self, name: str) -> str:
-        """Where the memory of a consumer is."""
+    def consumer_subject(self, name: str) -> str:
+        """Return the subject of a consumer's state."""
         return f"{self.root}.consumer.{name}"
 
     # Quota
 
     def usage(self) -> Usage:
+        """Return the number of events and bytes, and the quota."""
         locks = f"{self.root}.lock.*"
         info = self.info(locks)
         state, quota = info["state"], info["config"]["metadata"]
@@ -173,7 +183,7 @@ class Store:
         )
 
     def set_quota(self, events: int | None, size: int | None) -> None:
-        """The server's own limits; 0 would be none to it, so one byte stands for that."""
+        """Set the server's limits. To the server 0 means no limit, so one byte stands for 0."""
         config = self.info()["config"]
         for name, value in (("events", events), ("bytes", size)):
             config["metadata"][name] = "" if value is None else str(value)
@@ -184,41 +194,48 @@ class Store:
     # Waiting
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """As `News.until`. Who has to wait listens to what others append."""
+        """Wait as `News.until` does, and also wake on what other clients append."""
         result = attempt()
         if result or seconds == 0:
             return result
         if not self._listens:
-            self.connection.listen(f"{self.root}.stored.>", self.ring)
+            self.connection.listen(f"{self.root}.stored.>", self._news.ring)
             self._listens = True  # afterwards, so that the next call listens after an interrupt
         return self._news.until(attempt, seconds)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
+        """Wake the waiters."""
         self._news.ring()
 
     def ask(self, path: str, *, changes: bool = False, **question: Any) -> Any:
+        """Return the answer of JetStream's API. Raises Refused."""
         return self.connection.ask(path, question, changes=changes)
 
     def check_open(self) -> None:
+        """Raise LogClosed if the log is closed."""
         self.connection.check_open()
 
     def close(self) -> None:
+        """Close the connection and wake the waiters."""
         self.connection.close()
-        self.ring()
+        self.wake()
 
     # Inside
 
     def _find(self, subject: str, id: str) -> int | None:
-        """The sequence of a message that is there already: the server looks for its id before it
-        looks at a condition that nothing fulfils. Which one that is depends: a single server looks
-        at expected sequences first, and copies of a stream fall out with each other over ids.
+        """Return the sequence of a message with this id, if there is one.
+
+        Publish it under a condition that cannot be met, so that nothing is stored: the server
+        checks the id first. That condition is an expected sequence on a replicated stream, whose
+        replicas could disagree on an expected id. A single server checks an expected sequence
+        before the id, so there it is an expected id.
         """
         if self._is_replicated:
             condition = {EXPECTED: str(_NEVER)}
         else:
             condition = {"Nats-Expected-Last-Msg-Id": "none"}
         try:
-            return self.connection.tell(subject, b"", {ID: id, **condition})
+            return self.connection.publish(subject, b"", {ID: id, **condition})
         except Refused as refused:
             if refused.code != _WRONG_ID and refused.code not in WRONG_SEQUENCE:
                 raise
@@ -258,7 +275,7 @@ class Store:
         return QuotaExceeded(f"the server has no more room for this log: {refused}.")
 
     def _find_streams(self, *, create: bool, replicas: int) -> float:
-        """Have both streams there; what to add to the monotonic clock to get the server's time."""
+        """Find or create both streams. Return the server's time minus the monotonic clock."""
         events = {
             "subjects": [f"{self.root}.event.>", f"{self.root}.lock.*"],
             "allow_direct": True,
@@ -298,7 +315,7 @@ class Store:
 
 
 def _id_of(packed: Packed) -> str:
-    """What the server knows the event by: short, and of letters that a header may have."""
+    """Return the id that the server stores for the event: short, and valid in a header."""
     return hashlib.blake2b(f"{packed.source}\0{packed.id}".encode(), digest_size=16).hexdigest()
 
 

@@ -1,10 +1,10 @@
-"""What a client shows every server of a cluster, also those that it has only heard of."""
+"""The options of a client: every server of a cluster gets the same name and password."""
 
 import ssl
 
 import pytest
 
-from eventkit.nats.connecting import options_for
+from eventkit.nats.client import options_for
 
 ANN = {"user": "ann", "password": "s"}
 

@@ -1,6 +1,6 @@
-"""The bus across machines: a real nats-server, a bridge that joins buses, and a log on a server.
+"""The bus across machines: a real nats-server, bridges between buses, and a log on a server.
 
-This is the only place that imports nats-py.
+This is the only package that imports nats-py.
 """
 
 import lazy_loader

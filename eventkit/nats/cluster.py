@@ -1,4 +1,4 @@
-"""NatsCluster: some nats-servers that keep copies of each other's data, to be killed one by one."""
+"""NatsCluster: several nats-servers on this machine, for experiments with replication."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ _POLL = 0.02
 
 
 class NatsCluster:
-    """So many nodes on this machine, ready when the constructor returns.
+    """A cluster of `size` nodes on this machine, ready when the constructor returns.
 
         with NatsCluster(3) as cluster:
             cluster.leader().kill()
 
-    Each node is a NatsServer: it can be killed, frozen, thawed and started again. With more than
-    half of them alive, what was stored is there and more can be. `url` names all of them, so that
-    a client goes on with another one when its own is gone.
+    Each node is a NatsServer: it can be killed, frozen, thawed and started again. `url` names all
+    of them, so that a client reconnects to another node when its own has gone.
+
+    Promised: a log with a replica on every node (`open_log(..., replicas=size)`) loses no
+    acknowledged event, and can be read and written, while more than half of the nodes run.
+
+    Not promised: events of a Bridge are not stored. Those on their way through a node that dies
+    may be lost, which the bridges count and report. While a leader is being elected, appends may
+    raise OutcomeUnknown: append again. All nodes share one machine and one disk, so this is not a
+    cluster for production.
+
+    Raises ServerFailed if the nodes are not ready within `timeout` seconds.
     """
 
     def __init__(self, size: int = 3, *, timeout: float = 30.0) -> None:
-        whole_number("size", size, "a number of nodes, of which 3 bear the loss of one", least=2)
+        whole_number("size", size, "a number of nodes, and 3 tolerate the loss of one", least=2)
         seconds("timeout", timeout, above_zero=True)
         self._timeout = timeout
         self._password = secrets.token_hex(12)
@@ -46,28 +55,28 @@ class NatsCluster:
 
     @property
     def url(self) -> str:
-        """Where all the nodes are, with the password of a user who may do everything."""
+        """Return the addresses of all nodes, with the password of a user who may do everything."""
         return ",".join(node.url for node in self.nodes)
 
     def leader(self) -> NatsServer:
-        """The node that leads at this moment. TimeoutError if they find none."""
+        """Return the current leader. Raises ServerFailed if the nodes do not elect one."""
         return self._until(self._find_leader, "no leader")
 
     def leader_of(self, stream: str) -> NatsServer:
-        """The node through which a stream is written at this moment."""
+        """Return the current leader of a stream, through which it is written."""
         return self._until(lambda: self._find_leader_of(stream), f"no leader of {stream!r}")
 
     def wait_until_ready(self) -> None:
-        """Wait until all the nodes that run have found each other and caught up."""
+        """Wait until all running nodes have found each other and caught up."""
         self.leader()
-        self._until(lambda: all(map(_is_well, self.running())), "some node is not well")
+        self._until(lambda: all(map(_is_healthy, self.running())), "some node is not healthy")
 
     def running(self) -> list[NatsServer]:
-        """The nodes that are there."""
+        """Return the nodes whose process runs; a frozen one does."""
         return [node for node in self.nodes if node.is_running]
 
     def close(self) -> None:
-        """End all nodes, at once, as the last would wait for the others. Can be called twice."""
+        """Kill all nodes: a node that stops in order waits for the others. Can be called twice."""
         for node in self.running():
             node.kill()
         self._nodes.close()
@@ -96,7 +105,7 @@ class NatsCluster:
 
     def _find_leader(self) -> NatsServer | None:
         names = {
-            _asked(node, "jsz").get("meta_cluster", {}).get("leader") for node in self.running()
+            _monitor(node, "jsz").get("meta_cluster", {}).get("leader") for node in self.running()
         }
         return self._named(names)
 
@@ -104,41 +113,42 @@ class NatsCluster:
         names = {
             found.get("cluster", {}).get("leader")
             for node in self.running()
-            for account in _asked(node, "jsz?streams=1").get("account_details", [])
+            for account in _monitor(node, "jsz?streams=1").get("account_details", [])
             for found in account.get("stream_detail", [])
             if found["name"] == stream
         }
         return self._named(names)
 
     def _named(self, names: set[Any]) -> NatsServer | None:
-        """The one node that all agree on, if it is there."""
+        """Return the one node that all agree on, if it runs."""
         found = [node for node in self.running() if {node.name} == names - {None, ""}]
         return found[0] if found else None
 
-    def _until(self, look: Callable[[], T | None], missing: str) -> T:
+    def _until(self, attempt: Callable[[], T | None], missing: str) -> T:
         deadline = time.monotonic() + self._timeout
-        while not (found := look()):
+        while not (found := attempt()):
             if time.monotonic() > deadline:
                 raise ServerFailed(f"{missing} within {self._timeout} s among {self.running()}.")
             time.sleep(_POLL)
         return found
 
 
-def _asked(node: NatsServer, path: str) -> dict[str, Any]:
+def _monitor(node: NatsServer, path: str) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = node.monitor(path, timeout=0.5)
-    except (OSError, ValueError):  # killed, frozen, or not well, which it says by an error
+    except (OSError, ValueError):  # killed, frozen, or unhealthy, which is an HTTP error
         return {}
     return answer
 
 
-def _is_well(node: NatsServer) -> bool:
-    return _asked(node, "healthz").get("status") == "ok"
+def _is_healthy(node: NatsServer) -> bool:
+    return _monitor(node, "healthz").get("status") == "ok"
 
 
 def _free_ports(number: int) -> list[int]:
-    """Return ports that are free. They are below those that outgoing connections are given, so
-    that none is taken while its node is down.
+    """Return free ports below the range of outgoing connections.
+
+    So no other program takes one of them while its node is down.
     """
     ports: list[int] = []
     while len(ports) < number:

@@ -1,9 +1,9 @@
-"""Numbers on what bridges send, by which a receiver notices that something never came.
+"""Numbers on the events that bridges send, from which a receiver notices missing events.
 
-They travel in an extension attribute of the CloudEvent, which names the sending bridge and counts
-its events on that topic from 1. (A header of NATS would be slower: nats-py reads messages that have
-one in a second attempt.) The attribute is the last one, so that it can be added to JSON that is
-ready, and found without reading the rest.
+A number is an extension attribute of the CloudEvent. It names the sending bridge and counts its
+events on that topic from 1. (A NATS header would be slower: nats-py needs two attempts to read a
+message that has one.) The attribute is the last one, so that it can be added to finished JSON and
+found without reading the rest.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import secrets
 
 LONGEST = 64  # bytes that a number adds to an event
-_MOST = 10_000  # topics, of one sender or of all that are heard
+_MOST = 10_000  # topics of one sender, or of all senders at a receiver
 _NAME = 16  # letters of a sender's name
 _MARK = b',"eventkitnumber":"'
 _END = b'"}'
 
 
 class Counts:
-    """Numbers the events of one sender. After too many topics it starts over under a new name."""
+    """Numbers the events of one sender. After 10,000 topics it restarts under a new name."""
 
     def __init__(self) -> None:
         self._start()
@@ -36,16 +36,16 @@ class Counts:
 
 
 class Gaps:
-    """Counts in `missed` what was numbered and did not come."""
+    """Counts in `missed` the numbered events that did not arrive."""
 
     def __init__(self) -> None:
         self.missed = 0
         self._last: dict[tuple[bytes, str], int] = {}
 
     def note(self, topic: str, body: bytes) -> int:
-        """Note one that came. Return how many are missing between it and the one before.
+        """Note an arrived event. Return how many are missing between it and the previous one.
 
-        Nothing is known of what came before the first of a topic, or of others than bridges.
+        Return 0 for the first event of a topic, and for events without a number.
         """
         _, mark, found = body[-LONGEST:].rpartition(_MARK)
         if not mark or found[-2:] != _END:
@@ -56,7 +56,7 @@ class Gaps:
             return 0
         key = found[:_NAME], topic
         missing = number - self._last.get(key, number) - 1
-        if missing < 0:  # the first of its topic, or one that was overtaken
+        if missing < 0:  # the first of its topic, or overtaken by a later one
             self._keep(key, number)
             return 0
         self._last[key] = number
@@ -64,6 +64,6 @@ class Gaps:
         return missing
 
     def _keep(self, key: tuple[bytes, str], number: int) -> None:
-        """Keep the first number of a topic. Forget that which has been kept for longest."""
+        """Keep the first number of a topic. Forget the oldest topic if there are too many."""
         if self._last.setdefault(key, number) == number and len(self._last) > _MOST:
             del self._last[next(iter(self._last))]

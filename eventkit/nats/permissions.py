@@ -1,4 +1,4 @@
-"""An AccessPolicy as the permissions of a NATS server, which then decides alone."""
+"""Translates an AccessPolicy into permissions that a NATS server enforces."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ NOTHING: Permissions = {"publish": {"deny": [">"]}, "subscribe": {"deny": [">"]}
 
 
 def permissions_of(policy: AccessPolicy, principal: str) -> Permissions:
-    """What a principal may publish and subscribe to on a server, where every topic is under
-    `eventkit.`, and nothing else: no inbox of anybody's and no part of the server's own interface.
+    """Return what a principal may publish and subscribe to on a server.
 
-    Raises ValueError for a policy that a server would not keep to.
+    Every topic is under `eventkit.` there. Everything else is denied, such as inboxes and the
+    server's own API. Raises ValueError for a policy that a server cannot enforce.
     """
     publish = _patterns(policy, principal, "publish", True)
+    not_publish = _patterns(policy, principal, "publish", False)
     subscribe = _patterns(policy, principal, "subscribe", True)
+    not_subscribe = _patterns(policy, principal, "subscribe", False)
     deeper = [f"{pattern}.>" for pattern in subscribe if pattern.split(".")[-1] == "*"]
     _check_deeper(deeper, subscribe)
     return {
-        "publish": _said(publish, [*_patterns(policy, principal, "publish", False), *_RESERVED]),
-        "subscribe": _said(subscribe, [*_patterns(policy, principal, "subscribe", False), *deeper]),
+        "publish": _permission(publish, [*not_publish, *_RESERVED]),
+        "subscribe": _permission(subscribe, [*not_subscribe, *deeper]),
     }
 
 
 def _patterns(policy: AccessPolicy, principal: str, action: Action, allowed: bool) -> list[str]:
-    """Those of the rules, without any that another one covers."""
+    """Return the patterns of the rules, without those that another pattern covers."""
     found = dict.fromkeys(
         rule.pattern
         for rule in policy.rules(principal)
@@ -42,20 +44,22 @@ def _patterns(policy: AccessPolicy, principal: str, action: Action, allowed: boo
 
 
 def _check_deeper(deeper: list[str], allowed: list[str]) -> None:
-    """A server takes the `>` of a subscription for a word: who may subscribe to `a.*` may to `a.>`
-    as well. So what is deeper is denied, which must not take away what another rule allows.
+    """Raise ValueError if denying the deeper topics would deny what another rule allows.
+
+    A server takes the `>` of a subscription for one word. A client that may subscribe to `a.*` may
+    also subscribe to `a.>`, unless `a.*.>` is denied.
     """
     for pattern in deeper:
         for other in allowed:
             if _overlap(pattern, other):
                 raise ValueError(
                     f"a NATS server cannot keep {pattern.removesuffix('.>')!r} and {other!r} "
-                    "apart for one subscriber. Allow all of it with '>', and deny what is too much."
+                    "apart for one subscriber. Allow all of it with '>', and deny the rest."
                 )
 
 
-def _said(allow: list[str], deny: list[str]) -> dict[str, list[str]]:
-    """To a server an empty list of what is allowed would mean that everything is."""
+def _permission(allow: list[str], deny: list[str]) -> dict[str, list[str]]:
+    """Return one permission. To a server an empty "allow" would mean that all is allowed."""
     if not allow:
         return {"deny": [">"]}
     return {"allow": _subjects(allow), "deny": _subjects(deny)}
@@ -66,7 +70,7 @@ def _subjects(patterns: list[str]) -> list[str]:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether some topic fits both patterns."""
+    """Return True if some topic matches both patterns."""
     mine, theirs = one.split("."), other.split(".")
     for words in zip(mine, theirs, strict=False):
         if ">" in words:

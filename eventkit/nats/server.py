@@ -1,4 +1,4 @@
-"""NatsServer: a real nats-server as a child that cannot outlive its owner."""
+"""NatsServer: a real nats-server as a child process that cannot outlive its owner."""
 
 from __future__ import annotations
 
@@ -34,33 +34,39 @@ _WATCHDOG = str(Path(__file__).with_name("watchdog.py"))
 
 
 class ServerFailed(RuntimeError):
-    """A nats-server did not start or not get ready. The message has the end of its log."""
+    """A nats-server did not start or become ready. The message shows the end of its log."""
 
 
 class NatsServer:
-    """A nats-server of one's own, ready when the constructor returns.
+    """A nats-server for this process, ready when the constructor returns.
 
         with NatsServer() as server:
             bridge = Bridge(bus, server.url, outgoing=["counter.>"])
 
-    It listens on free ports of the loopback interface only, requires the password that is in
-    `url`, and keeps what it stores in a folder of its own, on disk before it
-    acknowledges. It ends with `close`, with the block, and with the process that made it, however
-    that ends; an interrupt of the notebook leaves it running.
+    Promised:
 
-    `users` are others who may connect, see `url_of`: for each a dict of NATS permissions, such as
-    `{"publish": ["eventkit.counter.>"], "subscribe": []}`. So are the principals of a `policy`, for
-    bridges with the usual prefix; see `reload`. `folder` is kept when the server ends;
-    without one, a temporary folder goes with it. `password` is made up if none is given.
-    `settings` are laid over the configuration: what its documentation has, as a dict.
+    - It listens on free ports of the loopback interface only, and requires a password or, with
+      `tls`, a certificate.
+    - What a log acknowledges is on disk, and survives `kill` and `start`.
+    - It ends with `close`, with the block, and with the process that made it, also if that crashes.
+      An interrupt in the notebook leaves it running.
 
-    With `tls`, an authority of certificates, no password is accepted, not even that of
-    `url`: it speaks TLS 1.3 from the first byte on, shows a certificate, and a client must show one
-    of the same authority, which names one of the principals or `users`.
+    Not promised: events of a Bridge are not stored. A subscriber that is not connected when they
+    pass does not get them later. Without `folder`, stored data are deleted with the server.
 
-    Raises FileNotFoundError, which says what to install, if there is no nats-server here;
+    `users` may connect as well, see `url_of`. Each name has a dict of NATS permissions, such as
+    `{"publish": ["eventkit.counter.>"], "subscribe": []}`. The principals of a `policy` may also
+    connect, with bridges that use the default prefix; see `reload`. `folder` stays when the server
+    ends; by default the folder is temporary. `password` is random by default. `settings` override
+    the configuration, as a dict with the names of nats-server's documentation.
+
+    `tls` is a certificate authority. The server then accepts no password and speaks TLS 1.3 from
+    the first byte. A client must show a certificate of the same authority that names one of the
+    principals or `users`.
+
+    Raises FileNotFoundError, which says what to install, if there is no nats-server;
     ServerFailed if it is not ready within `timeout` seconds; ValueError for a principal whose name
-    is taken, or a policy that a NATS server would not keep to.
+    is taken, and for a policy that a NATS server cannot enforce.
     """
 
     def __init__(
@@ -91,37 +97,40 @@ class NatsServer:
         renew_in_child(self)
         self.start()
 
-    # What it is
+    # Figures
 
     @property
     def name(self) -> str:
-        """What the server calls itself."""
+        """Return the server's name."""
         return str(self._settings["server_name"])
 
     @property
     def url(self) -> str:
-        """Where it is, with the password of a user who may do everything; with TLS, without."""
+        """Return the address, with the password of a user who may do everything.
+
+        With TLS there is no password.
+        """
         return self.url_of(_OWNER)
 
     def url_of(self, user: str) -> str:
-        """Where it is, with the password of one of its users; with TLS, without."""
+        """Return the address, with the password of one of the users unless TLS is used."""
         if self._tls is not None:
             return f"tls://{self.address}"
         return f"nats://{user}:{self._passwords[user]}@{self.address}"
 
     @property
     def address(self) -> str:
-        """Host and port where clients connect. They stay the same when it is started again."""
+        """Return the host and port for clients. They stay the same when it is started again."""
         return str(self._settings["listen"])
 
     @property
     def pid(self) -> int:
-        """The number of the server's process; 0 while it does not run."""
+        """Return the server's process id, or 0 while it does not run."""
         return self._pid if self.is_running else 0
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there; a frozen one is."""
+        """Return True if its process exists, even if it is frozen."""
         if self._is_parents:
             raise RuntimeError(
                 f"the NATS server at {self.address} was started before this process was forked, "
@@ -132,18 +141,21 @@ class NatsServer:
 
     @property
     def log(self) -> str:
-        """What the server has written into its log."""
+        """Return the text of the server's log."""
         paths = [self._scratch / name for name in ("errors", "log")]
         return "".join(p.read_text("utf-8", "replace") for p in paths if p.exists())
 
     def monitor(self, path: str, timeout: float = 2.0) -> Any:
-        """What the server says of itself, such as `monitor("varz")`. OSError if it does not."""
+        """Return the server's answer to a monitoring request, such as `monitor("varz")`.
+
+        Raises OSError if it does not answer.
+        """
         url = f"http://{self._settings['http']}/{path}"
         try:
             with urllib.request.urlopen(url, timeout=timeout) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as refusal:
-            refusal.close()  # it is an open answer, too
+            refusal.close()  # the error is also an open response
             raise
 
     def __repr__(self) -> str:
@@ -151,10 +163,10 @@ class NatsServer:
             return f"<NatsServer at {self.address}, of the parent process>"
         return f"<NatsServer at {self.address}, {'running' if self.is_running else 'not running'}>"
 
-    # Its life
+    # Starting and stopping
 
     def start(self) -> None:
-        """Start it where it was, with what it had stored. Nothing happens if it is running."""
+        """Start it on its old ports with its stored data. Do nothing if it is running."""
         if self.is_running:
             return
         for old in self._scratch.glob("*.ports"):
@@ -176,7 +188,7 @@ class NatsServer:
             raise
 
     def stop(self) -> None:
-        """End it in good order. `start` brings it back with what it has stored."""
+        """Let it end in order. `start` runs it again with its stored data."""
         self._signal(signal.SIGTERM)
         if self._watchdog is not None:
             if hasattr(signal, "SIGCONT"):
@@ -188,7 +200,7 @@ class NatsServer:
             self._finalizer()
 
     def kill(self) -> None:
-        """End it at once, as a crash would: kill -9."""
+        """Kill it with SIGKILL, as a crash would."""
         self._signal(_KILL)
         if self._watchdog is not None:
             self._watchdog.wait()
@@ -200,17 +212,19 @@ class NatsServer:
         self.start()
 
     def reload(self) -> None:
-        """Have the policy count as it is now, also for those who are connected: a client without
-        rules is cut off. Until then the server knows nothing of a change.
+        """Apply the policy as it is now, also to connected clients.
+
+        A client without rules is disconnected. Changes of the policy have no effect on the server
+        before this call. Raises ServerFailed if the server does not reload within the time limit.
         """
         self._settings["authorization"] = self._authorization()
         if not self.is_running:
             return
-        if not hasattr(signal, "SIGHUP"):  # Windows has no way to tell it
+        if not hasattr(signal, "SIGHUP"):  # Windows has no signal for it
             self.restart()
             return
         config = self._scratch / "server.conf"
-        settings = json.loads(config.read_text(encoding="utf-8"))  # other ports could not be taken
+        settings = json.loads(config.read_text(encoding="utf-8"))  # its ports cannot change
         config.write_text(
             json.dumps(settings | {"authorization": self._settings["authorization"]}),
             encoding="utf-8",
@@ -224,18 +238,19 @@ class NatsServer:
             time.sleep(_POLL)
 
     def freeze(self) -> None:
-        """Stop its clock: connections stay open and nothing is answered, until `thaw`."""
+        """Suspend the process until `thaw`: connections stay open and nothing is answered."""
         self._by_psutil("suspend")
         while self.is_running and not _is_frozen(self._pid):
             time.sleep(_POLL)
 
     def thaw(self) -> None:
-        """Let it go on after `freeze`, as if no time had passed."""
+        """Resume the process after `freeze`."""
         self._by_psutil("resume")
 
     def close(self) -> None:
-        """End it, and remove its temporary folder. Can be called twice, and does nothing in a child
-        that was forked after the start.
+        """End it and remove its temporary folder.
+
+        Can be called twice. Does nothing in a child that was forked after the start.
         """
         if self._is_parents:
             return
@@ -250,20 +265,21 @@ class NatsServer:
         self.close()
 
     def renew(self) -> None:
-        """In a forked child: leave the server and its folder to the parent. The pipe is closed
-        here, since the watchdog waits until the last process has let go of it.
+        """Leave the server and its folder to the parent, in a forked child.
+
+        Close the child's copy of the pipe: the watchdog waits until every process has closed it.
         """
         self._is_parents = True
         self._remover.detach()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._finalizer.detach()
             self._watchdog.stdin.close()
-            self._watchdog.poll()  # no child of this process: Popen takes it for ended
+            self._watchdog.poll()  # not a child of this process: Popen treats it as ended
 
     # Inside
 
     def _configuration(self) -> dict[str, Any]:
-        """Nothing is left to the server's defaults that could be seen from outside or be shared."""
+        """Return the configuration: no port, folder or user is left to the server's defaults."""
         return {
             "server_name": self._scratch.name,
             "listen": "127.0.0.1:-1",
@@ -277,7 +293,7 @@ class NatsServer:
     def _authorization(self) -> dict[str, Any]:
         users = self._users | self._principals()
         if self._tls is not None:
-            # without a user at all, a server would allow everything to every client
+            # without any user, a server would allow everything to every client
             allowed: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
             allowed += [{"user": f"CN={one}", "permissions": of} for one, of in users.items()]
             return {"users": allowed}
@@ -293,14 +309,14 @@ class NatsServer:
         }
 
     def _principals(self) -> dict[str, Any]:
-        """What those of the policy may do, in the server's words."""
+        """Return the permissions of the policy's principals."""
         if self._policy is None:
             return {}
         names = self._policy.principals()
         if taken := {_OWNER, *self._users}.intersection(names):
             raise ValueError(
                 f"a principal cannot be called {taken.pop()!r} here: one of the server's own users "
-                "is. Choose another name."
+                "has that name. Choose another name."
             )
         return {name: permissions_of(self._policy, name) for name in names}
 
@@ -323,11 +339,11 @@ class NatsServer:
         return self.monitor("varz", self._timeout)["config_load_time"]
 
     def _wait_until_ready(self) -> None:
-        """The ports file is written once clients can connect; the server's health says the rest."""
+        """Wait for the ports file, written when clients can connect, and for a healthy server."""
         deadline = time.monotonic() + self._timeout
         while not (self._read_ports() and self._is_healthy()):
             if not self.is_running:
-                raise ServerFailed(f"{self._program} has ended at once. Its log: {self._log_end()}")
+                raise ServerFailed(f"{self._program} ended at once. Its log: {self._log_end()}")
             if time.monotonic() > deadline:
                 raise ServerFailed(
                     f"{self._program} was not ready within {self._timeout} s. Its log: "
@@ -347,7 +363,7 @@ class NatsServer:
 
     def _is_healthy(self) -> bool:
         if "cluster" in self._settings:
-            return True  # it is when the others are there as well, which the cluster waits for
+            return True  # a node needs the others; NatsCluster waits for all
         try:
             return bool(self.monitor("healthz")["status"] == "ok")
         except (OSError, ValueError):
@@ -357,13 +373,13 @@ class NatsServer:
         return self.log[-1_000:].strip() or "(empty)"
 
     def _signal(self, number: int) -> None:
-        """While the watchdog lives, whose child the server is, its number is no other process's."""
+        """Send a signal. While its parent, the watchdog, runs, the process id is not reused."""
         if self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, number)
 
     def _by_psutil(self, act: Literal["suspend", "resume"]) -> None:
-        """Suspend or resume the server, by psutil: Windows has no signals for it."""
+        """Suspend or resume the server with psutil: Windows has no signals for it."""
         try:
             import psutil  # type: ignore[import-untyped]
         except ImportError as missing:
@@ -377,7 +393,7 @@ class NatsServer:
 
 
 def find_server() -> str:
-    """The nats-server on PATH, or the one that pip has put beside the interpreter."""
+    """Return the path of nats-server: on PATH, or where pip has installed it."""
     beside = os.pathsep.join([sysconfig.get_path("scripts"), os.path.dirname(sys.executable)])
     found = shutil.which("nats-server") or shutil.which("nats-server", path=beside)
     if found is None:
@@ -389,7 +405,7 @@ def find_server() -> str:
 
 
 def _is_frozen(pid: int) -> bool:
-    """Whether the system has stopped all its threads. Only Linux tells; elsewhere it is hoped."""
+    """Return True if all its threads are stopped. Only Linux shows that; elsewhere assume so."""
     states = [
         path.read_text(encoding="utf-8").rpartition(") ")[2]
         for path in Path("/proc").glob(f"{pid}/task/*/stat")
@@ -402,7 +418,7 @@ def _address(urls: list[str]) -> str:
 
 
 def _end(watchdog: subprocess.Popen[bytes]) -> None:
-    """Let go of the pipe: the watchdog ends the server, removes its folder, and ends."""
+    """Close the pipe: the watchdog ends the server, removes its folder, and ends."""
     assert watchdog.stdin is not None
     with contextlib.suppress(OSError):
         watchdog.stdin.close()

@@ -1,10 +1,10 @@
-"""The process between a nats-server and its owner, so that neither a crash nor kill -9 leaves it.
+"""The process between a nats-server and its owner: it ends the server when the owner has gone.
 
     python watchdog.py FOLDER COMMAND...
 
-It starts the command and holds the reading end of a pipe from the owner. When the owner is gone,
-for whatever reason, the pipe ends: then so does the command, and the folder is removed. It stands
-in a session of its own, where an interrupt that is meant for the owner does not reach it.
+It starts the command and reads from a pipe that the owner holds open. When the owner ends, also by
+a crash or kill -9, the pipe closes. Then the watchdog ends the command and removes the folder. It
+runs in a session of its own, so an interrupt of the owner does not reach it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import subprocess
 import sys
 import threading
 
-_GRACE = 5.0  # seconds that the server has to end by itself
+_GRACE = 5.0  # seconds for the server to end by itself
 
 
 def main(folder: str, *command: str) -> None:
-    """Run the command until it ends or the owner is gone."""
+    """Run the command until it ends or the owner has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = subprocess.Popen(
         command,
@@ -37,10 +37,10 @@ def main(folder: str, *command: str) -> None:
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
-    """End the server, kindly if it lets itself be."""
+    """Terminate the server, and kill it if it has not ended after 5 s."""
     server.terminate()
     if sys.platform != "win32":
-        server.send_signal(signal.SIGCONT)  # one that is frozen could not hear it
+        server.send_signal(signal.SIGCONT)  # a frozen process cannot handle SIGTERM
     try:
         server.wait(_GRACE)
     except subprocess.TimeoutExpired:
@@ -55,7 +55,7 @@ def _watch(server: subprocess.Popen[bytes], is_alone: threading.Event) -> None:
 
 
 def _die_with_the_watchdog() -> None:
-    """Should the watchdog itself be killed, the kernel ends its child. Only Linux offers that."""
+    """Have the kernel kill the server if the watchdog is killed. Only Linux offers that."""
     import ctypes
 
     set_death_signal = 1

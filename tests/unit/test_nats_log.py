@@ -203,6 +203,16 @@ def test_a_log_that_nobody_has_any_more_ends_its_thread(server: ek.NatsServer, n
     assert not thread.is_alive()
 
 
+def test_a_consumer_and_a_lock_keep_the_log_open(server: ek.NatsServer, name: str) -> None:
+    log = ek.open_log(server.url, name=name)
+    log.append(ek.Event("a", 1))
+    consumer, lock = log.consumer("mail"), log.lock("counter")
+    del log
+    assert [one.data for one in consumer.claim()] == [1]
+    with lock:
+        pass
+
+
 def test_without_nats_py_the_error_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['nats'] = None\n"

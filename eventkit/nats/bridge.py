@@ -74,7 +74,8 @@ class Bridge:
     - The sender counts each accepted event in `sent`, `refused` or `lost`, and in `waiting` until
       then. Refused events become dead letters with PermissionDenied. Lost ones become dead letters
       with OutcomeUnknown, or with BusClosed if they were never sent.
-    - The receiver counts each event that reaches it in `received`, `skipped` or `dropped`.
+    - The receiver counts each event that reaches it in `received`, `skipped` or `dropped`; one that
+      a full or closed bus refuses is in `received` and in `dropped`.
 
     Not promised:
 
@@ -86,11 +87,10 @@ class Bridge:
 
     Losses are counted and reported, not prevented. Use an EventLog where every event must arrive.
 
-    At most `capacity` events wait to be confirmed, and as many arrived ones for slow handlers.
-    When there is no room, `fire` waits up to `timeout` seconds while the server is connected, and
-    then raises QueueFull. Without a connection it raises QueueFull at once. Arrived events without
-    room are dropped. After an outage a sender continues half a second after it has reconnected, so
-    that receivers have reconnected first.
+    At most `capacity` events wait to be confirmed, and as many arrived ones for slow handlers. If
+    there is no room, `fire` raises QueueFull, after up to `timeout` seconds if the server is
+    connected. Arrived events without room are dropped. After an outage, a sender continues half a
+    second after it has reconnected, so that receivers have reconnected first.
 
     A server that answers nothing for about three times `ping_interval` (an option of nats-py, 5 s
     here) is given up, and the bridge reconnects.

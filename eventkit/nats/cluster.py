@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import secrets
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from ..checks import seconds, whole_number
-from .server import NatsServer, ServerFailed
+from .server import NatsServer, wait_until
 
 T = TypeVar("T")
 
@@ -31,9 +30,9 @@ class NatsCluster:
     acknowledged event, and can be read and written, while more than half of the nodes run.
 
     Not promised: events of a Bridge are not stored. Those on their way through a node that dies
-    may be lost, which the bridges count and report. While a leader is being elected, appends may
-    raise OutcomeUnknown: append again. All nodes share one machine and one disk, so this is not a
-    cluster for production.
+    may be lost, which the bridges count and report. While a leader is being elected, appends wait,
+    and raise OutcomeUnknown after the log's `timeout`: append again. All nodes share one machine
+    and one disk, so this is not a cluster for production.
 
     Raises ServerFailed if the nodes are not ready within `timeout` seconds.
     """
@@ -125,11 +124,13 @@ class NatsCluster:
         return found[0] if found else None
 
     def _until(self, attempt: Callable[[], T | None], missing: str) -> T:
-        deadline = time.monotonic() + self._timeout
-        while not (found := attempt()):
-            if time.monotonic() > deadline:
-                raise ServerFailed(f"{missing} within {self._timeout} s among {self.running()}.")
-            time.sleep(_POLL)
+        found = wait_until(
+            attempt,
+            self._timeout,
+            lambda: f"{missing} within {self._timeout} s among {self.running()}.",
+            _POLL,
+        )
+        assert found
         return found
 
 

@@ -16,9 +16,9 @@ import time
 import urllib.error
 import urllib.request
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..checks import seconds
 from ..forks import renew_in_child
@@ -26,6 +26,8 @@ from .permissions import NOTHING, permissions_of
 
 if TYPE_CHECKING:
     from ..security import AccessPolicy, CertificateAuthority
+
+T = TypeVar("T")
 
 _OWNER = "eventkit"
 _POLL = 0.005
@@ -230,12 +232,10 @@ class NatsServer:
             encoding="utf-8",
         )
         before = self._loaded()
-        deadline = time.monotonic() + self._timeout
         self._signal(signal.SIGHUP)
-        while self._loaded() == before:
-            if time.monotonic() > deadline:
-                raise ServerFailed(f"{self!r} did not reload. Its log: {self._log_end()}")
-            time.sleep(_POLL)
+        wait_until(
+            lambda: self._loaded() != before, self._timeout, lambda: self._failure("did not reload")
+        )
 
     def freeze(self) -> None:
         """Suspend the process until `thaw`: connections stay open and nothing is answered."""
@@ -340,16 +340,14 @@ class NatsServer:
 
     def _wait_until_ready(self) -> None:
         """Wait for the ports file, written when clients can connect, and for a healthy server."""
-        deadline = time.monotonic() + self._timeout
-        while not (self._read_ports() and self._is_healthy()):
+
+        def is_ready() -> bool:
             if not self.is_running:
-                raise ServerFailed(f"{self._program} ended at once. Its log: {self._log_end()}")
-            if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"{self._program} was not ready within {self._timeout} s. Its log: "
-                    f"{self._log_end()}"
-                )
-            time.sleep(_POLL)
+                raise ServerFailed(self._failure("ended at once"))
+            return self._read_ports() and self._is_healthy()
+
+        what = f"was not ready within {self._timeout} s"
+        wait_until(is_ready, self._timeout, lambda: self._failure(what))
 
     def _read_ports(self) -> bool:
         for path in self._scratch.glob("*.ports"):
@@ -369,8 +367,8 @@ class NatsServer:
         except (OSError, ValueError):
             return False
 
-    def _log_end(self) -> str:
-        return self.log[-1_000:].strip() or "(empty)"
+    def _failure(self, what: str) -> str:
+        return f"{self._program} {what}. Its log: {self.log[-1_000:].strip() or '(empty)'}"
 
     def _signal(self, number: int) -> None:
         """Send a signal. While its parent, the watchdog, runs, the process id is not reused."""
@@ -380,16 +378,25 @@ class NatsServer:
 
     def _by_psutil(self, act: Literal["suspend", "resume"]) -> None:
         """Suspend or resume the server with psutil: Windows has no signals for it."""
-        try:
-            import psutil  # type: ignore[import-untyped]
-        except ImportError as missing:
-            raise ImportError(
-                "freeze and thaw need psutil, which is not installed here. "
-                "Run: pip install 'eventkit-notebooks[nats]'"
-            ) from missing
+        psutil = _import_psutil()
         if self.is_running:
             with contextlib.suppress(psutil.NoSuchProcess):
                 getattr(psutil.Process(self._pid), act)()
+
+
+def wait_until(
+    attempt: Callable[[], T], timeout: float, failure: Callable[[], str], pause: float = _POLL
+) -> T:
+    """Return the first true result of `attempt`, which is repeated every `pause` seconds.
+
+    Raises ServerFailed with the message of `failure` after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while not (result := attempt()):
+        if time.monotonic() > deadline:
+            raise ServerFailed(failure())
+        time.sleep(pause)
+    return result
 
 
 def find_server() -> str:
@@ -402,6 +409,17 @@ def find_server() -> str:
             "Run: pip install 'eventkit-notebooks[nats]'"
         )
     return found
+
+
+def _import_psutil() -> Any:
+    try:
+        import psutil  # type: ignore[import-untyped]
+    except ImportError as missing:
+        raise ImportError(
+            "freeze and thaw need psutil, which is not installed here. "
+            "Run: pip install 'eventkit-notebooks[nats]'"
+        ) from missing
+    return psutil
 
 
 def _is_frozen(pid: int) -> bool:

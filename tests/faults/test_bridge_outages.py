@@ -1,4 +1,4 @@
-"""Servers are killed and frozen under a bridge: events wait, or it is said what became of them."""
+"""Servers are killed and frozen under a bridge: events wait, or their loss is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def server() -> Iterator[ek.NatsServer]:
 
 
 class Counter:
-    """What has arrived on a bus, to be waited for."""
+    """A record of what has arrived on a bus."""
 
     def __init__(self, bus: ek.EventBus, topic: str = "a") -> None:
         self.data: list[object] = []
@@ -147,7 +147,7 @@ def test_a_peer_that_reads_no_more_is_given_up_whatever_waits_for_it(
         line.freeze()
         for number in range(many):
             sender.fire("a", (number, "x" * 10_000))
-        wait_until(lambda: out.sent)  # by the other way
+        wait_until(lambda: out.sent)  # through the other server address
         out.flush(LONG)
         counter.wait_until(out.sent)
 
@@ -201,7 +201,7 @@ def test_a_bridge_goes_on_with_another_node_of_a_cluster(
             ek.Bridge(sender, cluster.url, ["a"]) as out,
             ek.Bridge(receiver, cluster.nodes[2].url, [], ["a"]),
         ):
-            # until the nodes have told each other who listens, an event finds no way
+            # events are not forwarded before the nodes have exchanged their subscriptions
             wait_until(lambda: sender.fire("a", "before") and counter.data)
             for node in cluster.nodes[:2]:
                 node.kill()
@@ -210,7 +210,7 @@ def test_a_bridge_goes_on_with_another_node_of_a_cluster(
 
 
 def _fire_until_sent(bus: ek.EventBus, bridge: ek.Bridge, data: str) -> None:
-    """The first may be on its way when the connection breaks, which is reported."""
+    """Repeat until an event is sent. The first may be lost with the connection, with a report."""
     while True:
         bus.fire("a", data)
         try:
@@ -261,7 +261,7 @@ def test_a_server_that_says_nothing_more_is_given_up_and_left(
     ):  # fmt: skip
         line.freeze_answers()
         sender.fire("a", 1)
-        wait_until(lambda: out.lost)  # in doubt, although it has arrived
+        wait_until(lambda: out.lost)  # unconfirmed, although it has arrived
         sender.fire("a", 2)
         out.flush(LONG)
         assert counter.wait_until(2) == [1, 2]

@@ -1,7 +1,7 @@
-"""A log that three servers keep: its leader is killed under load, and then all but one of them.
+"""A log on three servers: its leader is killed under load, and then all servers but one.
 
-`EVENTKIT_ROUNDS=5 pytest tests/faults/test_nats_cluster.py` kills five leaders, and wants each to
-be replaced within ten seconds.
+`EVENTKIT_ROUNDS=5 pytest tests/faults/test_nats_cluster.py` kills five leaders, and requires
+that each is replaced within ten seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import eventkit as ek
 
 ROUNDS = int(os.environ.get("EVENTKIT_ROUNDS", "2"))
 LONG = 60.0
-RECOVERY = LONG if ROUNDS < 5 else 10.0  # seconds; nothing is asked of a busy machine
+RECOVERY = LONG if ROUNDS < 5 else 10.0  # seconds; a busy machine gets more
 WRITERS = 4
 STREAM = "eventlog_events"
 
@@ -38,7 +38,7 @@ def cluster() -> Iterator[ek.NatsCluster]:
 
 
 class Writers:
-    """Threads that append one event after another, and note what was acknowledged, and when."""
+    """Threads that append events and record which were acknowledged, and when."""
 
     def __init__(self, log: ek.EventLog) -> None:
         self.acknowledged: dict[str, int] = {}
@@ -59,7 +59,7 @@ class Writers:
             number += 1
 
     def longest_gap(self, since: float) -> float:
-        """Seconds from one acknowledgement to the next, the longest of all that ended later."""
+        """Return the longest gap in seconds between acknowledgements that ended after `since`."""
         times = sorted(self._times)
         return max(b - a for a, b in pairwise(times) if b >= since)
 

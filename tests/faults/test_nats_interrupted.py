@@ -20,7 +20,7 @@ from .interrupting import sweep
 LONG = 10.0
 
 pytestmark = [
-    # an interrupt of what a finaliser calls goes no further
+    # an interrupt inside a finaliser does not propagate
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 ]
 
@@ -32,7 +32,7 @@ def server() -> Iterator[ek.NatsServer]:
 
 
 def in_time(work: Callable[[], object]) -> None:
-    """Do it in another thread. Raises what it raises, and fails if it does not end."""
+    """Run `work` in another thread. Raises what it raises, and fails if it does not end."""
     problems: list[BaseException] = []
 
     def run() -> None:
@@ -59,7 +59,7 @@ def swept(make: Callable[[], Any], step: int) -> int:
 
 
 def running() -> set[threading.Thread]:
-    """The threads that run: an interrupted start leaves one that is only listed."""
+    """Return the running threads. An interrupted start leaves one that is only listed."""
     return {thread for thread in threading.enumerate() if thread.is_alive()}
 
 
@@ -134,7 +134,7 @@ def test_an_interrupt_leaves_a_bridge_usable(server: ek.NatsServer, name: str, s
 
 
 class Site:
-    """A log with something in it to claim, acknowledge and lock."""
+    """A log with an event to claim and acknowledge, and a lock."""
 
     def __init__(self, log: ek.EventLog, name: str) -> None:
         self._name = name
@@ -176,7 +176,7 @@ class Site:
             pass
 
     def close(self) -> None:
-        self.lock.release()  # a token is looked for among all locks that are held
+        self.lock.release()  # a token is searched among all held locks
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whatever becomes of the process that owns a nats-server, none is left; an interrupt spares it."""
+"""A nats-server ends with its owner, however that ends. An interrupt leaves it running."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def kernel() -> Iterator[tuple[Any, Any]]:
 
 
 def run(client: Any, code: str) -> str:
-    """What a cell prints."""
+    """Run a cell and return what it prints."""
     text: list[str] = []
 
     def hear(message: dict[str, Any]) -> None:

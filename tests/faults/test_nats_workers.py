@@ -35,7 +35,7 @@ pytestmark = [
 
 
 def append_clicks(log: ek.EventLog) -> None:
-    """As many as there shall be, each until it is there for certain."""
+    """Append all clicks. Repeat each batch until it is acknowledged."""
     clicks = [ek.Event("button.click", number) for number in range(EVENTS)]
     for start in range(0, EVENTS, AT_ONCE):
         while True:
@@ -52,9 +52,9 @@ def wait_until_stored(log: ek.EventLog, number: int) -> None:
 
 
 def one_round(folder: str, moments: random.Random) -> list[int]:
-    """The numbers of the clicks that were counted, in a round with two killings.
+    """Run one round with two kills. Return the numbers of the clicks that were counted.
 
-    The server does not wait for the disk: the death of a process takes nothing that was written.
+    The server does not sync: what a process has written survives the process.
     """
     first, second = sorted(moments.sample(range(EVENTS // 10, 2 * EVENTS - EVENTS // 10), 2))
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Bridge: events between buses by way of a real server, and what is said of those that fail."""
+"""Bridge: events between buses through a real server, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server() -> Iterator[ek.NatsServer]:
 
 
 class Side:
-    """A bus, its bridge, and all that was fired on the bus, which can be waited for."""
+    """A bus, its bridge, and a record of what was fired on the bus."""
 
     def __init__(self, url: str, *patterns: list[str], **options: Any) -> None:
         self.bus = ek.EventBus()
@@ -53,7 +53,7 @@ class Side:
             self._came.notify_all()
 
     def wait_for(self, number: int) -> list[object]:
-        """The data of the events, once there are so many; of more, if there are more."""
+        """Wait for at least `number` events, and return the data of all."""
         with self._came:
             assert self._came.wait_for(lambda: len(self.events) >= number, LONG), self.events
             return [event.data for event in self.events]
@@ -80,7 +80,7 @@ def side(server: ek.NatsServer) -> Iterator[Make]:
 
 
 def raw(server: ek.NatsServer, subject: str, body: bytes) -> None:
-    """Publish as somebody who knows nothing of eventkit."""
+    """Publish from a program that does not use eventkit."""
     code = (
         "import asyncio, nats, sys\n"
         "async def main():\n"
@@ -138,7 +138,7 @@ def test_an_event_made_of_one_that_came_in_is_sent(side: Make) -> None:
     here, there = side(["click"], ["count"]), side(["count"], ["click"])
 
     def count(event: ek.Event) -> object:
-        here.wait_for(1)  # the click is noted there, before its answer can be
+        here.wait_for(1)  # so that the click is recorded before its answer
         return event.data + 1
 
     there.bus.subscribe("click", count, emits="count")
@@ -231,7 +231,7 @@ def test_what_is_sent_is_cloudevents_json_under_the_prefix(
     assert (body["specversion"], body["type"], body["data"]) == ("1.0", "a.b", 1)
 
 
-# What does not get by
+# What is refused
 
 
 @pytest.mark.parametrize("wrong", ["a..b", ".a", "a.", "", "a b", "a*", ">.a", None])
@@ -292,7 +292,7 @@ def test_a_publish_that_the_server_denies_is_a_dead_letter_and_flush_says_so(
         here.bridge.flush(LONG)
     (letter,) = here.bus.dead_letters
     assert letter.event is denied and isinstance(letter.error, ek.PermissionDenied)
-    here.bridge.flush(LONG)  # which has been said
+    here.bridge.flush(LONG)  # the refusal is reported once
     assert (here.bridge.sent, here.bridge.refused) == (1, 1)
 
 
@@ -373,7 +373,7 @@ def test_no_error_and_no_log_line_shows_a_password_or_token(
         lambda: ek.open_log(url, timeout=0.2),
     ]
     for opening in opens:
-        with pytest.raises(Exception) as failed:  # noqa: PT011  # whichever it is
+        with pytest.raises(Exception) as failed:  # noqa: PT011  # the class differs
             opening()
         error: BaseException | None = failed.value
         while error is not None:

@@ -55,7 +55,7 @@ def pair() -> Iterator[Pair]:
 
 
 def slow(pair: Pair) -> tuple[threading.Event, threading.Event]:
-    """A delivery is within as soon as the first event is set, and ends when the second is."""
+    """Block each delivery. The first event is set when it begins; set the second to end it."""
     within, gate = threading.Event(), threading.Event()
 
     def deliver(topic: str) -> None:

@@ -1,4 +1,4 @@
-"""What a log on a NATS server has of its own; tests/contracts has what it shares with all logs."""
+"""What is special about a log on a NATS server; tests/contracts has the contract of all logs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_log_that_is_not_there_is_not_made_if_that_is_not_wanted(
         ek.open_log(server.url, name=name, create=False)
 
 
-def test_whoever_may_only_read_is_told_so_at_once(
+def test_a_user_who_may_only_read_is_refused_at_once(
     server: ek.NatsServer, log: ek.EventLog, name: str
 ) -> None:
     log.append(ek.Event("a", 1))
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_answer_leaves_the_outcome_open_and_a_retry_store
             log.append(event)
         with pytest.raises(ek.LogUnusable, match=r"within 0\.5 s"):
             log.usage()
-        server.thaw()  # which has, by now, been asked several times
+        server.thaw()  # by now the request was repeated several times
         with ek.open_log(server.url, timeout=LONG) as patient:
             sequence = patient.append(event)
             assert [entry.sequence for entry in patient.read()] == [sequence]
@@ -194,7 +194,7 @@ def test_a_forked_child_cannot_use_the_log(server: ek.NatsServer) -> None:
     subprocess.run([sys.executable, "-c", code, server.url], check=True, timeout=LONG)
 
 
-def test_a_log_that_nobody_has_any_more_ends_its_thread(server: ek.NatsServer, name: str) -> None:
+def test_a_log_without_references_ends_its_thread(server: ek.NatsServer, name: str) -> None:
     before = set(threading.enumerate())
     log = ek.open_log(server.url, name=name)
     (thread,) = set(threading.enumerate()) - before

@@ -1,4 +1,4 @@
-"""A NATS server under an access policy, and bridges that are believed by their certificates."""
+"""A NATS server with an access policy, and bridges authenticated by their certificates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTHING = {"deny": [">"]}
 
 
 class Rules:
-    """A policy, and a server and an authority for it."""
+    """A policy, with a server and a certificate authority."""
 
     def __init__(self, folder: Path) -> None:
         self.ca = ek.CertificateAuthority(folder)
@@ -102,7 +102,7 @@ def test_a_server_lets_see_what_the_policy_does_and_no_more(rules: Rules, patter
         for topic in TOPICS:
             bob.bus.fire(topic)
         bob.flush(LONG)
-        ann.flush(LONG)  # whatever was for ann is here
+        ann.flush(LONG)  # everything sent to ann has arrived
         ann.close()
     assert seen == expected
 
@@ -165,7 +165,7 @@ def test_what_waits_when_ones_rights_are_gone_becomes_dead_letters(rules: Rules)
     assert (ann.sent, ann.refused) == (1, 1)
 
 
-def test_whoever_takes_the_place_of_the_server_without_tls_hears_nothing(rules: Rules) -> None:
+def test_an_impostor_without_tls_receives_nothing(rules: Rules) -> None:
     with rules.join("bob", ["a"]) as bob:
         rules.server.stop()
         wait_until(lambda: not bob.is_connected)

@@ -1,4 +1,4 @@
-"""NatsServer and NatsCluster: real servers, started, ended, frozen and asked."""
+"""NatsServer and NatsCluster: real servers, started, ended, frozen and monitored."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from .store import EXPECTED, EXPECTED_IN_ALL, EXPECTED_OF, WRONG_SEQUENCE, Store
 
 
 class NatsLog(PagedLog):
-    """An EventLog on JetStream. Its connection ends when the log and its consumers are gone."""
+    """An EventLog on JetStream. The connection ends with the last reference to its store."""
 
     store: Store
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from ..checks import seconds, whole_number
-from .server import NatsServer, wait_until
+from .server import NatsServer, ServerFailed, wait_until
 
 T = TypeVar("T")
 
@@ -124,14 +124,9 @@ class NatsCluster:
         return found[0] if found else None
 
     def _until(self, attempt: Callable[[], T | None], missing: str) -> T:
-        found = wait_until(
-            attempt,
-            self._timeout,
-            lambda: f"{missing} within {self._timeout} s among {self.running()}.",
-            _POLL,
-        )
-        assert found
-        return found
+        if found := wait_until(attempt, self._timeout, _POLL):
+            return found
+        raise ServerFailed(f"{missing} within {self._timeout} s among {self.running()}.")
 
 
 def _monitor(node: NatsServer, path: str) -> dict[str, Any]:

@@ -233,9 +233,8 @@ class NatsServer:
         )
         before = self._loaded()
         self._signal(signal.SIGHUP)
-        wait_until(
-            lambda: self._loaded() != before, self._timeout, lambda: self._failure("did not reload")
-        )
+        if not wait_until(lambda: self._loaded() != before, self._timeout):
+            raise ServerFailed(self._failure("did not reload"))
 
     def freeze(self) -> None:
         """Suspend the process until `thaw`: connections stay open and nothing is answered."""
@@ -346,8 +345,8 @@ class NatsServer:
                 raise ServerFailed(self._failure("ended at once"))
             return self._read_ports() and self._is_healthy()
 
-        what = f"was not ready within {self._timeout} s"
-        wait_until(is_ready, self._timeout, lambda: self._failure(what))
+        if not wait_until(is_ready, self._timeout):
+            raise ServerFailed(self._failure(f"was not ready within {self._timeout} s"))
 
     def _read_ports(self) -> bool:
         for path in self._scratch.glob("*.ports"):
@@ -384,17 +383,13 @@ class NatsServer:
                 getattr(psutil.Process(self._pid), act)()
 
 
-def wait_until(
-    attempt: Callable[[], T], timeout: float, failure: Callable[[], str], pause: float = _POLL
-) -> T:
-    """Return the first true result of `attempt`, which is repeated every `pause` seconds.
+def wait_until(attempt: Callable[[], T], timeout: float, pause: float = _POLL) -> T:
+    """Repeat `attempt` every `pause` seconds until its result is true or time is up.
 
-    Raises ServerFailed with the message of `failure` after `timeout` seconds.
+    Return the last result.
     """
     deadline = time.monotonic() + timeout
-    while not (result := attempt()):
-        if time.monotonic() > deadline:
-            raise ServerFailed(failure())
+    while not (result := attempt()) and time.monotonic() <= deadline:
         time.sleep(pause)
     return result
 

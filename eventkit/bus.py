@@ -369,11 +369,11 @@ class EventBus:
         if self._is_parents:
             raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
         deadline = None if timeout is None else time.monotonic() + timeout
-        turns: list[int] = []
+        activations: list[int] = []
         while (
-            not self._idle() or turns != self._turns_begun()
+            not self._idle() or activations != self._activations()
         ):  # a handler may have fired on meanwhile
-            turns = self._turns_begun()
+            activations = self._activations()
             for executor in self._busy_ones():
                 if executor.is_own_thread() and not executor.wait_idle(0):
                     raise RuntimeError(
@@ -527,8 +527,8 @@ class EventBus:
     def _idle(self) -> bool:
         return all(executor.wait_idle(0) for executor in self._busy_ones())
 
-    def _turns_begun(self) -> list[int]:
-        return [executor.turns for executor in self._busy_ones()]
+    def _activations(self) -> list[int]:
+        return [executor.activations for executor in self._busy_ones()]
 
     def _unfinished(self) -> list[str]:
         return [line for executor in self._busy_ones() for line in executor.unfinished()]
@@ -582,7 +582,7 @@ class EventBus:
     def renew(self) -> None:
         """Refuse further use in a forked child if the bus was used: its threads are not here."""
         self._lock = threading.RLock()  # a thread of the parent may have held it
-        if any(executor.turns for executor in self._busy_ones()):
+        if any(executor.activations for executor in self._busy_ones()):
             self._routes = {}
             self._is_parents = True
             self._closed = (

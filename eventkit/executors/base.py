@@ -24,7 +24,7 @@ class Executor(Protocol):
         """Accept work, or raise QueueFull or BusClosed."""
 
     @property
-    def turns(self) -> int:
+    def activations(self) -> int:
         """How often it has begun to work after a rest. Idle, and no more turns than before: it has
         been idle all the while.
         """
@@ -102,8 +102,8 @@ class Queued:
         weakref.finalize(self, _end, queue, engine)
 
     @property
-    def turns(self) -> int:
-        return self._queue.turns
+    def activations(self) -> int:
+        return self._queue.activations
 
     @property
     def dropped(self) -> int:

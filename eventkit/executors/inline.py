@@ -15,7 +15,7 @@ from .queue import Work
 class Unqueued:
     """What executors have in common that run handlers in the caller and keep nothing."""
 
-    turns = 0
+    activations = 0
 
     def pause(self, seconds: float) -> Any:
         time.sleep(seconds)

@@ -81,7 +81,7 @@ class JobQueue:
         self.capacity = capacity
         self.overflow = overflow
         self.dropped = 0
-        self.turns = 0  # how often a worker has begun to work after a rest
+        self.activations = 0  # how often a worker has begun to work after a rest
         self.closed = False
         self.resting = False  # workers that find nothing to do end; a ring starts them again
         self.used = False  # the bell has been rung: there may be threads behind it
@@ -129,7 +129,7 @@ class JobQueue:
         try:
             with self._lock:
                 self._active.add(turn)
-                self.turns += 1
+                self.activations += 1
             while True:
                 try:
                     job = pop()

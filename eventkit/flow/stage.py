@@ -167,7 +167,7 @@ class Stage:
         self.flow = flow
         self.merged = 0
         self.dropped = 0
-        self.turns = 0  # how often an event has come
+        self.activations = 0  # how often an event has come
         self._to = deliver
         self._left_out = left_out
         self._failed = failed
@@ -190,7 +190,7 @@ class Stage:
     def renew(self) -> None:
         """Start over in the child of a fork: what waits is for the parent to deliver."""
         self._start_over()
-        if self.turns:
+        if self.activations:
             self._closed = "was used before this process was forked. Subscribe again, or start a"
             self._closed += " new stage, in the child"
 
@@ -313,7 +313,7 @@ class Stage:
         place = (event.topic, event.key) if self.flow.per_key else None
         now = self.flow.clock.now_ns()
         line = self._line(place, now)
-        self.turns += 1
+        self.activations += 1
         look = self.flow._came(line, held, now)
         if line.look is None and look is not None:
             self._call_at(place, line, look)

@@ -1,4 +1,4 @@
-"""How a processor runs: one file for each model, all with the same few methods."""
+"""Executor: the methods that every way of running handlers has, and the part most of them share."""
 
 from __future__ import annotations
 
@@ -10,86 +10,89 @@ from typing import Any, Protocol
 
 from ..checks import optional_seconds, seconds
 from ..event import Event
-from ..handlers import WaitsBy as WaitsBy, name_of as name_of
+from ..handlers import WaitsBy
 from .queue import Job, JobQueue, Work
 
 
 class Executor(Protocol):
-    """What the bus asks of an executor."""
+    """The methods of an executor that the bus uses."""
 
     name: str
     waits_by: WaitsBy
 
     def submit(self, work: Work, event: Event, /) -> None:
-        """Accept work, or raise QueueFull or BusClosed."""
+        """Accept an event for some work, or raise QueueFull or BusClosed."""
 
     @property
     def activations(self) -> int:
-        """How often it has begun to work after a rest. Idle, and no more turns than before: it has
-        been idle all the while.
+        """Number of idle-to-busy transitions. If it is unchanged and the executor is idle, nothing
+        ran in between.
         """
 
     def pause(self, seconds: float) -> Any:
-        """Wait between two attempts of a handler: what is returned is awaited, if handlers here
-        wait by await or yield.
+        """Wait between two attempts of a handler. If `waits_by` is not None, this returns at once,
+        and the handler must await what it returns.
         """
 
     def worker(self) -> str:
-        """The name of the worker that is calling: a lane in the pictures."""
+        """Return the name of the calling worker, as recordings show it."""
 
     def is_own_thread(self) -> bool:
-        """Whether the calling thread is one that this executor needs for its work."""
+        """Return True if this executor runs handlers on the calling thread."""
 
     def is_only_worker(self) -> bool:
-        """Return whether the calling thread is the only one that this executor works on, so that
-        nothing happens here while it waits.
+        """Return True if this executor runs handlers on the calling thread alone. While that thread
+        blocks, no handler runs here.
         """
 
     def is_at(self, key: str) -> bool:
-        """Return whether the calling worker is at an event with this key, so that the next with
-        the same key has to wait for it.
+        """Return True if the calling worker is handling an event with this key. The next event
+        with the key then waits for it.
         """
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
+        """Wait until nothing waits or runs. Return False if `timeout` seconds pass first."""
 
     def unfinished(self) -> list[str]:
-        """What is running and how much waits, in words."""
+        """Describe each running handler, and how many events wait."""
 
     def rest(self) -> None:
-        """Give the threads back as soon as nothing waits or runs. The next event starts them
-        again. Does not wait.
+        """Have the threads end once nothing waits or runs. The next event starts them again.
+
+        Returns at once.
         """
 
     def close(self, timeout: float) -> None:
-        """Finish within `timeout` seconds what was accepted, give up with BusClosed what no worker
-        has begun by then, and stop. Can be called twice.
+        """Stop, after waiting up to `timeout` seconds for accepted events to be handled.
+
+        Events that no worker has started by then are given up with BusClosed. Can be called twice.
         """
 
 
 class Engine(Protocol):
-    """The threads, tasks or green threads behind a queue, woken by its bell. It knows the queue but
-    not the executor, so that a forgotten executor can be collected.
+    """The threads, tasks or green threads that run the jobs of a queue, which wakes them.
+
+    An engine refers to the queue but not to the executor, so an unused executor can be collected.
     """
 
-    def is_here(self) -> bool:
-        """Whether the calling thread belongs to it."""
+    def is_own_thread(self) -> bool:
+        """Return True if this engine runs handlers on the calling thread."""
 
-    def lane(self) -> str:
-        """The name of the worker that is calling."""
+    def worker(self) -> str:
+        """Return the name of the calling worker."""
 
     def running(self) -> list[tuple[str, Job | None]]:
-        """Each worker and the job that it is at."""
+        """Return the name of each worker, with its current job."""
 
     def rest(self) -> None:
-        """Wake what sleeps: the queue is at rest, so whatever finds nothing to do ends."""
+        """Wake sleeping workers, which end if the queue is empty and `stop_when_idle` is set."""
 
     def stop(self, timeout: float = 0.0) -> None:
-        """Cut off what still runs, if that is possible, and end. Can be called twice."""
+        """Cancel running handlers where possible, and end. Can be called twice."""
 
 
 class Queued:
-    """An executor that keeps its work in a queue and has it done by an engine."""
+    """An executor that keeps jobs in a queue, from which an engine takes and runs them."""
 
     waits_by: WaitsBy = None
 
@@ -98,7 +101,7 @@ class Queued:
         self._queue = queue
         self._engine = engine
         self.submit: Callable[[Work, Event], None] = queue.put
-        queue.is_worker = engine.is_here
+        queue.is_worker = engine.is_own_thread
         weakref.finalize(self, _end, queue, engine)
 
     @property
@@ -107,22 +110,22 @@ class Queued:
 
     @property
     def dropped(self) -> int:
-        """How many events the overflow policy has given up."""
+        """Number of events dropped by the overflow policy."""
         return self._queue.dropped
 
     @property
     def waiting(self) -> int:
-        """How many events wait for a worker now."""
+        """Number of events that wait for a worker."""
         return self._queue.waiting
 
     def pause(self, seconds: float) -> Any:
         time.sleep(seconds)
 
     def worker(self) -> str:
-        return self._engine.lane()
+        return self._engine.worker()
 
     def is_own_thread(self) -> bool:
-        return self._engine.is_here()
+        return self._engine.is_own_thread()
 
     def is_only_worker(self) -> bool:
         return self.is_own_thread()
@@ -130,16 +133,16 @@ class Queued:
     def is_at(self, key: str) -> bool:
         if not self.is_own_thread():
             return False
-        me = self._engine.lane()
-        return any(who == me and job and job[1].key == key for who, job in self._engine.running())
+        caller = self._engine.worker()
+        return any(
+            worker == caller and job and job[1].key == key for worker, job in self._engine.running()
+        )
 
     def wait_idle(self, timeout: float | None) -> bool:
-        if timeout != 0:  # which is how `drain` looks, again and again
-            timeout = optional_seconds("timeout", timeout)
-        return self._queue.wait_idle(timeout)
+        return self._queue.wait_idle(optional_seconds("timeout", timeout))
 
     def rest(self) -> None:
-        self._queue.resting = True
+        self._queue.stop_when_idle = True
         self._engine.rest()
 
     def unfinished(self) -> list[str]:
@@ -157,7 +160,7 @@ class Queued:
         if not self.is_own_thread():
             self._queue.wait_idle(timeout)
         self._queue.close()
-        if not self._queue.forked:  # else the engine is the parent's, caught in any state
+        if not self._queue.forked:  # else the engine is the parent's, in an unknown state
             self._engine.stop(max(0.0, deadline - time.monotonic()))
 
     def __repr__(self) -> str:
@@ -166,7 +169,7 @@ class Queued:
 
 
 def _end(queue: JobQueue, engine: Engine) -> None:
-    """End the workers of an executor that was forgotten, or still open when the program ends."""
+    """End the workers of an executor that was collected, or still open when the program ends."""
     unhandled = queue.waiting + sum(job is not None for _, job in engine.running())
     if unhandled and not queue.forked and not queue.closed:
         print(
@@ -174,7 +177,7 @@ def _end(queue: JobQueue, engine: Engine) -> None:
             "the program ended first. Wait with bus.drain() or bus.close().",
             file=sys.stderr,
         )
-        queue.forget()
+        queue.discard_waiting()
     queue.close()
     if not queue.forked:
         engine.stop()

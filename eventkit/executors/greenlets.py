@@ -1,7 +1,7 @@
-"""Greenlets: run handlers on eventlet's green threads. Plain-looking code that gives way at waits.
+"""Greenlets: run handlers on eventlet's green threads, which switch wherever a handler waits.
 
-Eventlet is retired by its maintainers, who point to asyncio; it is here because the article behind
-this course builds on it, and because it shows the idea that asyncio grew from.
+Eventlet's maintainers have retired it and recommend asyncio. It is included because the article
+behind this course builds on it, and because it shows the idea that asyncio grew from.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .queue import BusClosed, Job, JobQueue, Overflow, report_failure
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says on import that it is retired; so do we
+        warnings.simplefilter("ignore")  # on import it warns that it is retired
         import eventlet
         import eventlet.hubs
 except ImportError as missing:
@@ -29,12 +29,14 @@ except ImportError as missing:
 
 
 class Greenlets(Queued):
-    """Up to `workers` green threads on one real thread. Nothing is monkey-patched: inside a
-    handler use eventlet's own waits, such as `eventlet.sleep` and the sockets of
-    `eventlet.green.socket`. A handler that waits in any other way holds up all the others.
+    """Runs handlers on up to `workers` green threads on one real thread.
 
-    Handlers start in the order fired; `Greenlets(1)` or a common key keep order strictly.
-    `capacity` and `overflow` bound what waits, as for Threads.
+    Nothing is monkey-patched. Inside a handler use eventlet's own waits, such as `eventlet.sleep`
+    and the sockets of `eventlet.green.socket`. A handler that waits in any other way blocks all
+    the others.
+
+    Handlers start in the order fired. `Greenlets(1)` or a common key keep the order strictly.
+    `capacity` and `overflow` bound the queue, as for Threads.
     """
 
     def __init__(
@@ -54,17 +56,18 @@ class Greenlets(Queued):
 
 
 class _Green(Hub):
-    """A thread with an eventlet hub of its own, and the green threads on it. A new one is spawned
-    while work waits and fewer than `limit` are there; one that finds no more work ends.
+    """A thread with its own eventlet hub, and the green threads on it.
+
+    One is spawned for each waiting job, up to `limit`, and ends when it finds no more work.
     """
 
     def __init__(self, queue: JobQueue, limit: int, name: str) -> None:
         super().__init__(queue, name)
         self._current: dict[str, Job | None] = {}
-        self._free_lanes = [f"{name}-{number}" for number in range(limit, 0, -1)]
+        self._free_names = [f"{name}-{number}" for number in range(limit, 0, -1)]
         self._green: dict[object, str] = {}
 
-    def lane(self) -> str:
+    def worker(self) -> str:
         return self._green.get(eventlet.getcurrent(), self._name)
 
     def running(self) -> list[tuple[str, Job | None]]:
@@ -72,44 +75,44 @@ class _Green(Hub):
 
     def _run(self) -> None:
         while not self._stopping:
-            eventlet.hubs.trampoline(self._ear, read=True)
-            self._answer()
-            for _ in range(min(self._queue.waiting, len(self._free_lanes))):
+            eventlet.hubs.trampoline(self._wake_receiver, read=True)
+            self._receive_wake()
+            for _ in range(min(self._queue.waiting, len(self._free_names))):
                 self._spawn()
-            if self._may_leave():
+            if self._can_stop():
                 return
         for green in list(self._green):
             eventlet.kill(green, BusClosed("the bus was closed while this was waiting."))
-        self._end()
+        self._close()
 
-    def _may_leave(self) -> bool:
-        """Green threads that handlers have started go on."""
+    def _can_stop(self) -> bool:
+        """Keep running while green threads that handlers have started wait for something."""
         hub = eventlet.hubs.get_hub()
         others = hub.get_timers_count() or hub.get_readers() or hub.get_writers()
-        return not others and super()._may_leave()
+        return not others and super()._can_stop()
 
     def _spawn(self) -> None:
-        lane = self._free_lanes.pop()
-        self._green[eventlet.spawn(self._work, lane)] = lane
+        name = self._free_names.pop()
+        self._green[eventlet.spawn(self._work, name)] = name
 
-    def _work(self, lane: str) -> None:
+    def _work(self, name: str) -> None:
         try:
             for job in self._queue.jobs():
-                self._current[lane] = job
+                self._current[name] = job
                 work, event = job
                 try:
                     check_returned(work.run(event))
                 except BaseException as error:
                     report_failure(work, event, error)
-                self._current[lane] = None
-                del job, work, event  # while the hub rests, it keeps nothing alive
-                if copy_context():  # set by a handler, and not for the next one to see
-                    self._queue.answer_bell()
-                    self._send()
+                self._current[name] = None
+                del job, work, event  # a sleeping hub keeps no event alive
+                if copy_context():  # set by a handler: the next one needs a fresh context
+                    self._queue.rearm_wake()
+                    self._send_wake()
                     return
         finally:
-            self._current.pop(lane, None)
+            self._current.pop(name, None)
             self._green.pop(eventlet.getcurrent(), None)
-            self._free_lanes.append(lane)
-            if self._queue.resting:  # perhaps it was the last to do anything
-                self._send()
+            self._free_names.append(name)
+            if self._queue.stop_when_idle:  # this may have been the last green thread
+                self._send_wake()

@@ -1,4 +1,4 @@
-"""Inline: run the handler at once, in the caller's thread. This is what blocking means."""
+"""Inline: run the handler at once, in the caller's thread. The caller is blocked meanwhile."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import time
 from typing import Any
 
 from ..event import Event
-from ..handlers import check_returned
-from .base import WaitsBy
+from ..handlers import WaitsBy, check_returned
 from .queue import Work
 
 
 class Unqueued:
-    """What executors have in common that run handlers in the caller and keep nothing."""
+    """What executors that run handlers in the caller have in common."""
 
     activations = 0
 
@@ -46,10 +45,7 @@ class Unqueued:
 
 
 class Inline(Unqueued):
-    """The caller waits until the handler is done, and everything behind the caller waits too.
-
-    There is no queue: when `fire` returns, the handler has run.
-    """
+    """Runs handlers in the caller's thread, without a queue. When `fire` returns, they have run."""
 
     name = "inline"
     waits_by: WaitsBy = None

@@ -129,7 +129,7 @@ class _WorkerProcesses(WorkerThreads):
         return process
 
     def _start_process(self) -> _Process:
-        process = _Process(self.lane())
+        process = _Process(self.worker())
         self._processes[threading.current_thread()] = process
         if self._is_cut_off:
             process.popen.terminate()

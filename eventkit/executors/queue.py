@@ -1,17 +1,17 @@
 """JobQueue: a bounded queue of work, and what happens when it is full.
 
-Every executor that hands work over keeps it in one of these. It decides three things: what gives
-when the queue is full, that events with one key run one after another, and how seldom a sleeping
-worker must be woken.
+Every executor that hands work to other threads or tasks keeps it in a JobQueue. The queue applies
+the overflow policy, runs events with the same key one after another, and wakes sleeping workers as
+rarely as possible.
 
-A bell stands between the two sides. A producer rings it only if `_alert` says that no worker is
-about to look, so that a burst costs one wake-up. Appending to a deque and popping from it are
-atomic, so a worker that is awake takes no lock to be given a job.
+A producer wakes a worker only if `_needs_wake` says that none is about to poll the queue, so a
+burst costs one wake-up. Appending to a deque and popping from it are atomic. A single worker
+therefore takes jobs without a lock.
 
 An interrupt (Ctrl-C, the stop button) can raise KeyboardInterrupt after any call in the main
-thread. No method is left half done by it: what has to happen together happens inside one `try`,
-and a job whose bell was not rung is found by the next `put` or `wait_idle`. Locks are only taken
-by `with`, which Python does not interrupt between taking the lock and entering the block.
+thread. It leaves no method half done: changes that belong together are made inside one `try`.
+If it prevents a wake-up, the next `put` or `wait_idle` wakes a worker instead. Locks are only
+taken by `with`, which Python does not interrupt between taking the lock and entering the block.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
 
 
 class Work(Protocol):
-    """What an executor is given to do: call `run(event)`, see the coroutine that this returns
-    through if the work `is_async`, and report what it raises to `failed`.
+    """Work for an executor, which calls `run(event)` and reports what it raises to `failed`.
+
+    If the work `is_async`, `run` returns a coroutine, which the executor runs to its end.
     """
 
     name: str
@@ -42,10 +43,10 @@ class Work(Protocol):
         """Handle the event."""
 
     def failed(self, event: Event, error: BaseException) -> None:
-        """Told what `run` raised."""
+        """Record the error that `run` raised."""
 
     def give_up(self, event: Event, error: Exception | None = None) -> None:
-        """Told instead of `run` when an accepted event will never be handled."""
+        """Record that an accepted event will never be handled. Called instead of `run`."""
 
 
 Job = tuple[Work, Event]
@@ -53,18 +54,15 @@ Job = tuple[Work, Event]
 
 
 class JobQueue:
-    """Jobs in the order they came, at most `capacity` waiting (None: no bound).
+    """A first-in, first-out queue of jobs, of which at most `capacity` wait (None: no bound).
 
-    When it is full, `overflow` decides: "block" makes `put` wait until half of the places are
-    free, "drop_oldest" and "drop_newest" give one event up and count it in `dropped`, "raise"
-    raises QueueFull.
+    When it is full, `overflow` decides. "block" makes `put` wait until half of the places are
+    free. "drop_oldest" and "drop_newest" drop one event, call its `give_up` and count it in
+    `dropped`. "raise" raises QueueFull. With "block", a worker of this queue may exceed `capacity`,
+    because only workers make room.
 
-    `put(work, event)` accepts a job, or raises QueueFull or BusClosed. What `overflow` gives up is
-    told so. A worker of this very queue is let in beyond `capacity`, because only workers make the
-    room that it would wait for.
-
-    Of two jobs whose events share a key, the second is not handed out until the first is
-    finished, whatever the number of workers. `workers` is how many threads ask for `jobs`.
+    If two events share a key, the second starts only after the first has finished, whatever the
+    number of workers. `workers` is the number of threads that call `jobs`.
     """
 
     def __init__(
@@ -81,54 +79,53 @@ class JobQueue:
         self.capacity = capacity
         self.overflow = overflow
         self.dropped = 0
-        self.activations = 0  # how often a worker has begun to work after a rest
+        self.activations = 0  # number of idle-to-busy transitions of workers
         self.closed = False
-        self.resting = False  # workers that find nothing to do end; a ring starts them again
-        self.used = False  # the bell has been rung: there may be threads behind it
-        self.forked = False  # this is the copy in a child process, of a queue used by its parent
-        self.bell: Callable[[], None] = self.wake_one
-        self.put: Callable[[Work, Event], None] = (
-            self._put_without_bound() if capacity is None else self._put_bounded(capacity)
-        )
+        self.stop_when_idle = False  # idle workers end; the next wake-up starts them again
+        self.used = False  # a worker has been woken, so the engine may have threads
+        self.forked = False  # the copy, in a forked child, of a queue that its parent used
+        self.wake_engine: Callable[[], None] = self.wake_one
         self.is_worker: Callable[[], bool] = bool
-        self._is_shared = workers > 1
+        self._is_shared = workers > 1  # by several worker threads
         self._workers = workers
         self._ready: deque[Job] = deque()
         self._parked: dict[Hashable, deque[Job]] = {}  # behind a running job with the same key
-        self._behind = 0  # how many are parked
-        self._given_up: deque[Job] = deque()  # by an interrupted close: workers never run these
-        self._active: set[object] = set()  # one for each worker that has work, or looks for it
-        self._alert = True  # the next `put` must ring: no worker is about to look, or it is closed
-        self._why = ""  # what those are told that wait when it is closed
-        self._sleeping = workers  # those that have not begun, or have ended to rest, included
+        self._parked_count = 0
+        self._abandoned: deque[Job] = deque()  # by an interrupted `close`; workers never run these
+        self._active: set[object] = set()  # the activations in progress
+        self._needs_wake = True  # no worker is about to poll, or the queue is closed
+        self._close_reason = ""  # the message for jobs that wait when the queue is closed
+        self._sleeping = workers  # includes workers that have not started, or have ended
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
-        self._blocked: deque[threading.Lock] = deque()  # each is released when there is room
-        self._idlers: deque[threading.Lock] = deque()  # each is released when all is done
-        # Re-entrant, since a signal handler or the garbage collector may come along inside.
+        self._blocked: deque[threading.Lock] = deque()  # released when there is room
+        self._idle_waiters: deque[threading.Lock] = deque()  # released when the queue is idle
+        # Re-entrant: a signal handler or the garbage collector may enter while it is held.
         self._lock = threading.RLock()
         renew_in_child(self)
 
     @property
     def waiting(self) -> int:
-        """How many jobs no worker has begun."""
-        return len(self._ready) + self._behind + len(self._given_up)
+        """Number of jobs that no worker has started."""
+        return len(self._ready) + self._parked_count + len(self._abandoned)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self._active and not self._ready and not self._given_up
+        """True if nothing waits and nothing runs."""
+        return not self._active and not self._ready and not self._abandoned
 
     def jobs(self) -> Iterator[Job]:
-        """A worker's turn: the jobs that are there, one after another. Asking for the next says
-        that the last is finished. It ends when there is none at this moment, or when it is closed
-        because the worker was cut off: what waited behind its job is then there for others.
+        """Yield the jobs of one activation of a worker, until the queue is empty.
+
+        Asking for the next job marks the last one as finished. If the iterator is closed early,
+        because the worker was cancelled, jobs parked behind the current one become available to
+        other workers.
         """
-        turn = object()
+        activation = object()
         pop = self._pop_shared if self._is_shared else self._ready.popleft
-        key = None  # of the job under way
+        key = None  # of the current job
         try:
             with self._lock:
-                self._active.add(turn)
+                self._active.add(activation)
                 self.activations += 1
             while True:
                 try:
@@ -140,7 +137,7 @@ class JobQueue:
                     key = None
                     continue
                 if self._blocked:
-                    self._let_in()
+                    self._unblock_producers()
                 yield job
                 if key is not None:
                     del job
@@ -148,122 +145,112 @@ class JobQueue:
                     key = None
         finally:
             if key is not None:
-                self._hand_back(key)
-            self._active.discard(turn)
-            self._tell_idlers()
+                self._unpark(key)
+            self._active.discard(activation)
+            self._notify_idle()
 
-    def begin(self) -> None:
-        """Count the calling worker as awake. Each calls this once, before all else."""
+    def worker_started(self) -> None:
+        """Count the calling worker as awake. Each worker thread calls this once, first."""
         with self._lock:
             self._sleeping -= 1
 
     def sleep(self) -> bool:
-        """Sleep until there may be a job. Return False if the worker must end, because the queue is
-        closed or at rest. A worker that ends counts as asleep: a ring starts it again.
+        """Sleep until there may be a job. Return False if the worker must end: the queue is closed,
+        or it is empty and `stop_when_idle` is set. A worker that ends still counts as asleep.
         """
         with self._lock:
             self._sleeping += 1
-            self._alert = True  # first, so that a job put from now on rings
-        if not self._ready and not self.closed and not self.resting:
+            self._needs_wake = True  # first, so that the next `put` wakes a worker
+        if not self._ready and not self.closed and not self.stop_when_idle:
             self._wake_ups.get()
         with self._lock:
-            if self.closed or (self.resting and not self._ready):
-                self._alert = True
+            if self.closed or (self.stop_when_idle and not self._ready):
+                self._needs_wake = True
                 return False
             self._sleeping -= 1
-            self._alert = self._sleeping > 0
+            self._needs_wake = self._sleeping > 0
             return True
 
-    def pass_on(self) -> None:
-        """Ring if there is a job. A worker that ends calls this last: it may have been woken."""
+    def wake_if_waiting(self) -> None:
+        """Wake a worker if there is a job. A worker that ends calls this last, because it may have
+        taken a wake-up.
+        """
         if self._ready and not self.closed:
-            self._ring()
+            self._wake()
 
-    def answer_bell(self) -> None:
-        """Re-arm the bell. Workers on a loop call this before they look."""
-        self._alert = True
+    def rearm_wake(self) -> None:
+        """Re-arm the wake-up. Loop workers call this before they poll the queue."""
+        self._needs_wake = True
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits or runs. Return True if that is so."""
-        if self._given_up or (self._ready and self._alert):  # left by an interrupt
-            self._give_up_waiting() if self.closed else self._ring()
+        """Wait until nothing waits or runs. Return False if `timeout` seconds pass first."""
+        if self._abandoned or (self._ready and self._needs_wake):  # left by an interrupt
+            self._abandon_waiting() if self.closed else self._wake()
         if self.is_idle or timeout == 0:
             return self.is_idle
         done = _locked()
-        self._idlers.append(done)  # first, so that a worker that finishes from now on sees it
+        self._idle_waiters.append(done)  # before the check, so that no worker misses it
         try:
             return self.is_idle or done.acquire(timeout=-1 if timeout is None else timeout)
         finally:
-            _discard(self._idlers, done)
+            _discard(self._idle_waiters, done)
 
-    def close(self, why: str = "the bus was closed before this event was handled.") -> None:
-        """Accept nothing more, wake every thread that waits here, and give up with BusClosed each
-        job that no worker has begun. Can be called twice; after an interrupt this goes on where it
-        was.
+    def close(self, reason: str = "the bus was closed before this event was handled.") -> None:
+        """Refuse new jobs, wake every waiting thread, and abandon every job that no worker has
+        started: its `give_up` gets BusClosed with this reason.
+
+        Can be called twice. After an interrupt, the second call completes the first.
         """
         with self._lock:
-            self.closed = self._alert = True
-            self._why = why
+            self.closed = self._needs_wake = True
+            self._close_reason = reason
         for _ in range(self._workers):
             self._wake_ups.put(None)
         _release(self._blocked)
-        self._give_up_waiting()
-        self._tell_idlers()
+        self._abandon_waiting()
+        self._notify_idle()
 
-    def forget(self) -> None:
-        """Lose what waits: nothing will be done any more, and it has been said how much."""
+    def discard_waiting(self) -> None:
+        """Discard all waiting jobs without calling their `give_up`."""
         self._ready.clear()
-        self._given_up.clear()
+        self._abandoned.clear()
         self._parked.clear()
-        self._behind = 0
+        self._parked_count = 0
 
     def renew(self) -> None:
-        """In a child process: forget what its parent had begun. Used there, it cannot be used here,
-        since no thread has come along.
-        """
-        self._lock = threading.RLock()  # a thread of the parent may have held it
+        """In a forked child, close the queue if the parent used it: the child has no workers."""
+        self._lock = threading.RLock()  # a thread of the parent may hold it
         if self.used:
-            self.closed = self.forked = self._alert = True
+            self.closed = self.forked = self._needs_wake = True
             self._active.clear()
-            self.forget()
+            self.discard_waiting()
 
-    # Room
+    # Capacity
 
-    def _put_without_bound(self) -> Callable[[Work, Event], None]:
-        """The usual case, made of as few steps as there can be."""
+    def put(self, work: Work, event: Event) -> None:
+        """Accept a job, or raise QueueFull or BusClosed. May block, as `overflow` says."""
+        if event.key is not None:
+            hash(event.key)  # fail here if it is unhashable, rather than in a worker
+        job = (work, event)
+        if self.capacity is None:
+            self._ready.append(job)
+        elif not self._put_if_room(job) and not self._put_into_full(job):
+            return
+        if self._needs_wake:
+            self._wake(job)
 
-        def put(work: Work, event: Event) -> None:
-            if event.key is not None:
-                hash(event.key)  # one that cannot be hashed fails here rather than in a worker
-            self._ready.append((work, event))
-            if self._alert:
-                self._ring((work, event))
-
-        return put
-
-    def _put_bounded(self, capacity: int) -> Callable[[Work, Event], None]:
-        """The same, if there is room."""
-
-        def put(work: Work, event: Event) -> None:
-            if event.key is not None:
-                hash(event.key)
-            job = (work, event)
-            with self._lock:
-                has_room = len(self._ready) + self._behind < capacity
-                if has_room:
-                    self._ready.append(job)
-            if not has_room and not self._put_into_full(job):
-                return
-            if self._alert:
-                self._ring(job)
-
-        return put
+    def _put_if_room(self, job: Job) -> bool:
+        with self._lock:
+            if self._is_full():
+                return False
+            self._ready.append(job)
+            return True
 
     def _put_into_full(self, job: Job) -> bool:
-        """Do what `overflow` says, and return whether the job has been put."""
+        """Apply the overflow policy. Return True if the job was put."""
         while not self.closed:
-            if self._alert:  # an interrupt may have come between the last job and its bell
-                self._ring()
+            if self._needs_wake:  # an interrupt may have prevented the last wake-up
+                self._wake()
             with self._lock:
                 if not self._is_full() or (self.overflow == "block" and self.is_worker()):
                     self._ready.append(job)
@@ -274,117 +261,119 @@ class JobQueue:
             if self.overflow != "block":
                 return self._drop_one(job)
             self._wait_for_room()
-        self._ready.append(job)  # the bell refuses it
+        self._ready.append(job)  # `put` then calls `_wake`, which refuses it
         return True
 
     def _is_full(self) -> bool:
         return self.capacity is not None and self.waiting >= self.capacity
 
     def _drop_one(self, job: Job) -> bool:
-        """Give up the oldest job or this one, and return whether this one has been put."""
+        """Drop the oldest job or this one. Return True if this one was put."""
         with self._lock:
-            self.dropped += 1  # first: an interrupt may come after any of the calls below
-            given_up = job if self.overflow == "drop_newest" else self._pop_oldest()
-            if given_up is None:
+            self.dropped += 1  # first: an interrupt may follow any of the calls below
+            dropped = job if self.overflow == "drop_newest" else self._pop_oldest()
+            if dropped is None:
                 self.dropped -= 1
-            if given_up is not job:
+            if dropped is not job:
                 self._ready.append(job)
-        if given_up is not None:
-            given_up[0].give_up(given_up[1])
-        return given_up is not job
+        if dropped is not None:
+            dropped[0].give_up(dropped[1])
+        return dropped is not job
 
     def _pop_oldest(self) -> Job | None:
-        """Parked jobs have waited longer than all that are ready: they were taken before them."""
+        """Pop a parked job if there is one: parked jobs are older than all ready jobs."""
         parked = [jobs for jobs in self._parked.values() if jobs]
         if parked:
-            self._behind -= 1
+            self._parked_count -= 1
             return min(parked, key=lambda jobs: jobs[0][1].id).popleft()
         try:
             return self._ready.popleft()
-        except IndexError:  # a worker has taken it, so that there is room
+        except IndexError:  # a worker has just taken it, so there is room
             return None
 
     def _wait_for_room(self) -> None:
         room = _locked()
-        self._blocked.append(room)  # first, so that a worker that makes room from now on sees it
+        self._blocked.append(room)  # before the check, so that no worker misses it
         try:
             if self._is_full() and not self.closed:
                 room.acquire()
         finally:
             _discard(self._blocked, room)
 
-    def _let_in(self) -> None:
-        """Once half is free, so that a blocked producer is woken once and puts many."""
+    def _unblock_producers(self) -> None:
+        """Wake blocked producers once half of the places are free: one wake-up for many puts."""
         if self.capacity is not None and self.waiting <= self.capacity // 2:
             _release(self._blocked)
 
     # Keys
 
     def _pop_shared(self) -> Job:
-        """Pop and claim the key at once, or a worker who popped later could claim it sooner."""
+        """Pop a job and claim its key in one step, so that workers claim a key in queue order."""
         with self._lock:
             job = self._ready.popleft()
             while job[1].key is not None and self._must_park(job):
                 job = self._ready.popleft()
-            if self._sleeping and self._ready and self._alert:
-                self._ring()  # there is more: each worker that wakes wakes the next
+            if self._sleeping and self._ready and self._needs_wake:
+                self._wake()  # each worker that wakes up wakes the next
             return job
 
     def _must_park(self, job: Job) -> bool:
-        """Return whether a job must wait behind one with the same key, where it is put."""
+        """Park the job and return True if one with the same key runs; else claim the key."""
         with self._lock:
             key = job[1].key
             if key not in self._parked:
                 self._parked[key] = deque()
                 return False
-            self._behind += 1
+            self._parked_count += 1
             self._parked[key].append(job)
             return True
 
     def _parked_behind(self, key: str) -> Iterator[Job]:
-        """What waited behind a finished job is next, and its worker goes on with it."""
+        """Yield the jobs parked behind a finished one, then release the key."""
         while True:
             with self._lock:
                 if not self._parked[key]:
                     del self._parked[key]
                     return
-                self._behind -= 1
+                self._parked_count -= 1
                 job = self._parked[key].popleft()
             if self._blocked:
-                self._let_in()
+                self._unblock_producers()
             yield job
 
-    def _hand_back(self, key: str) -> None:
-        """The job with this key was cut off: what waited behind it is the next to be had."""
+    def _unpark(self, key: str) -> None:
+        """Release the key of a cancelled job. Jobs parked behind it become the next ready ones."""
         with self._lock:
             behind = self._parked.pop(key, deque())
-            self._behind -= len(behind)
+            self._parked_count -= len(behind)
             self._ready.extendleft(reversed(behind))
 
-    # Waking and resting
+    # Waking and closing
 
     def wake_one(self) -> None:
-        """The usual bell: wake a worker that sleeps."""
+        """Wake one sleeping worker thread. Engines without threads replace `wake_engine`."""
         self._wake_ups.put(None)
 
-    def _ring(self, job: Job | None = None) -> None:
-        """Wake a worker. Two producers that ring at once do no harm, so this takes no lock."""
+    def _wake(self, job: Job | None = None) -> None:
+        """Wake a worker, or refuse the job if the queue is closed. A second wake-up is harmless, so
+        this needs no lock.
+        """
         if self.closed:
             self._refuse(job)
             return
         try:
-            self._alert = False  # first: the worker that hears the bell sets it again
+            self._needs_wake = False  # first: the worker that wakes up sets it again
             self.used = True
-            self.resting = False
-            self.bell()
+            self.stop_when_idle = False
+            self.wake_engine()
         except BaseException as problem:
-            self._alert = True
-            if isinstance(problem, Exception):  # else the job stays, and is done later
-                self._take_back(job)
+            self._needs_wake = True
+            if isinstance(problem, Exception):  # after an interrupt the job stays queued
+                self._withdraw(job)
             raise
 
     def _refuse(self, job: Job | None) -> None:
-        if job is None or not self._take_back(job):
+        if job is None or not self._withdraw(job):
             return
         event = f"event {job[1].id} ({job[1].topic!r}) was not accepted."
         if self.forked:
@@ -394,38 +383,38 @@ class JobQueue:
             )
         raise BusClosed(f"{self.name} is closed, so {event}")
 
-    def _take_back(self, job: Job | None) -> bool:
-        """Return whether a job was still there to be refused; `close` or a worker may have it."""
+    def _withdraw(self, job: Job | None) -> bool:
+        """Remove the job. Return False if it is gone: `close` or a worker has taken it."""
         try:
             self._ready.remove(job)  # type: ignore[arg-type]
-        except (ValueError, IndexError):  # not there, or taken while we looked
+        except (ValueError, IndexError):  # gone, or taken during the search
             return False
-        self._tell_idlers()
+        self._notify_idle()
         return True
 
-    def _tell_idlers(self) -> None:
-        if self._idlers and self.is_idle:
-            _release(self._idlers)
+    def _notify_idle(self) -> None:
+        if self._idle_waiters and self.is_idle:
+            _release(self._idle_waiters)
 
-    def _give_up_waiting(self) -> None:
+    def _abandon_waiting(self) -> None:
         left: deque[Job] = deque()
         try:
             with self._lock:
                 for parked in self._parked.values():
                     _move(parked, left)
-                self._behind = 0
+                self._parked_count = 0
                 _move(self._ready, left)
-                _move(self._given_up, left)
+                _move(self._abandoned, left)
             while left:
                 work, event = left[0]
-                work.give_up(event, BusClosed(self._why))
+                work.give_up(event, BusClosed(self._close_reason))
                 left.popleft()
         finally:
-            self._given_up.extend(left)  # empty unless interrupted; the next call goes on
+            self._abandoned.extend(left)  # not empty after an interrupt; the next call continues
 
 
 def report_failure(work: Work, event: Event, error: BaseException) -> None:
-    """Tell the work that it failed. What the report itself raises is logged: a worker goes on."""
+    """Call `work.failed`. Log what it raises itself, so that the worker survives."""
     try:
         work.failed(event, error)
     except BaseException as problem:
@@ -439,23 +428,23 @@ def report_failure(work: Work, event: Event, error: BaseException) -> None:
 
 
 def _locked() -> threading.Lock:
-    """Return a lock that another thread will release: `acquire` waits for that."""
+    """Return a locked lock. A second `acquire` waits until another thread releases it."""
     lock = threading.Lock()
     lock.acquire()
     return lock
 
 
 def _move(jobs: deque[Job], to: deque[Job]) -> None:
-    """Move all, without a moment at which one is in neither: that is one call, made of C alone."""
+    """Move all jobs in one C call, so that an interrupt cannot lose one in between."""
     with suppress(IndexError):
         to.extend(iter(jobs.popleft, None))
 
 
 def _release(locks: deque[threading.Lock]) -> None:
-    """End the waiting of all. Each thread takes its lock out of the deque itself."""
+    """Release all locks. Each waiting thread removes its own lock from the deque."""
     for lock in list(locks):
-        if lock.locked():  # else it was released before, and its thread has not woken yet
-            with suppress(RuntimeError):  # another thread has been quicker
+        if lock.locked():  # else released before, and its thread has not woken yet
+            with suppress(RuntimeError):  # another thread released it first
                 lock.release()
 
 

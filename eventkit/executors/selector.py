@@ -1,4 +1,4 @@
-"""Selector: run generator functions on a reactor. One thread, many sockets at once."""
+"""Selector: run generator functions on a reactor. Many sockets on one thread."""
 
 from __future__ import annotations
 
@@ -14,51 +14,53 @@ from contextvars import Context
 from typing import Any
 
 from ..checks import whole_number
-from ..handlers import check_returned
-from .base import Queued, WaitsBy
+from ..handlers import WaitsBy, check_returned
+from .base import Queued
 from .hub import Hub
 from .queue import BusClosed, Job, JobQueue, Overflow, report_failure
 
-_JOBS_BEFORE_A_LOOK = 256
-_LOOK_FOR_CLOSED = 0.5  # seconds between two looks for sockets that were closed
+_JOBS_BEFORE_A_SELECT = 256
+_CLOSED_CHECK_INTERVAL = 0.5  # seconds between two checks for sockets that were closed
 
 
-class Wish:
-    """What a generator yields to say what it waits for."""
+class Wait:
+    """What a handler waits for: the base class of what its generator yields."""
 
-    def __await__(self) -> Generator[Wish, None, None]:
+    def __await__(self) -> Generator[Wait, None, None]:
         yield self
 
 
-class Readable(Wish):
-    """Wait until a socket has something to read, or a connection to accept."""
+class Readable(Wait):
+    """Wait until a socket has data to read, or a connection to accept."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
 
-class Writable(Wish):
-    """Wait until a socket takes something to write, or is connected."""
+class Writable(Wait):
+    """Wait until a socket accepts data to write, or is connected."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
 
-class Delay(Wish):
-    """Wait for some seconds."""
+class Delay(Wait):
+    """Wait for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
 class Selector(Queued):
-    """Runs generator functions on one thread. A handler yields `Readable(sock)`, `Writable(sock)`
-    or `Delay(seconds)`, and goes on when that has come about; meanwhile others run, up to
-    `concurrency` at once. What it returns is its result.
+    """Runs generator functions on one thread.
 
-    Sockets must be non-blocking (`sock.setblocking(False)`). Handlers start in the order fired;
-    `concurrency=1` or a common key keep order strictly. `capacity` and `overflow` bound what
-    waits, as for Threads. A plain function is allowed: while it runs, nothing else does.
+    A handler yields `Readable(sock)`, `Writable(sock)` or `Delay(seconds)`, and is resumed when
+    that has happened. Meanwhile others run, up to `concurrency` at once. Its return value is its
+    result. Sockets must be non-blocking (`sock.setblocking(False)`).
+
+    Handlers start in the order fired. `concurrency=1` or a common key keep the order strictly.
+    `capacity` and `overflow` bound the queue, as for Threads. A plain function is allowed, but it
+    blocks every other handler while it runs.
     """
 
     waits_by: WaitsBy = "yield"
@@ -80,59 +82,59 @@ class Selector(Queued):
 
 
 class _Task:
-    """A handler under way, the turn that its job came from, and the lane that it is drawn in."""
+    """A running handler, the worker name it runs under, and the activation that yields its jobs."""
 
-    def __init__(self, job: Job, turn: Iterator[Job], lane: str) -> None:
+    def __init__(self, job: Job, activation: Iterator[Job], worker: str) -> None:
         self.job: Job | None = job
-        self.turn = turn
-        self.lane = lane
+        self.activation = activation
+        self.worker = worker
         self.context = Context()
-        self.coroutine: Coroutine[Wish, None, Any] | None = None
+        self.coroutine: Coroutine[Wait, None, Any] | None = None
 
 
 class _Reactor(Hub):
-    """The thread that waits for whatever comes first: a socket, a delay, or a new job."""
+    """The thread that waits for sockets, delays and new jobs, whichever comes first."""
 
     def __init__(self, queue: JobQueue, concurrency: int, name: str) -> None:
         super().__init__(queue, name)
-        self._lane = name
+        self._worker = name
         self._tasks: set[_Task] = set()
-        self._free_lanes = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
+        self._free_names = [f"{name}-{number}" for number in range(concurrency, 0, -1)]
         self._delays: list[tuple[float, int, _Task]] = []
         self._next_number = itertools.count().__next__
-        self._handed_on: deque[_Task] = deque()  # finished, and with a next job to begin
-        self._more_to_begin = False
-        self._next_look = 0.0
+        self._continuing: deque[_Task] = deque()  # finished one job, and have the next
+        self._more_to_start = False
+        self._next_check = 0.0
 
     def _open(self) -> None:
         super()._open()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._ear, selectors.EVENT_READ)
+        self._selector.register(self._wake_receiver, selectors.EVENT_READ)
 
-    def lane(self) -> str:
-        return self._lane
+    def worker(self) -> str:
+        return self._worker
 
     def running(self) -> list[tuple[str, Job | None]]:
-        return [(task.lane, task.job) for task in list(self._tasks)]
+        return [(task.worker, task.job) for task in list(self._tasks)]
 
     def _run(self) -> None:
         while not self._stopping:
-            for task in self._ready():
+            for task in self._wait_for_ready():
                 self._step(task)
-            self._begin_new()
+            self._start_new()
             self._fail_closed()
-            if self._may_leave():
+            if self._can_stop():
                 return
         for task in list(self._tasks):
-            self._cut_off(task, BusClosed("the bus was closed while this was waiting."))
-        self._end()
+            self._cancel(task, BusClosed("the bus was closed while this was waiting."))
+        self._close()
 
-    def _ready(self) -> list[_Task]:
-        """The tasks whose waiting is over; waits until there is one, or the bell rings."""
+    def _wait_for_ready(self) -> list[_Task]:
+        """Wait until a task is ready or a wake-up comes. Return the tasks that are ready."""
         ready: list[_Task] = []
-        for key, mask in self._selector.select(self._patience()):
-            if key.fileobj is self._ear:
-                self._answer()
+        for key, mask in self._selector.select(self._select_timeout()):
+            if key.fileobj is self._wake_receiver:
+                self._receive_wake()
             else:
                 ready += self._unregister(key, mask)
         now = time.monotonic()
@@ -140,56 +142,56 @@ class _Reactor(Hub):
             ready.append(heapq.heappop(self._delays)[2])
         return ready
 
-    def _patience(self) -> float | None:
-        """Return how long to wait for a socket, in seconds."""
-        if self._more_to_begin:
+    def _select_timeout(self) -> float | None:
+        """Return how long `select` may wait, in seconds. None means no limit."""
+        if self._more_to_start:
             return 0.0
         delay = max(0.0, self._delays[0][0] - time.monotonic()) if self._delays else None
-        if len(self._selector.get_map()) == 1:  # nothing but the bell
+        if len(self._selector.get_map()) == 1:  # only the wake-up
             return delay
-        return _LOOK_FOR_CLOSED if delay is None else min(delay, _LOOK_FOR_CLOSED)
+        return _CLOSED_CHECK_INTERVAL if delay is None else min(delay, _CLOSED_CHECK_INTERVAL)
 
     def _fail_closed(self) -> None:
-        """The system says nothing of a socket that was closed while a handler waits for it."""
+        """Fail handlers whose socket was closed meanwhile, which `select` does not report."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_check:
             return
-        self._next_look = now + _LOOK_FOR_CLOSED
+        self._next_check = now + _CLOSED_CHECK_INTERVAL
         for key in list(self._selector.get_map().values()):
-            if key.fileobj is not self._ear and key.fileobj.fileno() == -1:  # type: ignore[union-attr]
-                self._forget(key)
+            if key.fileobj is not self._wake_receiver and key.fileobj.fileno() == -1:  # type: ignore[union-attr]
+                self._fail_waiting(key)
 
-    def _forget(self, key: selectors.SelectorKey) -> None:
-        """Throw into each handler that waits for this closed socket."""
+    def _fail_waiting(self, key: selectors.SelectorKey) -> None:
+        """Raise OSError in each handler that waits for this closed socket."""
         self._selector.unregister(key.fileobj)
         for task in key.data.values():
             self._step(task, OSError(f"{key.fileobj!r} was closed while a handler waited for it."))
 
-    def _begin_new(self) -> None:
-        for _ in range(_JOBS_BEFORE_A_LOOK):
+    def _start_new(self) -> None:
+        for _ in range(_JOBS_BEFORE_A_SELECT):
             task = self._next_task()
             if task is None:
-                self._more_to_begin = False
+                self._more_to_start = False
                 return
-            self._begin(task)
-        self._more_to_begin = True
+            self._start_task(task)
+        self._more_to_start = True
 
     def _next_task(self) -> _Task | None:
-        if self._handed_on:
-            return self._handed_on.popleft()
-        if not self._free_lanes:
+        if self._continuing:
+            return self._continuing.popleft()
+        if not self._free_names:
             return None
-        turn = self._queue.jobs()
-        job = next(turn, None)
+        activation = self._queue.jobs()
+        job = next(activation, None)
         if job is None:
             return None
-        task = _Task(job, turn, self._free_lanes.pop())
+        task = _Task(job, activation, self._free_names.pop())
         self._tasks.add(task)
         return task
 
-    def _begin(self, task: _Task) -> None:
+    def _start_task(self, task: _Task) -> None:
         assert task.job is not None
-        self._lane = task.lane
+        self._worker = task.worker
         work, event = task.job
         if work.is_async:
             task.coroutine = task.context.run(work.run, event)
@@ -202,13 +204,13 @@ class _Reactor(Hub):
         self._finish(task)
 
     def _step(self, task: _Task, error: Exception | None = None) -> None:
-        """Let a handler go on to its next yield, and wait for what it wishes."""
+        """Run a handler to its next yield, and register what it waits for."""
         assert task.job is not None and task.coroutine is not None
         while True:
-            self._lane = task.lane
+            self._worker = task.worker
             try:
                 step = task.coroutine.throw if error else task.coroutine.send
-                wish = task.context.run(step, error)  # type: ignore[arg-type]
+                wait = task.context.run(step, error)  # type: ignore[arg-type]
             except StopIteration:  # it has returned
                 self._finish(task)
                 return
@@ -218,47 +220,47 @@ class _Reactor(Hub):
                 self._finish(task)
                 return
             if self._stopping:
-                self._close(task)
+                self._close_task(task)
                 return
-            error = self._wait_for(task, wish)
+            error = self._wait_for(task, wait)
             if error is None:
                 return
 
-    def _close(self, task: _Task) -> None:
+    def _close_task(self, task: _Task) -> None:
         assert task.coroutine is not None
-        with suppress(BaseException):  # it was told already, and may not stop once more
+        with suppress(BaseException):  # a handler may refuse to end
             task.coroutine.close()
         self._finish(task)
 
-    def _cut_off(self, task: _Task, error: Exception) -> None:
+    def _cancel(self, task: _Task, error: Exception) -> None:
         if task.coroutine is not None:
             self._step(task, error)
-        elif task.job is not None:  # handed on, and not begun
+        elif task.job is not None:  # not started yet
             work, event = task.job
             work.give_up(event, error)
 
-    def _wait_for(self, task: _Task, wish: object) -> Exception | None:
-        """Note what the task waits for. An error is what must be thrown into it instead."""
-        if isinstance(wish, Delay):
-            due = time.monotonic() + wish.seconds
+    def _wait_for(self, task: _Task, wait: object) -> Exception | None:
+        """Register what the task waits for. Return an error if that is impossible."""
+        if isinstance(wait, Delay):
+            due = time.monotonic() + wait.seconds
             heapq.heappush(self._delays, (due, self._next_number(), task))
             return None
-        if not isinstance(wish, Readable | Writable):
+        if not isinstance(wait, Readable | Writable):
             return TypeError(
                 "a handler on Selector yields Readable(sock), Writable(sock) or Delay(seconds); "
-                f"this one yielded {wish!r}."
+                f"this one yielded {wait!r}."
             )
-        event = selectors.EVENT_READ if isinstance(wish, Readable) else selectors.EVENT_WRITE
+        event = selectors.EVENT_READ if isinstance(wait, Readable) else selectors.EVENT_WRITE
         try:
-            self._register(wish.sock, event, task)
+            self._register(wait.sock, event, task)
         except (ValueError, KeyError, OSError) as problem:
-            return ValueError(f"{wish.sock!r} cannot be waited for: {problem}.")
+            return ValueError(f"{wait.sock!r} cannot be waited for: {problem}.")
         return None
 
     def _register(self, sock: socket.socket, event: int, task: _Task) -> None:
         key = self._selector.get_map().get(sock)
         if key is not None and key.fileobj is not sock and key.fileobj.fileno() == -1:  # type: ignore[union-attr]
-            self._forget(key)  # closed since, and this one got its number
+            self._fail_waiting(key)  # closed, and the new socket has its number
             key = None
         if key is None:
             self._selector.register(sock, event, {event: task})
@@ -277,16 +279,16 @@ class _Reactor(Hub):
 
     def _finish(self, task: _Task) -> None:
         task.coroutine = None
-        job = next(task.turn, None)
+        job = next(task.activation, None)
         if job is not None:
             task.job = job
             task.context = Context()
-            self._handed_on.append(task)
+            self._continuing.append(task)
         else:
             self._tasks.discard(task)
-            self._free_lanes.append(task.lane)
-            task.job = None  # while the reactor rests, it keeps nothing alive
+            self._free_names.append(task.worker)
+            task.job = None  # a sleeping reactor keeps no event alive
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self._selector.close()
-        super()._end()
+        super()._close()

@@ -1,4 +1,4 @@
-"""Threads: run handlers on a pool of worker threads. The caller hands over and goes on."""
+"""Threads: run handlers on a pool of worker threads. The caller does not wait for them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from .queue import Job, JobQueue, Overflow, report_failure
 
 
 class Threads(Queued):
-    """`workers` threads take events from one queue, oldest first.
+    """Runs handlers on `workers` threads, which take events from one queue, oldest first.
 
-    Events with the same key run one after another; without keys, order is kept by `Threads(1)`
-    only. `capacity` bounds how many events may wait (None: no bound) and `overflow` says what
-    happens to one too many. The threads start with the first event and are named `name-1`,
-    `name-2`, …
+    Events with the same key are handled one after another. Without keys, only `Threads(1)` keeps
+    the order. At most `capacity` events wait (None: no bound), and `overflow` says what happens
+    when one more comes. The threads start with the first event and are named `name-1`, `name-2`, …
     """
 
     def __init__(
@@ -39,24 +38,24 @@ class Threads(Queued):
 
 
 class WorkerThreads:
-    """The threads, started by the first event."""
+    """The worker threads, started by the first event."""
 
     def __init__(self, queue: JobQueue, workers: int, name: str) -> None:
         self._queue = queue
         self._name = name
-        self._missing = workers  # how many have not been started
-        self._places = deque(range(1, workers + 1))  # each running thread takes one
+        self._missing = workers  # number of threads that are not started
+        self._numbers = deque(range(1, workers + 1))  # each running thread takes one
         self._current: dict[threading.Thread, Job | None] = {}
         self._starting = threading.RLock()
-        queue.bell = self._ring
+        queue.wake_engine = self._wake
 
-    def is_here(self) -> bool:
+    def is_own_thread(self) -> bool:
         return threading.current_thread() in self._current
 
     def running(self) -> list[tuple[str, Job | None]]:
         return [(thread.name, job) for thread, job in list(self._current.items())]
 
-    def lane(self) -> str:
+    def worker(self) -> str:
         return threading.current_thread().name
 
     def rest(self) -> None:
@@ -69,7 +68,7 @@ class WorkerThreads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         if self._missing:
             with self._starting:
                 self._start()
@@ -83,54 +82,52 @@ class WorkerThreads:
             except RuntimeError:  # can't start new thread
                 if not self._current:
                     raise
-                break  # those that run do the work, and the next event tries again
+                break  # the running threads do the work, and the next event tries again
             self._current.setdefault(thread, None)
             self._missing -= 1
 
     def _work(self) -> None:
-        """A worker's life."""
-        me = threading.current_thread()
+        """Run jobs until the queue is closed or stops. A thread runs this once."""
+        thread = threading.current_thread()
         try:
-            place = self._places.popleft()
-        except IndexError:  # an interrupt had one thread too many started
-            with self._starting:  # its starter has written it down
-                self._current.pop(me, None)
+            number = self._numbers.popleft()
+        except IndexError:  # an interrupt led to one thread too many
+            with self._starting:  # wait until the starter has registered this thread
+                self._current.pop(thread, None)
             return
-        me.name = f"{self._name}-{place}"
-        self._current[me] = None
-        self._queue.begin()
-        while Context().run(_work_in_context, self._queue, self._current, me):
+        thread.name = f"{self._name}-{number}"
+        self._current[thread] = None
+        self._queue.worker_started()
+        while Context().run(_work_in_context, self._queue, self._current, thread):
             pass
-        self._leave(me, place)
+        self._leave(thread, number)
 
-    def _leave(self, me: threading.Thread, place: int) -> None:
-        """End, so that the next ring starts a thread in this place."""
+    def _leave(self, thread: threading.Thread, number: int) -> None:
+        """End this thread. The next wake-up starts another one with its number."""
         with self._starting:
-            self._current.pop(me, None)
-            self._places.append(place)
+            self._current.pop(thread, None)
+            self._numbers.append(number)
             self._missing += 1
-        self._queue.pass_on()
+        self._queue.wake_if_waiting()
 
 
 def _work_in_context(
-    queue: JobQueue, current: dict[threading.Thread, Job | None], me: threading.Thread
+    queue: JobQueue, current: dict[threading.Thread, Job | None], thread: threading.Thread
 ) -> bool:
-    """Work until a handler has set a context variable, which the next must not see (True), or
-    until the queue is closed (False).
+    """Run jobs until a handler sets a context variable. Return False if this worker must end.
+
+    The caller then provides a new context, so the next handler does not see the variable.
     """
     while queue.sleep():
         for job in queue.jobs():
-            current[me] = job
+            current[thread] = job
             work, event = job
             try:
-                returned = work.run(event)
-                if returned is not None:
-                    check_returned(returned)
-                    del returned
+                check_returned(work.run(event))
             except BaseException as error:
                 report_failure(work, event, error)
-            current[me] = None
-            del job, work, event  # while it sleeps, it keeps nothing alive
+            current[thread] = None
+            del job, work, event  # a sleeping worker keeps no event alive
             if copy_context():
                 return True
     return False

@@ -233,7 +233,7 @@ def test_a_coroutine_may_request_from_its_own_loop() -> None:
     assert asyncio.run(main()).data == 42
 
 
-def test_lanes_are_used_again_rather_than_made_for_each_event() -> None:
+def test_worker_tasks_are_reused_rather_than_made_for_each_event() -> None:
     executor = ek.EventLoop()
     with ek.EventBus() as bus:
         bus.subscribe("a", lambda event: event.data, emits="b", executor=executor)
@@ -269,7 +269,7 @@ def test_a_coroutine_under_way_at_close_is_cancelled_and_a_dead_letter() -> None
 
 
 @pytest.mark.parametrize("waiting", [0, 3], ids=["at rest", "with work"])
-def test_lanes_that_somebody_cancelled_are_replaced_and_lose_nothing(waiting: int) -> None:
+def test_worker_tasks_that_were_cancelled_are_replaced_and_lose_nothing(waiting: int) -> None:
     handled: list[int] = []
 
     async def main() -> None:
@@ -278,7 +278,7 @@ def test_lanes_that_somebody_cancelled_are_replaced_and_lose_nothing(waiting: in
             bus.subscribe("a", lambda event: handled.append(event.data), executor=here)
             bus.fire("a", 0)
             await bus.drain_async(LONG)
-            for number in range(waiting):  # the lane is called, and cancelled before it begins
+            for number in range(waiting):  # the worker is woken, and cancelled before it starts
                 bus.fire("a", 1 + number)
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()

@@ -449,14 +449,14 @@ def test_close_gives_up_what_no_worker_began_and_the_rest_is_finished(setting: S
 
 @pytest.mark.parametrize("kind", ["Selector", "Greenlets"])
 @pytest.mark.parametrize("used", [False, True])
-def test_a_bell_that_is_rung_too_late_does_no_harm(setting: Setting, used: bool) -> None:
+def test_a_wake_up_that_comes_too_late_does_no_harm(setting: Setting, used: bool) -> None:
     executor = setting.make(name="late")
     if used:
         setting.bus.subscribe("a", lambda event: None, executor=executor)
         setting.bus.fire("a")
     executor.close(LONG)
 
-    executor._engine._ring()
+    executor._engine._wake()
 
     assert own_threads("late") == []
 

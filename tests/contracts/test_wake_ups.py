@@ -26,9 +26,7 @@ class Spy:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_burst_at_busy_threads_wakes_nobody(
-    workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_burst_at_busy_threads_wakes_none(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, executor = Gate(), ek.Threads(workers)
     with ek.EventBus() as bus:
         bus.subscribe("a", gate, executor=executor)
@@ -46,7 +44,7 @@ def test_a_burst_at_busy_threads_wakes_nobody(
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_burst_at_sleeping_threads_wakes_one_who_wakes_the_next(
+def test_a_burst_at_sleeping_threads_wakes_one_that_wakes_the_next(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock is held for the burst, so that no worker gets round to it before its end."""
@@ -87,7 +85,7 @@ def test_a_burst_at_a_busy_loop_wakes_it_once(monkeypatch: pytest.MonkeyPatch) -
         assert spy.calls == 1
 
 
-def test_a_burst_on_the_running_loop_calls_one_lane_and_needs_no_wake_up(
+def test_a_burst_on_the_running_loop_starts_one_worker_and_needs_no_wake_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handled: list[ek.Event] = []
@@ -110,8 +108,8 @@ def test_a_burst_on_the_running_loop_calls_one_lane_and_needs_no_wake_up(
     assert len(handled) == 1_000
 
 
-def test_no_wake_up_is_lost_on_the_running_loop_when_all_lanes_wait() -> None:
-    """Events from the loop and from a thread come in while the only lane's handler waits."""
+def test_no_wake_up_is_lost_on_the_running_loop_when_all_workers_wait() -> None:
+    """Events from the loop and from a thread come in while the only worker's handler waits."""
     handled: list[int] = []
 
     async def main() -> None:

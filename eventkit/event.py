@@ -1,10 +1,9 @@
-"""Event: what travels, in the process and on any wire."""
+"""Event: what a bus carries, and its form on the wire, a CloudEvent."""
 
 from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import perf_counter_ns, time_ns
 from typing import Annotated, Any, Literal
 
@@ -13,20 +12,20 @@ import msgspec
 from .topics import InvalidTopic, check_topic, plain
 from .wire import DEPTH, check_data, check_json, check_text, check_time
 
-_LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
+_LONGEST_INTEGER = 4_300  # the most digits that Python parses
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened. Immutable, so every subscriber may share the one object.
+    """Something that happened. Immutable, so all subscribers share one object.
 
-    `topic` says what kind of thing it was and `data` carries the particulars. `id` counts up
+    `topic` names the kind of event, and `data` holds the details. `id` is a number that increases
     within the process. `time` is when the event was *due*, in nanoseconds of
-    `time.perf_counter_ns`; if it was fired late, that is in the past.
-    Events with the same `key` keep their order on every executor. `cause` is the id of the
-    event that led to this one.
+    `time.perf_counter_ns`. For an event that was fired late, it is in the past. Events with the
+    same `key` keep their order on every executor. `cause` is the id of the event that led to this
+    one.
 
-    The garbage collector does not look inside events: `data` must not refer back to its own
-    event, or neither is ever freed.
+    The garbage collector does not track events. If `data` refers back to its own event, neither is
+    ever freed.
     """
 
     topic: str
@@ -38,14 +37,14 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class InvalidEvent(ValueError):
-    """Bytes that are no CloudEvents 1.0 JSON object, or one that cannot become an Event."""
+    """Raised for bytes that are not a CloudEvents 1.0 JSON object, or not one for an Event."""
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event on the wire: the CloudEvents 1.0 attributes, named as the specification has them.
+    """An event on the wire, with the attributes of CloudEvents 1.0 under their specified names.
 
     `source` and `id` together are unique. `time` is wall-clock time, because a monotonic clock
-    means nothing on another machine. `type` holds our topic and `subject` our key.
+    means nothing on another machine. `type` is the event's topic and `subject` its key.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -59,30 +58,29 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     data_base64: bytes | msgspec.UnsetType = msgspec.UNSET
 
     def to_event(self) -> Event:
-        """The same event for this process: with an id of its own, its time on our clock, and no
-        cause, since the cause's id counted in another process.
+        """Return this event as an Event of this process, with a new id and its time on the local
+        monotonic clock. Its cause is None, because that id belongs to another process.
         """
         payload = self.data if self.data_base64 is msgspec.UNSET else self.data_base64
         return Event(
             self.type,
             None if payload is msgspec.UNSET else payload,
-            time=perf_counter_ns() if self.time is msgspec.UNSET else _on_our_clock(self.time),
+            time=perf_counter_ns() if self.time is msgspec.UNSET else _monotonic_ns(self.time),
             key=None if self.subject is msgspec.UNSET else self.subject,
         )
 
 
-class _Wire(CloudEvent, frozen=True, kw_only=True):
-    """What others send: they must say the version themselves."""
+class _Received(CloudEvent, frozen=True, kw_only=True):
+    """A received CloudEvent, in which the version is required."""
 
     specversion: Literal["1.0"]
 
 
-_decoder = msgspec.json.Decoder(_Wire)
-_check_topic_once = lru_cache(maxsize=10_000)(check_topic)  # what it refuses is not remembered
+_decoder = msgspec.json.Decoder(_Received)
 
 
 def to_cloud(event: Event, source: str) -> CloudEvent:
-    """The event with its CloudEvents attributes. `source` names where its id counts."""
+    """Return the event as a CloudEvent. `source` names the bus or process that counts its id."""
     is_bytes = isinstance(event.data, bytes)
     return CloudEvent(
         id=str(event.id),
@@ -97,26 +95,27 @@ def to_cloud(event: Event, source: str) -> CloudEvent:
 
 
 def encode(event: Event, source: str) -> bytes:
-    """The event as a CloudEvents 1.0 JSON object. `source` names where its id counts.
+    """Return the event as a CloudEvents 1.0 JSON object.
 
-    A key that is "" is written as none. Raises TypeError or ValueError for what `decode` would not
-    read as an equal value, such as NaN, too many levels of data, or an integer of 4,301 digits.
+    `source` names the bus or process that counts its id. An empty key is written as no key. Raises
+    TypeError or ValueError for data that `decode` would not read as an equal value, such as NaN,
+    data nested too deeply, or an integer of 4,301 digits.
     """
     if not isinstance(source, str) or not source:
         raise ValueError(f"source is a string that is not empty; got {source!r}.")
     check_event(event if event.key != "" else msgspec.structs.replace(event, key=None))
     body = msgspec.json.encode(to_cloud(event, source))
-    if len(body) > _LONGEST_INTEGER:
+    if len(body) > _LONGEST_INTEGER:  # it may hold an integer that is too long
         decode(body)
     return body
 
 
 def decode(raw: bytes | str) -> CloudEvent:
-    """The CloudEvent that `raw` holds. Raises InvalidEvent, which says what is wrong with it."""
+    """Return the CloudEvent in `raw`. Raises InvalidEvent, which says what is wrong."""
     try:
         check_json(raw, DEPTH + 1)
         wire = _decoder.decode(raw)
-        _check_topic_once(wire.type)
+        check_topic(wire.type)
     except (msgspec.DecodeError, InvalidTopic, UnicodeError, RecursionError) as problem:
         raise InvalidEvent(
             f"not a CloudEvents 1.0 JSON object that eventkit can take: {problem}. "
@@ -140,18 +139,18 @@ def _wall_clock(monotonic_ns: int) -> datetime:
     return datetime.fromtimestamp((monotonic_ns + time_ns() - perf_counter_ns()) / 1e9, UTC)
 
 
-def _on_our_clock(moment: datetime) -> int:
+def _monotonic_ns(moment: datetime) -> int:
     return int(moment.timestamp() * 1e9) - time_ns() + perf_counter_ns()
 
 
 def check_cloud_event(event: CloudEvent) -> None:
     """Raise TypeError or ValueError unless this event, written as JSON, is read as an equal one.
 
-    The id, source and type are needed and not empty. A subject (the key of an Event) is not empty,
-    a time has an offset from UTC, and the data passes `check_data`.
+    The id, source and type are required and not empty. A subject (the key of an Event) is not
+    empty. A time has an offset from UTC. The data passes `check_data`.
     """
     for name in ("id", "source", "type", "subject", "cause"):
-        check_text(name, getattr(event, name), needed=name in ("id", "source", "type"))
+        check_text(name, getattr(event, name), required=name in ("id", "source", "type"))
     if event.specversion != "1.0":
         raise ValueError(f"specversion is '1.0'; got {event.specversion!r}.")
     if event.time is not msgspec.UNSET:
@@ -164,16 +163,16 @@ def check_cloud_event(event: CloudEvent) -> None:
 
 
 def check_event(event: Event) -> None:
-    """Do for an Event what `check_cloud_event` would do for the CloudEvent made of it.
+    """Check an Event as `check_cloud_event` would check the CloudEvent made from it.
 
-    Its topic must have been checked. Its time is always written correctly.
+    The caller has checked its topic. Its time needs no check.
     """
     if type(event.id) is not int:
-        check_text("id", str(event.id), needed=True)
+        check_text("id", str(event.id), required=True)
     if event.key is not None:
-        check_text("subject", event.key, needed=True)
+        check_text("subject", event.key, required=True)
     if event.cause is not None:
-        check_text("cause", str(event.cause), needed=True)
+        check_text("cause", str(event.cause), required=True)
     if event.data is msgspec.UNSET:
         raise TypeError("an event without data has None as its data; got UNSET.")
     if type(event.data) is not bytes:

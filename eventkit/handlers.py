@@ -1,4 +1,4 @@
-"""Handlers: what they are called, how they wait, and whether an executor can run them."""
+"""Handlers: their names, how they wait, and whether an executor can run them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from .event import Event
 Handler = Callable[[Event], Any]
 
 WaitsBy = Literal["await", "yield"] | None
-"""How a handler gives way to others while it waits: not at all, as a coroutine function that
-awaits, or as a generator function that yields what it waits for."""
+"""How a handler lets others run while it waits: it awaits, as a coroutine function; it yields what
+it waits for, as a generator function; or it does not (None)."""
+
+
+class Runner(Protocol):
+    """The attribute of an executor that decides which handlers it can run."""
+
+    waits_by: WaitsBy
+
 
 _KINDS = {"await": ("coroutine", "EventLoop()"), "yield": ("generator", "Selector()")}
 _NOT_RUN = {
@@ -24,22 +31,16 @@ _NOT_RUN = {
 }
 
 
-class Runs(Protocol):
-    """An executor, which says how the handlers that it runs may wait."""
-
-    waits_by: WaitsBy
-
-
 def name_of(handler: Callable[..., Any]) -> str:
-    """Return how a handler is called in messages and pictures."""
-    function = getattr(handler, "func", handler)  # a partial goes by its function's name
+    """Return the name of a handler for messages and figures."""
+    function = getattr(handler, "func", handler)  # a partial has the name of its function
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return str(name).rpartition("<locals>.")[2]
 
 
 def waits_by(handler: Handler) -> WaitsBy:
-    """Return how a handler waits. Looks through `functools.partial`, and at the `__call__` of an
-    object.
+    """Return how a handler waits: that of the function inside a `functools.partial`, or of the
+    `__call__` of an object.
     """
     while isinstance(handler, functools.partial):
         handler = handler.func
@@ -49,9 +50,11 @@ def waits_by(handler: Handler) -> WaitsBy:
     return "yield" if any(inspect.isgeneratorfunction(call) for call in calls) else None
 
 
-def check_handler(handler: Handler, executor: Runs) -> bool:
-    """Return whether the handler waits by await or yield. Raises TypeError, which says what to do,
-    if it cannot be called with an event or this executor cannot run it.
+def check_handler(handler: Handler, executor: Runner) -> bool:
+    """Return True if the handler waits by await or yield.
+
+    Raises TypeError, which says what to do, if the handler cannot be called with an event or this
+    executor cannot run it.
     """
     if not callable(handler):
         raise TypeError(f"a handler is a function of one argument, the event; got {handler!r}.")
@@ -78,8 +81,8 @@ def _check_signature(handler: Handler) -> None:
             f"handler {name_of(handler)} must take one argument, the event: {problem}."
         ) from None
     except (ValueError, SystemError):
-        # a built-in without a signature, or one that two threads asked for at once, which some
-        # Pythons bear badly (github.com/python/cpython/issues/106905): it may well take one
+        # No signature is known: a built-in, or two threads asked at once, which fails in some
+        # versions of Python (github.com/python/cpython/issues/106905). It may take one argument.
         pass
     inner = handler.func if isinstance(handler, functools.partial) else handler
     if any(inspect.isasyncgenfunction(call) for call in (inner, type(inner).__call__)):
@@ -90,14 +93,15 @@ def _check_signature(handler: Handler) -> None:
 
 
 def check_returned(returned: object) -> None:
-    """Raise TypeError if what a handler returned is code that nothing will run, as a lambda
-    returns that calls a coroutine function.
+    """Raise TypeError if a handler returned a coroutine or generator, which nothing would run.
+
+    A lambda that calls a coroutine function does that.
     """
     kind = _NOT_RUN.get(type(returned))
     if kind is None:
         return
     if isinstance(returned, types.CoroutineType | types.GeneratorType):
-        returned.close()  # or Python would warn that it was never awaited
+        returned.close()  # else Python warns that it was never awaited
     raise TypeError(
         f"the handler returned {kind}, which nothing runs, so its code has not run. Subscribe the "
         "coroutine or generator function itself, with executor=EventLoop() or Selector(), or a "

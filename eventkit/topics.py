@@ -1,7 +1,7 @@
-"""Topics, the patterns that match them, and the tree that finds who wants a topic.
+"""Topics, the patterns that match them, and the tree that finds the patterns for a topic.
 
-A topic is words joined by dots: `button.click`. A pattern may hold NATS's two wildcards: `*`
-stands for exactly one word, and `>`, at the end only, for one or more words.
+A topic is words joined by dots: `button.click`. A pattern may contain NATS's two wildcards. `*`
+stands for exactly one word. `>` stands for one or more words, at the end only.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ T = TypeVar("T")
 
 _WORD = r"[^\s.*>\x00-\x1f\x7f]++"
 _is_plain = re.compile(rf"{_WORD}(?:\.{_WORD})*+").fullmatch
-"""Whether a string is a topic, quickly; `_check` takes its time to say what is wrong."""
+"""Match a valid topic. `_check` finds out what is wrong with an invalid one."""
 
 
 class InvalidTopic(ValueError):
-    """A topic or pattern that NATS would refuse or misroute."""
+    """Raised for a topic or pattern that NATS would refuse or misroute."""
 
 
 def plain(text: T) -> T:
-    """Return a plain str for an instance of a subclass, such as a member of a `str, Enum`. Anything
-    else is returned as it is.
+    """Convert an instance of a str subclass, such as a member of a `str, Enum`, to a plain str.
+
+    Anything else is returned unchanged.
     """
     if type(text) is not str and isinstance(text, str):
         return str.__str__(text)  # type: ignore[return-value]
@@ -42,15 +43,15 @@ def check_pattern(pattern: object) -> None:
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Whether a topic fits a pattern, both of them valid."""
+    """Return True if a topic matches a pattern. Both must be valid."""
     tree: TopicTree[bool] = TopicTree()
     tree.add(pattern, True)
     return bool(tree.match(topic))
 
 
 class TopicTree(Generic[T]):
-    """Values stored under patterns. Finding those that match a topic takes a walk along the
-    topic's words, however many patterns there are.
+    """A map from patterns to values. Finding the values for a topic takes one step for each of its
+    words, however many patterns there are.
     """
 
     def __init__(self) -> None:
@@ -59,12 +60,13 @@ class TopicTree(Generic[T]):
     def add(self, pattern: str, value: T) -> None:
         node = self._root
         for word in pattern.split("."):
-            node = node.child(word)
+            node = node.children.setdefault(word, _Node())
         node.values.append(value)
 
     def remove(self, pattern: str, value: T) -> None:
-        """Take out a value added under this very pattern. Raises KeyError or ValueError if it is
-        not there. Branches left empty go with it.
+        """Remove a value that was added under this pattern, and branches that become empty.
+
+        Raises KeyError or ValueError if there is none.
         """
         words = pattern.split(".")
         path = [self._root]
@@ -75,59 +77,43 @@ class TopicTree(Generic[T]):
             child = parent.children[word]
             if child.values or child.children:
                 break
-            parent.cut(word)
+            del parent.children[word]
 
     def match(self, topic: str) -> list[T]:
-        """The values of all patterns that the topic fits, in no particular order. Another thread
-        may add and remove meanwhile: its patterns are then matched or not.
+        """Return the values of all patterns that match the topic, in no particular order.
+
+        A pattern that another thread adds or removes meanwhile may or may not be included.
         """
         found: list[T] = []
         words = topic.split(".")
         end = len(words)
         branches = [(self._root, 0)]
-        for node, place in branches:  # more are added where a word leads two ways
+        for node, place in branches:  # grows where a word and * both match
             while place < end:
-                if rest := node.rest:
+                if rest := node.children.get(">"):
                     found += rest.values
-                way = node.children.get(words[place])
+                child = node.children.get(words[place])
                 place += 1
-                if any_word := node.any_word:
-                    if way:
-                        branches.append((way, place))
-                    way = any_word
-                if not way:
+                if any_word := node.children.get("*"):
+                    if child:
+                        branches.append((child, place))
+                    child = any_word
+                if not child:
                     break
-                node = way
+                node = child
             else:
                 found += node.values
         return found
 
 
 class _Node(Generic[T]):
-    """Where a word has led to. The two wildcards have places of their own, since each walk asks."""
+    """A node of the tree: the values of one pattern, and a child for each word that follows."""
 
-    __slots__ = ("any_word", "children", "rest", "values")
+    __slots__ = ("children", "values")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
-        self.any_word: _Node[T] | None = None
-        self.rest: _Node[T] | None = None
         self.values: list[T] = []
-
-    def child(self, word: str) -> _Node[T]:
-        node = self.children.setdefault(word, _Node())
-        if word == "*":
-            self.any_word = node
-        if word == ">":
-            self.rest = node
-        return node
-
-    def cut(self, word: str) -> None:
-        if word == "*":
-            self.any_word = None
-        if word == ">":
-            self.rest = None
-        del self.children[word]
 
 
 def _check(name: object, kind: str, *, wildcards: bool) -> None:
@@ -138,7 +124,7 @@ def _check(name: object, kind: str, *, wildcards: bool) -> None:
         problem = _problem(word, wildcards=wildcards, last=place == len(words))
         if problem:
             raise InvalidTopic(
-                f"{name!r} is no valid {kind}: {problem}. A {kind} is words joined by single "
+                f"{name!r} is not a valid {kind}: {problem}. A {kind} is words joined by single "
                 "dots"
                 + (
                     ", with * for one word and > at the end for the rest."
@@ -150,7 +136,7 @@ def _check(name: object, kind: str, *, wildcards: bool) -> None:
 
 def _problem(word: str, *, wildcards: bool, last: bool) -> str | None:
     if not word:
-        return "it has an empty word (a dot too many, or nothing at all)"
+        return "it has an empty word (an extra dot, or no text at all)"
     if any(letter.isspace() or letter < " " or letter == "\x7f" for letter in word):
         return f"the word {word!r} has a space or control character in it"
     if "*" not in word and ">" not in word:

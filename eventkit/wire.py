@@ -1,7 +1,7 @@
-"""What may go over a wire or into a log: checks made before JSON is written, and before it is read.
+"""Checks of events before they are written as JSON, and of JSON before it is read.
 
-Every entry uses the same checks, so that what an encoder accepts its decoder can read, and reads as
-the same value. They do not recurse: data of any depth is refused with an error, on any thread.
+All encoders and decoders share these checks, so a decoder reads whatever an encoder accepts, as
+an equal value. The checks do not recurse: data nested too deeply raises an error on any thread.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 import msgspec
 
 DEPTH = 100
-"""How many lists and objects may lie in each other in an event's data.
+"""The most levels of nested lists and objects in an event's data.
 
-msgspec recurses. How deep it can go depends on the Python version, on the caller and on the
-thread's stack: with 256 KiB some Pythons crash at 800 levels.
+msgspec recurses. The depth it can handle depends on the Python version, the caller and the thread's
+stack: with a stack of 256 KiB, some versions crash at 800 levels.
 """
 
 _CALLED = {
@@ -28,7 +28,7 @@ _CALLED = {
     "source": "an event's source (its source and id identify it)",
     "subject": "an event's key (its subject)",
 }
-_LEAVES = frozenset({str, int, bool, type(None)})  # need no look inside
+_LEAVES = frozenset({str, int, bool, type(None)})  # types without contents to check
 _STRINGS = frozenset({str})
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _AS_LISTS = bytes.maketrans(b"{}", b"[]")
@@ -36,15 +36,15 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class TooDeep(ValueError, RecursionError):
-    """More levels than `DEPTH`. A RecursionError as well: that is what encoders raise."""
+    """Raised for more levels than `DEPTH`. Also a RecursionError, which encoders raise."""
 
 
 def check_data(data: Any) -> None:
-    """Raise TypeError or ValueError (TooDeep is one) unless JSON can keep `data`.
+    """Raise TypeError or ValueError (such as TooDeep) for data that JSON cannot represent.
 
-    Refused are NaN and infinity, bytes, keys that are not strings, and more than `DEPTH` lists and
-    objects in each other. Tuples, sets, dates, enums and dataclasses are accepted, and read as the
-    lists, strings and objects that JSON has. What JSON has no form for, the encoder refuses.
+    That is NaN and infinity, bytes, keys that are not strings, and more than `DEPTH` nested lists
+    and objects. Tuples, sets, dates, enums and dataclasses are accepted, and decoded as JSON's
+    lists, strings and objects. Other types are left to the encoder, which refuses them.
     """
     if type(data) in _LEAVES or (type(data) is dict and _is_flat(data)):
         return
@@ -60,9 +60,9 @@ def check_data(data: Any) -> None:
 
 
 def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
-    """Raise TooDeep if this JSON text has more than `depth` lists and objects in each other.
+    """Raise TooDeep if this JSON text has more than `depth` levels of nested lists and objects.
 
-    A whole CloudEvent is one level deeper than its data. Texts that are no JSON may pass.
+    A whole CloudEvent is one level deeper than its data. Text that is not valid JSON may pass.
     """
     text = raw if isinstance(raw, bytes) else raw.encode(errors="replace")
     if text.count(b"[") + text.count(b"{") <= depth:
@@ -77,8 +77,8 @@ def check_json(raw: bytes | str, depth: int = DEPTH) -> None:
         raise TooDeep(f"this JSON has more than {depth} levels, or brackets without partners.")
 
 
-def check_text(name: str, value: object, *, needed: bool) -> None:
-    if value is msgspec.UNSET and not needed:
+def check_text(name: str, value: object, *, required: bool) -> None:
+    if value is msgspec.UNSET and not required:
         return
     called = _CALLED.get(name, name)
     if not isinstance(value, str):
@@ -98,12 +98,12 @@ def check_time(time: object) -> None:
 
 
 def _is_flat(data: dict[Any, Any]) -> bool:
-    """Return True if nothing in this needs a closer look: the usual case, found out quickly."""
+    """Return True for the most frequent case, a dict of strings, integers, booleans and None."""
     return _LEAVES.issuperset(map(type, data.values())) and _STRINGS.issuperset(map(type, data))
 
 
 def _containers(level: Iterable[Collection[Any]]) -> Iterable[Any]:
-    """Return what in these collections has contents itself, each once. Raise for NaN."""
+    """Return the nested items that may have contents, each once. Raise ValueError for NaN."""
     found = {}
     for items in level:
         if _LEAVES.issuperset(map(type, items)):
@@ -118,7 +118,7 @@ def _containers(level: Iterable[Collection[Any]]) -> Iterable[Any]:
 
 
 def _contents(item: Any) -> Collection[Any] | None:
-    """Return what lies inside of `item` when msgspec writes it; None if that is no collection."""
+    """Return the contents of `item` as msgspec writes them. None: it is not a collection."""
     if isinstance(item, dict):
         for key in item:
             if not isinstance(key, str):
@@ -141,5 +141,5 @@ def _field_names(item: Any) -> Iterable[str] | None:
         return item.__struct_fields__
     if dataclasses.is_dataclass(item):
         return [field.name for field in dataclasses.fields(item)]
-    attributes = getattr(type(item), "__attrs_attrs__", None)  # of the package attrs
+    attributes = getattr(type(item), "__attrs_attrs__", None)  # the attrs package
     return None if attributes is None else [one.name for one in attributes]

@@ -47,7 +47,7 @@ class EventLoop(Queued):
                 f"loop is an asyncio event loop, such as asyncio.get_running_loop(), "
                 f"or None for one of its own; got {loop!r}."
             )
-        whole_number("concurrency", concurrency, "how many handlers may be under way at once")
+        whole_number("concurrency", concurrency, "the number of handlers that may run at once")
         queue = JobQueue(name, capacity, overflow)
         self._given = loop
         self._loop_workers = _LoopWorkers(loop, queue, concurrency, name)

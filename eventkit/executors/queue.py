@@ -378,7 +378,7 @@ class JobQueue:
         event = f"event {job[1].id} ({job[1].topic!r}) was not accepted."
         if self.forked:
             raise BusClosed(
-                f"{self.name} was used before this process was forked, and its threads live in "
+                f"{self.name} was used before this process was forked, and its threads run in "
                 f"the parent only, so {event} Make the bus in the child process, or fork first."
             )
         raise BusClosed(f"{self.name} is closed, so {event}")

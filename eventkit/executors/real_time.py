@@ -1,4 +1,4 @@
-"""real_time: let events be handled soon beside a thread that computes."""
+"""real_time: start handlers sooner while another thread computes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_wanted: dict[object, float] = {}  # one for each block that runs
-_usual = 0.0
+_intervals: dict[object, float] = {}  # of each block that is running
+_usual = 0.0  # the interval outside all blocks
 
 
 @contextmanager
 def real_time(interval: float = 0.0005) -> Iterator[None]:
-    """While this block runs, the interpreter asks a thread that computes for its lock back after
-    `interval` seconds; 5 ms is usual. An event beside such a thread starts as much sooner, and the
-    computing takes longer for the switches.
+    """Reduce the thread switch interval to `interval` seconds inside a `with` block.
 
-    It holds for the whole process (`sys.setswitchinterval`). Blocks may overlap, in any threads:
-    the shortest interval wins, and after the last block the usual one is back. Raises ValueError
-    unless the interval is between 1 microsecond and 1 second.
+    By default a thread that computes holds the interpreter's lock for 5 ms before another thread
+    runs. With a shorter interval handlers start sooner, and computations take longer because of
+    the additional switches.
+
+    The interval applies to the whole process (`sys.setswitchinterval`). Blocks may overlap, in any
+    threads: the shortest interval applies. After the last block the previous interval is restored.
+    Raises ValueError unless the interval is between 1 microsecond and 1 second.
     """
     is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
     if not is_number or not 1e-6 <= interval <= 1:
         raise ValueError(f"interval is in seconds, 0.000001 to 1; got {interval!r}.")
     block = object()
-    try:  # around both: an interrupt can come at any moment
+    try:  # includes `_begin`, which an interrupt may cut short
         _begin(block, interval)
         yield
     finally:
@@ -36,13 +38,13 @@ def real_time(interval: float = 0.0005) -> Iterator[None]:
 def _begin(block: object, interval: float) -> None:
     global _usual
     with _lock:
-        if not _wanted:
+        if not _intervals:
             _usual = sys.getswitchinterval()
-        _wanted[block] = interval
-        sys.setswitchinterval(min(_wanted.values()))
+        _intervals[block] = interval
+        sys.setswitchinterval(min(_intervals.values()))
 
 
 def _end(block: object) -> None:
     with _lock:
-        if _wanted.pop(block, None) is not None:
-            sys.setswitchinterval(min(_wanted.values(), default=_usual))
+        if _intervals.pop(block, None) is not None:
+            sys.setswitchinterval(min(_intervals.values(), default=_usual))

@@ -73,7 +73,7 @@ class Selector(Queued):
         overflow: Overflow = "block",
         name: str = "selector",
     ):
-        whole_number("concurrency", concurrency, "how many handlers may be under way at once")
+        whole_number("concurrency", concurrency, "the number of handlers that may run at once")
         queue = JobQueue(name, capacity, overflow)
         super().__init__(name, queue, _Reactor(queue, concurrency, name))
 

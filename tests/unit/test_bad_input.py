@@ -44,7 +44,7 @@ def test_an_invalid_pattern_cannot_be_subscribed_to(bus: ek.EventBus, pattern: A
 
 def test_a_processor_cannot_emit_on_an_invalid_topic(bus: ek.EventBus) -> None:
     text = refusal(ek.InvalidTopic, bus.subscribe, "a", handler, emits="b.*")
-    assert "'b.*' is no valid topic" in text
+    assert "'b.*' is not a valid topic" in text
 
 
 @pytest.mark.parametrize("make", [ek.Threads, ek.EventLoop])
@@ -72,7 +72,7 @@ def test_workers_are_1_or_more(workers: Any) -> None:
 @pytest.mark.parametrize("concurrency", [0, -1, 2.0, "4", None, True])
 def test_concurrency_is_1_or_more(concurrency: Any) -> None:
     text = refusal(ValueError, ek.EventLoop, concurrency=concurrency)
-    assert "under way at once, 1 or more" in text
+    assert "run at once, 1 or more" in text
     assert f"got {concurrency!r}" in text
 
 

@@ -1,4 +1,4 @@
-"""Executor: the methods that every way of running handlers has, and the part most of them share."""
+"""Executor: the protocol of all executors. Queued: the base class of those with a queue."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Executor(Protocol):
         """Return the name of the calling worker, as recordings show it."""
 
     def is_own_thread(self) -> bool:
-        """Return True if this executor runs handlers on the calling thread."""
+        """Return True if events that wait here are handled on the calling thread."""
 
     def is_only_worker(self) -> bool:
-        """Return True if this executor runs handlers on the calling thread alone. While that thread
-        blocks, no handler runs here.
+        """Return True if all events here are handled on the calling thread. While it blocks, no
+        handler runs.
         """
 
     def is_at(self, key: str) -> bool:

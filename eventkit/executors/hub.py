@@ -1,4 +1,4 @@
-"""Hub: an engine on one thread that sleeps until a socket is ready. One socket is its wake-up."""
+"""Hub: an engine on one thread that sleeps until a socket is ready or a wake-up comes."""
 
 from __future__ import annotations
 

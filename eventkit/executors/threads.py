@@ -87,7 +87,7 @@ class WorkerThreads:
             self._missing -= 1
 
     def _work(self) -> None:
-        """Run jobs until the queue is closed or stops. A thread runs this once."""
+        """The body of a worker thread: run jobs until the queue has it end."""
         thread = threading.current_thread()
         try:
             number = self._numbers.popleft()

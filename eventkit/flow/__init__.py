@@ -1,28 +1,38 @@
-"""Fewer events: coalesce, debounce, throttle, batch, token bucket.
+"""Flows let fewer events out than come in: coalesce, debounce, throttle, batch, token bucket.
 
-A flow is a recipe. It can be given to any number of subscriptions, as in
-`bus.subscribe("typed", search, flow=Debounce(0.3))`, or be used without a bus:
+A flow is a set of rules. Any number of subscriptions can share one, as in
+`bus.subscribe("typed", search, flow=Debounce(0.3))`. It also works without a bus:
 
     with Debounce(0.3).start(search) as stage:
         stage.put(event)
 
-`start` makes a Stage, in which events wait. Events of one topic and one key are a line of their
-own, so that the newest of one never takes the place of another; only Batch and TokenBucket have one
-line for all. What comes out comes out in order, in the thread that put it in or, if it waited, in
-the clock's. One clock serves all flows, so a handler that takes long belongs on an executor.
+`start` returns a Stage, in which events wait. Events of the same topic and key wait in one line, so
+the newest event of one key never replaces an event of another. Batch and TokenBucket have a single
+line for all events.
+
+Events come out in order. They are delivered in the thread that put them in or, if they had to wait,
+in the clock's thread. All flows share one clock, so run slow handlers on an executor.
 """
 
-from ..errors import FlowClosed as FlowClosed
-from .batch import Batch as Batch
-from .coalesce import Coalesce as Coalesce
-from .debounce import Debounce as Debounce
-from .stage import (
-    AnyClock as AnyClock,
-    Flow as Flow,
-    Held as Held,
-    LeftOut as LeftOut,
-    Line as Line,
-    Stage as Stage,
-)
-from .throttle import Throttle as Throttle
-from .token_bucket import TokenBucket as TokenBucket
+from ..errors import FlowClosed
+from .batch import Batch
+from .coalesce import Coalesce
+from .debounce import Debounce
+from .stage import AnyClock, Flow, Held, LeftOut, Line, Stage
+from .throttle import Throttle
+from .token_bucket import TokenBucket
+
+__all__ = [
+    "AnyClock",
+    "Batch",
+    "Coalesce",
+    "Debounce",
+    "Flow",
+    "FlowClosed",
+    "Held",
+    "LeftOut",
+    "Line",
+    "Stage",
+    "Throttle",
+    "TokenBucket",
+]

@@ -8,12 +8,14 @@ from .stage import AnyClock, Flow, Held, Line, duration
 
 
 class Batch(Flow):
-    """Events by the dozen: one event whose data is a tuple of up to `size` events, in the order in
-    which they came, of whatever topic and key. It comes out when it is full, or `within` seconds
+    """One event whose data is a tuple of up to `size` events, in the order in which they came.
+
+    All topics and keys go into the same batch. It comes out when it is full, or `within` seconds
     after its first event came.
 
-    The batch has its first event's topic and time, their key if they share one, and the last event
-    as its cause. ReactiveX's `bufferTime` hands out empty batches too; this never does.
+    The batch has the topic and time of its first event, and the last event as its cause. It has a
+    key only if all its events have the same one. Unlike ReactiveX's `bufferTime`, it is never
+    empty.
     """
 
     per_key = False
@@ -40,14 +42,14 @@ class Batch(Flow):
     def _release(self, line: Line) -> None:
         if not line.waiting:
             return
-        batch = _as_one(tuple(one.event for one in line.waiting))
+        batch = _batch_of(tuple(one.event for one in line.waiting))
         line.release_as_one(Held(batch, line.waiting[-1].ticket))
 
     def __repr__(self) -> str:
         return f"Batch({self.size!r}, {self.within!r})"
 
 
-def _as_one(events: tuple[Event, ...]) -> Event:
+def _batch_of(events: tuple[Event, ...]) -> Event:
     first, last = events[0], events[-1]
     key = first.key if all(one.key == first.key for one in events) else None
     return Event(first.topic, events, time=first.time, key=key, cause=last.id)

@@ -1,4 +1,4 @@
-"""Coalesce: one event at the end of each interval."""
+"""Coalesce: one event at the end of each interval, instead of all that came in it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ..event import Event
-from .stage import AnyClock, Flow, Held, Line, duration, option
+from .stage import AnyClock, Flow, Held, Line, duration, options_repr
 
 
 class Coalesce(Flow):
-    """At the end of each `interval` in which events came, one event that stands for them: the
-    newest, or one whose data is `merge(older data, newer data)`, folded over all. An interval
-    begins with its first event, so nothing waits longer than that, and the last is never lost.
+    """One event at the end of each `interval` in which events came.
 
-    A merged event has a new id, the time of the oldest, and the newest as its cause. `merge` is
-    called while the stage is locked: let it compute, and fire nothing.
+    It is the newest event, or with `merge` an event whose data is `merge(older data, newer data)`,
+    folded over all events of the interval. An interval begins with its first event, so no event
+    waits longer than `interval`. The last event is never lost.
 
-    ReactiveX calls this `auditTime`; its `sampleTime` has intervals that do not wait for an event.
+    A merged event has a new id, the time of the oldest event, and the newest event as its cause.
+    `merge` is called while the stage is locked, so it must be quick and must not fire events.
+
+    ReactiveX calls this `auditTime`. The intervals of its `sampleTime` do not start with an event.
     """
 
     def __init__(
@@ -56,4 +58,4 @@ class Coalesce(Flow):
         return Event(newer.topic, data, time=older.time, key=newer.key, cause=newer.id)
 
     def __repr__(self) -> str:
-        return f"Coalesce({self.interval!r}{option(merge=self.merge)})"
+        return f"Coalesce({self.interval!r}{options_repr(merge=self.merge)})"

@@ -1,20 +1,22 @@
-"""Debounce: the newest event, once no more come."""
+"""Debounce: the newest event, once no more have come for a while."""
 
 from __future__ import annotations
 
-from .stage import AnyClock, Flow, Held, Line, check_edges, duration, edges, option
+from .stage import AnyClock, Flow, Held, Line, check_edges, duration, edges_repr, options_repr
 
 
 class Debounce(Flow):
-    """The newest event, once none has come for `wait` seconds. While they keep coming nothing
-    comes out, unless `max_wait` is given: then no event waits longer than that.
+    """The newest event, once no event has come for `wait` seconds.
 
-    With `leading` the first event of a burst comes out at once, and the newest at the end only if
-    others followed. Without `trailing` nothing else does: what follows in the burst is dropped.
+    While events keep coming, none comes out. With `max_wait` no event waits longer than that.
 
-    ReactiveX's `debounceTime` is the plain form. The options are lodash's, but for one: `max_wait`
-    counts from the oldest event that waits, while lodash counts from the last call of the function,
-    and so may call again sooner.
+    With `leading` the first event of a burst comes out at once. The newest follows at the end of
+    the burst, unless the burst was a single event. Without `trailing` only the first event of a
+    burst comes out, and the others are dropped.
+
+    ReactiveX's `debounceTime` is the form without options. The options are lodash's, with one
+    difference: `max_wait` counts from the oldest event that waits. Lodash counts from the last call
+    of the function, so it may call again sooner.
     """
 
     def __init__(
@@ -49,19 +51,20 @@ class Debounce(Flow):
             line.keep_newest(held, now)
         else:
             line.drop(held)
-        return self._next_look(line, line.until)
+        return self._next_due(line, line.until)
 
     def _woke(self, line: Line, now: int) -> int | None:
         if line.until is None:  # an interrupt kept its first event out
             return None
-        if self._next_look(line, line.until) <= now:
+        if self._next_due(line, line.until) <= now:
             self._release(line)
-        return None if line.until <= now else self._next_look(line, line.until)
+        return None if line.until <= now else self._next_due(line, line.until)
 
-    def _next_look(self, line: Line, until: int) -> int:
+    def _next_due(self, line: Line, until: int) -> int:
         if self._max_wait is None or not line.waiting:
             return until
         return min(until, line.since + self._max_wait)
 
     def __repr__(self) -> str:
-        return f"Debounce({self.wait!r}{edges(self)}{option(max_wait=self.max_wait)})"
+        edges = edges_repr(self.leading, self.trailing, default_leading=False)
+        return f"Debounce({self.wait!r}{edges}{options_repr(max_wait=self.max_wait)})"

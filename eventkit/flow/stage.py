@@ -1,4 +1,4 @@
-"""Stage: a flow at work, and what all flows have in common."""
+"""Stage: a flow at work, and what all flows share."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ from .clock import CLOCK
 
 LeftOut = Literal["merged", "dropped"]
 
+_POLL_SECONDS = 0.5
+"""How often a waiting thread checks whether an interrupt has cost it its wake-up."""
+
 
 class AnyClock(Protocol):
-    """What a flow asks of a clock: `Clock` and `ManualClock` have it."""
+    """The part of a clock that flows use. `Clock` and `ManualClock` implement it."""
 
     @property
     def now_ns(self) -> Callable[[], int]:
-        """The time in nanoseconds."""
+        """A function that returns the time in nanoseconds."""
 
     def call_at(self, due: int, call: Callable[[], object]) -> None:
-        """Have `call()` made at a time in nanoseconds, or soon after."""
+        """Schedule `call()` for the time `due` in nanoseconds, or soon after."""
 
     def is_own_thread(self) -> bool:
-        """Whether the caller is the thread that makes the calls."""
+        """Return True in the thread that makes the calls."""
 
 
 class Held(NamedTuple):
@@ -43,33 +46,35 @@ class Held(NamedTuple):
 
 
 class Line:
-    """The events of one topic and key that wait in a stage, oldest first. `since` is when the
-    first of them came, `until` belongs to the flow: None says that the line is new.
+    """The events of one topic and key that wait in a stage, oldest first.
 
-    An interrupt between any two steps here loses no event that waits, and lets none out twice.
+    `since` is when the oldest of them came. `until` is for the flow to use; None means that the
+    line is new. `due` is when the clock will wake the line.
+
+    An interrupt between any two steps here loses no waiting event and lets none out twice.
     """
 
     def __init__(self, stage: Stage):
         self.waiting: deque[Held] = deque()
         self.since = 0
         self.until: int | None = None
-        self.look: int | None = None  # when the clock will call
-        self._joined: deque[Held] = deque()  # what replaces all that wait
+        self.due: int | None = None
+        self._joined: deque[Held] = deque()  # the event that replaces all that wait
         self._stage = stage
 
     def pass_on(self, held: Held) -> None:
-        """Let an event out that has just come."""
+        """Let out an event that has just come."""
         self._stage._outgoing.append(held)
 
     def keep(self, held: Held, now: int) -> None:
-        """Have it wait behind the others."""
+        """Add an event behind those that wait."""
         if not self.waiting:
             self.since = now
         self.waiting.append(held)
         self._stage.waiting += 1
 
     def keep_newest(self, held: Held, now: int) -> None:
-        """Have it wait in place of the others."""
+        """Add an event in place of those that wait."""
         self.keep(held, now)
         while len(self.waiting) > 1:
             older = self.waiting.popleft()
@@ -77,13 +82,13 @@ class Line:
             self._stage.leave_out(older, "merged")
 
     def release(self, number: int | None = None) -> None:
-        """Let out those that have waited longest: all, or a number of them."""
+        """Let out the `number` oldest events, or all."""
         count = len(self.waiting) if number is None else number
-        self._stage._outgoing.extend(_taken_from(self.waiting, count))
+        self._stage._outgoing.extend(_popped(self.waiting, count))
         self._stage.waiting -= count
 
     def release_as_one(self, held: Held) -> None:
-        """Let out one event that stands for all that wait."""
+        """Let out one event in place of all that wait."""
         self._joined.append(held)
         merged = list(self.waiting)[:-1]
         self.finish_joining()
@@ -91,33 +96,37 @@ class Line:
             self._stage.leave_out(one, "merged")
 
     def finish_joining(self) -> None:
-        """Do what remains to be done of `release_as_one`, if anything."""
+        """Complete a `release_as_one` that was interrupted, if there is one."""
         if self._joined:
             self._stage.waiting -= len(self.waiting)
             self.waiting.clear()
-            self._stage._outgoing.extend(_taken_from(self._joined, 1))
+            self._stage._outgoing.extend(_popped(self._joined, 1))
 
     def drop(self, held: Held) -> None:
-        """Give an event up that has just come."""
+        """Discard an event that has just come."""
         self._stage.leave_out(held, "dropped")
 
 
-def _taken_from(queue: deque[Held], number: int) -> Iterator[Held]:
-    """The first events of a queue. `extend` moves them in one step: all of this runs in C, where
-    no signal handler gets between taking an event out and putting it in elsewhere.
+def _popped(queue: deque[Held], number: int) -> Iterator[Held]:
+    """Yield up to `number` events, each taken from the front of the queue.
+
+    `extend` moves them to another queue in C code, so no signal handler can run while an event is
+    in neither.
     """
     return islice(iter(queue.popleft, None), number)
 
 
 class Flow:
-    """What all flows have in common. A flow decides in `_came` what becomes of an event, and in
-    `_woke` what becomes of those that wait. Both say when to look at the line next, in nanoseconds;
-    None is for never, unless another event comes.
+    """Base class of all flows.
+
+    A flow decides in `_came` what happens to a new event, and in `_woke` what happens to the events
+    that wait. Both return when to wake the line next, in nanoseconds, or None to wake it only when
+    another event comes.
     """
 
     per_key = True
-    makes_events = False  # whether what comes out is something else than what was put in
-    is_quota = False  # whether what it drops is worth a warning
+    makes_events = False  # True if the events that come out are not those that were put in
+    is_quota = False  # True if dropped events are worth a warning
 
     def __init__(self, clock: AnyClock | None) -> None:
         if clock is not None and not hasattr(clock, "call_at"):
@@ -125,36 +134,41 @@ class Flow:
         self.clock: AnyClock = CLOCK if clock is None else clock
 
     def start(self, deliver: Callable[[Event], object]) -> Stage:
-        """A stage that calls `deliver(event)` for each event that comes out. What this raises is
-        raised by `put` or `flush`, or goes to `threading.excepthook` if the event had to wait.
+        """Return a stage that calls `deliver(event)` for each event that comes out.
+
+        If that raises, so does `put` or `flush`. For an event that had to wait, the error goes to
+        `threading.excepthook`.
         """
         return Stage(self, lambda event, _: deliver(event))
 
     def _came(self, line: Line, held: Held, now: int) -> int | None:
-        """An event has come."""
+        """Handle an event that has come."""
         raise NotImplementedError
 
     def _woke(self, line: Line, now: int) -> int | None:
-        """It is time to look at the line. It ends if None is returned."""
+        """Handle a line whose time has come. The stage removes the line if this returns None."""
         raise NotImplementedError
 
     def _release(self, line: Line) -> None:
-        """Let out what waits."""
+        """Let out the events that wait."""
         line.release()
 
 
 class Stage:
-    """A flow at work. `put` events into it; `deliver(event, ticket)` is called for what comes out,
-    one call after another. Can be used from any thread, in a signal handler, and as a context
-    manager.
+    """A flow at work: `put` events in, and `deliver(event, ticket)` is called for those that come
+    out, one call at a time.
 
-    `waiting` says how many events wait, `merged` how many have gone into a newer one, `dropped`
-    how many were given up; `left_out(event, ticket, how)` is told of these two. What `deliver`
-    raises goes to `failed(event, ticket, error)`; without it, `put` or `flush` raises it.
+    It can be used from any thread, in a signal handler, and as a context manager.
 
-    An interrupt leaves the stage usable. Changes are made one at a time: one that was cut off is
-    noticed and completed by the next, and so is a delivery. In the child of a fork a stage that
-    was used before is closed.
+    `waiting` is the number of events that wait, `merged` of those that were merged into a newer
+    one, and `dropped` of those that were discarded. For each merged or dropped event
+    `left_out(event, ticket, how)` is called.
+
+    What `deliver` raises is passed to `failed(event, ticket, error)`. Without `failed`, `put` or
+    `flush` raises it.
+
+    An interrupt leaves the stage usable: the next call completes a change or delivery that was
+    interrupted. In the child of a fork a stage that was used before is closed.
     """
 
     def __init__(
@@ -167,8 +181,8 @@ class Stage:
         self.flow = flow
         self.merged = 0
         self.dropped = 0
-        self.activations = 0  # how often an event has come
-        self._to = deliver
+        self.activations = 0  # the number of events that have come
+        self._deliver = deliver
         self._left_out = left_out
         self._failed = failed
         self._closed: str | None = None  # why nothing can be put in
@@ -179,64 +193,68 @@ class Stage:
         self.waiting = 0
         self._lines: dict[Hashable, Line] = {}
         self._outgoing: deque[Held] = deque()
-        self._gone: deque[tuple[Held, LeftOut]] = deque()
-        self._later: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._torn = False  # whether a change has begun and not ended
+        self._unreported: deque[tuple[Held, LeftOut]] = deque()  # for `left_out`
+        self._postponed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._incomplete = False  # a change has begun and not ended
         self._lock = threading.RLock()
         self._changing = threading.Lock()  # held during a change, which a signal may interrupt
         self._deliverer = _Deliverer(threading.Lock(), 0)
         self._waiters: list[threading.Lock] = []
 
     def renew(self) -> None:
-        """Start over in the child of a fork: what waits is for the parent to deliver."""
+        """Start over in the child of a fork: the parent delivers the events that wait."""
         self._start_over()
         if self.activations:
             self._closed = "was used before this process was forked. Subscribe again, or start a"
             self._closed += " new stage, in the child"
 
     def put(self, event: Event, ticket: Any = None) -> None:
-        """An event comes. What is let out has been delivered when this returns, unless another
-        thread is delivering: then that one does it. So does the interrupted call if a signal
-        handler puts an event in. Raises FlowClosed.
+        """Pass an event through the flow. Raise FlowClosed if the stage is closed.
+
+        Events that come out have been delivered when this returns, with two exceptions. If another
+        thread is delivering, it delivers these as well. If a signal handler puts an event in, the
+        interrupted call delivers it.
         """
         self._change(self._accept, Held(event, ticket))
-        self._hand_out()
+        self._deliver_outgoing()
 
     def flush(self) -> None:
-        """Let out at once what waits. In a TokenBucket it goes on waiting: the quota holds."""
+        """Let out all waiting events now. In a TokenBucket they go on waiting for their tokens."""
         self._change(self._release_all)
-        self._hand_out()
+        self._deliver_outgoing()
 
     def close(self, timeout: float = 0.0) -> list[tuple[Any, Event]]:
-        """Accept nothing more. What waits is let out at once, or where a quota holds it back, in
-        its time for up to `timeout` seconds; what is left then is returned, with its tickets.
+        """Accept no more events, and let out those that wait.
+
+        Events that a quota holds back come out in their own time, for up to `timeout` seconds.
+        Return those that are left then, with their tickets.
         """
         seconds("timeout", timeout)
         self.flush()
         if not self.is_own_thread():
             self.wait_idle(timeout)
         left: list[Held] = []
-        self._change(self._shut, left)
-        self._tell_waiters()
+        self._change(self._discard_lines, left)
+        self._wake_waiters()
         return [(ticket, event) for event, ticket in left]
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until nothing waits here. Return True if it is so."""
+        """Wait up to `timeout` seconds until no event is left here. Return True if none is."""
         optional_seconds("timeout", timeout)
-        if self._torn:
-            self._change(_nothing)
+        if self._incomplete:
+            self._change(_change_nothing)
         if not self._is_busy():
             return True
         return timeout != 0 and self._wait_idle(timeout)
 
     def is_own_thread(self) -> bool:
-        """Whether the caller is a thread that what waits here needs to get out."""
+        """Return True in a thread that the waiting events need in order to come out."""
         by = self._deliverer
         is_delivering = by.thread == threading.get_ident() and by.working.locked()
         return is_delivering or self.flow.clock.is_own_thread()
 
     def unfinished(self) -> list[str]:
-        """What waits, in words."""
+        """Return the number of waiting events, in words, or nothing if there are none."""
         waiting = self.waiting + len(self._outgoing)
         return [f"{waiting} waiting in {self.flow!r}"] if waiting else []
 
@@ -256,38 +274,42 @@ class Stage:
         else:
             self.dropped += 1
         if self._left_out is not None:
-            self._gone.append((held, how))
+            self._unreported.append((held, how))
 
     # Changes
 
     def _change(self, act: Callable[..., object], *args: Any) -> None:
-        """Call `act(*args)` while nothing else changes. A signal handler that comes in the middle
-        of a change leaves its own for later: it is made when the present one is done.
+        """Call `act(*args)` while nothing else changes.
+
+        If a signal handler calls this during a change, its own change is postponed until the
+        present one has ended.
         """
         # in one line, so that no line is left between the change and the release of the lock
         with self._lock: self._change_locked(act, args)  # fmt: skip  # noqa: E701
 
     def _change_locked(self, act: Callable[..., object], args: tuple[Any, ...]) -> None:
         if self._changing.locked():
-            self._later.append((act, args))
+            self._postponed.append((act, args))
             return
         try:
             with self._changing: self._change_alone(act, args)  # fmt: skip  # noqa: E701
         finally:
-            if self._later:
-                self._change_later()
+            if self._postponed:
+                self._make_postponed()
 
     def _change_alone(self, act: Callable[..., object], args: tuple[Any, ...]) -> None:
-        if self._torn:
-            self._mend()
-        self._torn = True
+        if self._incomplete:
+            self._repair()
+        self._incomplete = True
         act(*args)
-        self._torn = False
+        self._incomplete = False
 
-    def _change_later(self) -> None:
-        """Make the changes that signal handlers have left. There is no caller to raise to."""
-        while self._later:
-            act, args = self._later.popleft()
+    def _make_postponed(self) -> None:
+        """Make the changes that signal handlers have postponed. Their callers have returned, so
+        errors go to `failed` if there is one.
+        """
+        while self._postponed:
+            act, args = self._postponed.popleft()
             try:
                 self._change(act, *args)
             except Exception as error:
@@ -295,14 +317,14 @@ class Stage:
                     raise
                 self._failed(*args[0], error)
 
-    def _mend(self) -> None:
-        """Complete a change that was cut off, and look at every line as soon as can be."""
+    def _repair(self) -> None:
+        """Complete a change that was interrupted, and wake every line as soon as possible."""
         for line in self._lines.values():
             line.finish_joining()
         self.waiting = sum(len(line.waiting) for line in self._lines.values())
         now = self.flow.clock.now_ns()
-        for place, line in self._lines.items():
-            self._call_at(place, line, now)
+        for key, line in self._lines.items():
+            self._wake_at(key, line, now)
 
     def _accept(self, held: Held) -> None:
         event = held.event
@@ -310,70 +332,72 @@ class Stage:
             raise FlowClosed(
                 f"{self.flow!r} {self._closed}, so event {event.id} ({event.topic!r}) cannot pass."
             )
-        place = (event.topic, event.key) if self.flow.per_key else None
+        key = (event.topic, event.key) if self.flow.per_key else None
         now = self.flow.clock.now_ns()
-        line = self._line(place, now)
+        line = self._find_line(key, now)
         self.activations += 1
-        look = self.flow._came(line, held, now)
-        if line.look is None and look is not None:
-            self._call_at(place, line, look)
-        elif line.look is None:
-            del self._lines[place]
+        due = self.flow._came(line, held, now)
+        if line.due is None and due is not None:
+            self._wake_at(key, line, due)
+        elif line.due is None:
+            del self._lines[key]
 
     def _release_all(self) -> None:
         for line in self._lines.values():
             self.flow._release(line)
 
-    def _shut(self, left: list[Held]) -> None:
+    def _discard_lines(self, left: list[Held]) -> None:
         self._closed = self._closed or "is closed"
         left.extend(held for line in self._lines.values() for held in line.waiting)
         self._lines.clear()
         self.waiting = 0
 
-    def _line(self, place: Hashable, now: int) -> Line:
-        """The line, after what was due in it: the clock may be late."""
-        line = self._lines.get(place)
-        if line is not None and line.look is not None and line.look <= now:
-            self._look_at(place, line, now)
-            line = self._lines.get(place)
+    def _find_line(self, key: Hashable, now: int) -> Line:
+        """Return the line, new or existing. If it is overdue, because the clock is late, wake it
+        first.
+        """
+        line = self._lines.get(key)
+        if line is not None and line.due is not None and line.due <= now:
+            self._wake(key, line, now)
+            line = self._lines.get(key)
         if line is None:
-            line = self._lines[place] = Line(self)
+            line = self._lines[key] = Line(self)
         return line
 
-    def _call_at(self, place: Hashable, line: Line, due: int) -> None:
-        line.look = due
-        self.flow.clock.call_at(due, partial(self._wake, place, line, due))
+    def _wake_at(self, key: Hashable, line: Line, due: int) -> None:
+        line.due = due
+        self.flow.clock.call_at(due, partial(self._on_time, key, line, due))
 
-    def _wake(self, place: Hashable, line: Line, due: int) -> None:
-        self._change(self._look_if_due, place, line, due)
-        self._hand_out()
+    def _on_time(self, key: Hashable, line: Line, due: int) -> None:
+        self._change(self._wake_if_due, key, line, due)
+        self._deliver_outgoing()
 
-    def _look_if_due(self, place: Hashable, line: Line, due: int) -> None:
-        if self._lines.get(place) is line and line.look == due:
-            self._look_at(place, line, self.flow.clock.now_ns())
+    def _wake_if_due(self, key: Hashable, line: Line, due: int) -> None:
+        if self._lines.get(key) is line and line.due == due:
+            self._wake(key, line, self.flow.clock.now_ns())
 
-    def _look_at(self, place: Hashable, line: Line, now: int) -> None:
-        look = self.flow._woke(line, now)
-        if look is None:
-            del self._lines[place]
+    def _wake(self, key: Hashable, line: Line, now: int) -> None:
+        due = self.flow._woke(line, now)
+        if due is None:
+            del self._lines[key]
         else:
-            self._call_at(place, line, look)
+            self._wake_at(key, line, due)
 
-    # What comes out
+    # Delivery
 
-    def _hand_out(self) -> None:
-        """Outside of the lock, and by one thread at a time, so that order is kept."""
-        if self._gone and not self._changing.locked():
-            self._tell_who_left_out()
+    def _deliver_outgoing(self) -> None:
+        """Deliver without the lock, in one thread at a time to keep the order."""
+        if self._unreported and not self._changing.locked():
+            self._report_left_out()
         if self._outgoing:
             working = threading.Lock()
-            with working:  # released whatever happens: then another call may hand out
-                if self._may_hand_out(working):
+            with working:  # an interrupt releases it as well, so that another call can deliver
+                if self._become_deliverer(working):
                     self._deliver_all()
         if self._waiters and not self._is_busy():
-            self._tell_waiters()
+            self._wake_waiters()
 
-    def _may_hand_out(self, working: threading.Lock) -> bool:
+    def _become_deliverer(self, working: threading.Lock) -> bool:
         with self._lock:
             if self._changing.locked() or self._deliverer.working.locked():
                 return False
@@ -383,27 +407,27 @@ class Stage:
     def _deliver_all(self) -> None:
         failure: BaseException | None = None
         try:
-            while (held := self._next_out()) is not None:
-                failure = self._deliver(held) or failure
+            while (held := self._next_outgoing()) is not None:
+                failure = self._deliver_one(held) or failure
         finally:
-            if self._outgoing:  # an interrupt: the clock's thread goes on
+            if self._outgoing:  # after an interrupt, the clock's thread delivers the rest
                 self._call_soon()
         if failure is not None:
             raise failure
 
-    def _next_out(self) -> Held | None:
+    def _next_outgoing(self) -> Held | None:
         with self._lock:
             if self._outgoing:
                 return self._outgoing[0]
-            # under the same lock, or what came now would be stranded
+            # under the same lock, or an event that comes out now would not be delivered
             self._deliverer = _Deliverer(threading.Lock(), 0)
             return None
 
-    def _deliver(self, held: Held) -> BaseException | None:
-        """Deliver an event. Return what was raised, if it has to be raised at the end."""
+    def _deliver_one(self, held: Held) -> BaseException | None:
+        """Deliver an event. Return the error if it must be raised after the last delivery."""
         try:
             self._outgoing.popleft()
-            self._to(*held)
+            self._deliver(*held)
         except BaseException as error:
             if self._failed is not None:
                 self._failed(*held, error)
@@ -413,19 +437,19 @@ class Stage:
                 raise
         return None
 
-    def _tell_who_left_out(self) -> None:
+    def _report_left_out(self) -> None:
         assert self._left_out is not None
-        while self._gone:
+        while self._unreported:
             try:
-                held, how = self._gone.popleft()
-            except IndexError:  # another thread was quicker
+                held, how = self._unreported.popleft()
+            except IndexError:  # another thread has reported it
                 return
             self._left_out(*held, how)
 
     # Waiting
 
     def _is_busy(self) -> bool:
-        busy = self.waiting or self._outgoing or self._later or self._torn
+        busy = self.waiting or self._outgoing or self._postponed or self._incomplete
         return bool(busy) or self._deliverer.working.locked()
 
     def _wait_idle(self, timeout: float | None) -> bool:
@@ -438,71 +462,66 @@ class Stage:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                if not woken.acquire(timeout=min(left, _LOOK_AGAIN)):
+                if not woken.acquire(timeout=min(left, _POLL_SECONDS)):
                     self._call_soon()
             return True
         finally:
             self._waiters.remove(woken)
 
-    def _tell_waiters(self) -> None:
+    def _wake_waiters(self) -> None:
         for woken in self._waiters.copy():
             with suppress(RuntimeError):  # it has been woken already
                 woken.release()
 
     def _call_soon(self) -> None:
-        """Have the clock do what an interrupt has left undone."""
+        """Schedule what an interrupt has left undone."""
         self.flow.clock.call_at(self.flow.clock.now_ns(), self._catch_up)
 
     def _catch_up(self) -> None:
-        self._change(_nothing)
-        self._hand_out()
+        self._change(_change_nothing)
+        self._deliver_outgoing()
 
 
 class _Deliverer(NamedTuple):
-    """The thread that hands out, for as long as `working` is locked."""
+    """The thread that delivers, for as long as `working` is locked."""
 
     working: threading.Lock
     thread: int
 
 
-_LOOK_AGAIN = 0.5  # seconds after which a waiting thread looks whether a wake-up was lost
-
-
-def _nothing() -> None:
-    """Change nothing, but complete what was cut off."""
+def _change_nothing() -> None:
+    """Do nothing. As a change, this only completes one that was interrupted."""
 
 
 def _is_interrupt(error: BaseException) -> bool:
-    """Return True for what the user's stop button raises, which only the main thread gets."""
+    """Return True for a KeyboardInterrupt in the main thread, as the stop button raises it."""
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and isinstance(error, KeyboardInterrupt)
 
 
-def option(**options: Any) -> str:
-    """For a repr: what is not as usual."""
+# For the flows
+
+
+def options_repr(**options: Any) -> str:
+    """Return the options that are not None, as they appear in a repr."""
     return "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
 
 
-class Edged(Protocol):
-    """A flow that has edges."""
-
-    leading: bool
-    trailing: bool
-
-
-def edges(flow: Edged, leading: bool = False) -> str:
-    return option(
-        leading=None if flow.leading is leading else flow.leading,
-        trailing=None if flow.trailing else False,
+def edges_repr(leading: bool, trailing: bool, *, default_leading: bool) -> str:
+    """Return `leading` and `trailing` as they appear in a repr: only if not the default."""
+    return options_repr(
+        leading=None if leading is default_leading else leading,
+        trailing=None if trailing else False,
     )
 
 
 def duration(name: str, value: object) -> int:
-    """In nanoseconds, or ValueError."""
+    """Return a time in seconds as nanoseconds, or raise ValueError."""
     return max(1, round(seconds(name, value, above_zero=True) * 1e9))
 
 
 def check_edges(leading: object, trailing: object) -> None:
+    """Raise ValueError unless both are bools and at least one is True."""
     if type(leading) is not bool or type(trailing) is not bool or not (leading or trailing):
         raise ValueError(
             f"leading and trailing are True or False, and not both False, or nothing would come "

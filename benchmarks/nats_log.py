@@ -32,7 +32,7 @@ def measure(quick: bool) -> list[Row]:
             "store one event on a server",
             {"nats-py": lambda: bare.seconds_each(number), "eventkit": eventkit},
             rounds=rounds,
-            goal=1.3,
+            goal=1.4,
         )
         bare.close()
     return rows

@@ -36,8 +36,8 @@ def heading(quick: bool, seconds: float) -> Iterator[str]:
         "packages that do the same. × is the ratio to the first line of each measure, which is the "
         "limit: the median over the rounds, and the quartiles. In each round all candidates take "
         "turns, so a busy machine affects all of them. Each peer is used as its own documentation "
-        "recommends. Rows called `bare` promise neither order nor isolation nor that you can wait "
-        "for an event."
+        "recommends. Where there are peers, the goal is a share of what the best of them took in "
+        "the same run."
     )
     if quick:
         yield ""
@@ -69,6 +69,7 @@ def summary(rows: list[Row]) -> Iterator[str]:
     yield f"{len(judged) - len(missed)} of {len(judged)} goals met."
     for row in missed:
         found = row.missing or f"{row.ratio:.3g} × and not {row.goal:.3g} ×"
+        found += f", which is {row.goal_is}" if row.goal_is else ""
         yield f"Not met: {row.measure} ({row.candidate}), {found}."
 
 
@@ -81,7 +82,8 @@ def amount(value: float, unit: str) -> str:
 def _verdict(row: Row) -> str:
     if row.goal is None:
         return ""
-    return f"≤ {row.goal:.3g} {'met' if row.is_met else '**not met**'}"
+    goal = f"≤ {row.goal:.3g}" + (f" ({row.goal_is})" if row.goal_is else "")
+    return f"{goal} {'met' if row.is_met else '**not met**'}"
 
 
 def _machine() -> str:

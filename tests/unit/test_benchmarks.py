@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as command
+from benchmarks import __main__ as command, processes
 from benchmarks.__main__ import PARTS, measure
 from benchmarks.comparing import Row, Timed, beside, compare
 from benchmarks.figure import draw, lines
@@ -99,6 +99,14 @@ def test_a_missing_peer_is_a_row_and_no_failure() -> None:
 
     assert "missing: gone" in list(table(rows))[-1]
     assert measure("no_such_part", quick=True)[0].missing
+
+
+def test_on_one_core_the_gain_of_two_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_cores", lambda: 1)
+    (row,) = processes._compute_on_two_cores(rounds=1, number=1)
+
+    assert row.goal is None
+    assert row.missing == "this machine has one core"
 
 
 ROWS = [

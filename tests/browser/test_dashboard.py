@@ -62,7 +62,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(board: Board) -> None:
     board.shows("denied", 1)
     press("Tab")
     press("Enter")
-    expect(board.status).to_contain_text("built anew")
+    expect(board.status).to_contain_text("rebuilt")
     board.notebook.do("board.end(); lab.assert_clean(board)")
 
 

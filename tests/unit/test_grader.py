@@ -190,8 +190,8 @@ ALWAYS = "\n\ndef integration_test(build):\n    "
 REFUSED_BY = {
     "listens to one of its doors only": "counting",
     "counts visitors without printing a ticket": "printers",
-    "counts again whoever is reported again": "again",
-    "says 1 at each count": "counting",
+    "counts a visitor again who is reported again": "again",
+    "reports the count 1 each time": "counting",
     "never announces that the target is reached": "counting",
     "announces the target again and again": "counting",
     "does nothing in close()": "closing",

@@ -1,4 +1,4 @@
-"""Dashboard: a system of one's own at work. Send visitors, hold up the printers, forge, restart."""
+"""Dashboard: your system at work. Send visitors, hold up the printers, forge, restart."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ASK = "dashboard.do"
 class Dashboard(Panel):
     """A system that `build(path, work, target)` makes, with its doors, printers and screen.
 
-    What a button does happens as well when you call `do(what)`: it fires `dashboard.do` on `bus`,
-    the panel's own. One worker handles it: it alone uses the system, so that a door that is held
-    up holds up nobody else. Whoever comes is told in `doors` how it went.
+    A button does the same as `do(what)`: it fires `dashboard.do` on `bus`, the panel's own. One
+    worker handles these events, and only it uses the system, so that a blocked door does not block
+    the page. `doors` counts how reports ended: "in", or the name of the exception.
     """
 
     def __init__(self, build: Build, target: int = 10, seconds: float = 0.3):
@@ -42,7 +42,7 @@ class Dashboard(Panel):
         self._build, self._target, self._seconds = build, target, seconds
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._next = 0
-        self._accepted: int | None = None  # the last visitor that came in
+        self._accepted: int | None = None  # the last visitor who came in
         self._system: Any = None
         self._printer = Printer()
         self._status = Status(text="Ready. Nobody has come yet.")
@@ -66,8 +66,9 @@ class Dashboard(Panel):
         super().__init__("Dashboard: your system", row(*self._buttons), self._status, self._table)
 
     def do(self, what: str) -> None:
-        """Have something happen: one, rush, again, stick, release, forge or restart. Raises
-        ValueError for anything else.
+        """Do what a button does: one, rush, again, stick, release, forge or restart.
+
+        Raises ValueError for anything else.
         """
         if what not in self._done:
             raise ValueError(f"what can happen is {', '.join(self._done)}; got {what!r}.")
@@ -112,7 +113,7 @@ class Dashboard(Panel):
     def _stick(self) -> str:
         self._running()
         self._printer.hold(range(10**6))
-        return "The printers stick: whoever gets to one stays there."
+        return "The printers stick: visitors who reach one stay there."
 
     def _release(self) -> str:
         self._printer.release()
@@ -128,7 +129,7 @@ class Dashboard(Panel):
         self._running().close()
         self._system = None
         self._running()
-        return "Closed, and built anew on the same log."
+        return "Closed, and rebuilt on the same log."
 
     def _report(self, visitor: int) -> str:
         door, bus = ("north", "south")[visitor % 2], self._running().bus
@@ -140,7 +141,7 @@ class Dashboard(Panel):
     # The system
 
     def _running(self) -> Any:
-        """The system, which is built when it is first needed."""
+        """Return the system, built and started when first needed."""
         if self._system is None:
             self._printer = Printer(self._seconds)
             path = os.path.join(self._folder.name, "museum.db")
@@ -188,10 +189,10 @@ _BUTTONS = [
     ("one", "One visitor", "a visitor comes in"),
     ("rush", "Rush ×30", "thirty visitors come at once"),
     ("again", "Again", "the last accepted visitor is reported once more"),
-    ("stick", "Printers stick", "who gets to a printer stays there"),
-    ("release", "Printers go on", "let go of whoever is stuck"),
-    ("forge", "Forge", "somebody unknown reports a visitor"),
-    ("restart", "Restart", "close the system and build it anew on the same log"),
+    ("stick", "Printers stick", "visitors who reach a printer stay there"),
+    ("release", "Printers go on", "free the visitors who are stuck"),
+    ("forge", "Forge", "an unknown sender reports a visitor"),
+    ("restart", "Restart", "close the system and rebuild it on the same log"),
 ]
 
 

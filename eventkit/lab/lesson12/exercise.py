@@ -1,4 +1,4 @@
-"""Lesson 12: a small real system, graded under load and with a fault in every place."""
+"""Lesson 12: a small real system, graded under load and with faults in every place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .grader.reference import build
 
 
 def text_of(attempt: Any) -> str:
-    """A submission's text: of a file, or of a function together with the import that it needs."""
+    """Return a submission as source text: a function gets the import that it needs."""
     if isinstance(attempt, str):
         return attempt
     lines = textwrap.dedent(inspect.getsource(attempt)).splitlines()
@@ -33,7 +33,7 @@ def diagnose(attempt: Any) -> str | None:
 
 
 def _with(*changes: tuple[str, str]) -> str:
-    """The solution's text with some of its places changed."""
+    """Return the solution's text with each old part replaced by the new one."""
     text = text_of(build)
     for old, new in changes:
         assert old in text, old
@@ -69,7 +69,7 @@ exercise = Exercise(
               _with(("            if visitor in known:\n                return\n", "")),
               "gets no second ticket"),
         Wrong("to handle it at once is to be quick", _with(("ek.Threads(4)", "ek.Inline()")),
-              "who calls work"),
+              "which thread calls work"),
         Wrong("one worker is safer", _with(("ek.Threads(4)", "ek.Threads(1)")),
               "how many workers there are"),
         Wrong("more workers are faster", _with(("ek.Threads(4)", "ek.Threads(16)")),
@@ -77,18 +77,19 @@ exercise = Exercise(
         Wrong("a retry is a try", _with(("ek.Retry(2,", "ek.Retry(3,")),
               "tries after the first"),
         Wrong("a failure makes itself heard",
-              _with(('    @bus.listener("error.visitor.admitted")\n', "")), "Somebody must listen"),
-        Wrong("a queue needs no bound", _with(_NO_BOUND), "Without one it takes everybody"),
+              _with(('    @bus.listener("error.visitor.admitted")\n', "")),
+              "A listener there must act"),
+        Wrong("a queue needs no bound", _with(_NO_BOUND), "Without one it takes every visitor"),
         Wrong("to drop is to refuse",
               _with(('raise ek.QueueFull(event, "the entrance is full and refused")', "return")),
-              "To drop somebody silently"),
+              "To drop a visitor silently"),
         Wrong("back-pressure suits everybody",
               _with(_NO_BOUND, ("ek.Threads(4)", "ek.Threads(4, capacity=20)")),
               'overflow="block" makes the door wait'),
         Wrong("into the log first, to be safe",
               _with(_ON_DISK, (_CHECK, "        with changing:\n            log.append(event)\n"
                                "            if visitor in known:")),
-              "who is refused must not be in the log"),
+              "a refused visitor must not be in the log"),
         Wrong("what is on disk takes care of itself",
               _with(("for visitor in sorted(known - done):", "for visitor in []:")),
               "were never served"),

@@ -1,12 +1,11 @@
-"""The grader of the capstone: what a submission was seen to do, criterion by criterion.
+"""The grader of the capstone: runs a submission and judges what it did, criterion by criterion.
 
     python -m eventkit grade my_system.py
 
-Each scenario is run in a process of its own, with a deadline, so that a submission that hangs,
-exits or crashes ends its own scenario and nothing else. What it prints does not count; what it did
-is judged here, by `criteria`. The learner's own tests are run in the same way, on systems of which
-it is known whether they are good. This guards against mistakes, not against somebody who wants to
-be told something untrue.
+Each scenario runs in its own process with a deadline, so that a submission that hangs, exits or
+crashes ends only its own scenario. What it prints does not count; `criteria` judges what it did.
+The learner's own tests run in the same way, on systems that are known to be good or broken. This
+guards against mistakes, not against cheating.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _AT_ONCE = 4
 
 
 class Grade(NamedTuple):
-    """What came of one criterion; `finding` is None if it is met."""
+    """The result for one criterion; `finding` is None if it is met."""
 
     criterion: Criterion
     finding: Finding | None
@@ -45,8 +44,8 @@ def grade(
 ) -> Iterator[Grade]:
     """Grade the text of a submission by all criteria, or by those named, one after another.
 
-    `patience` is for how many seconds a system may stand still before it is taken at what it has
-    done, and `deadline` how many a scenario has in all.
+    A system that makes no progress for `patience` seconds is judged by what it has done. A scenario
+    ends after `deadline` seconds.
     """
     chosen = [named(name) for name in names] if names is not None else list(CRITERIA)
     pool = ThreadPoolExecutor(_AT_ONCE)
@@ -58,7 +57,7 @@ def grade(
         ]
         for criterion, observed in judged:
             yield Grade(criterion, _judge(criterion, observed()))
-        for criterion in chosen:  # a time is measured when nothing else is going on
+        for criterion in chosen:  # times are measured when nothing else runs
             if criterion.judge is judge_response:
                 yield Grade(criterion, _judge_response(source, criterion, patience, deadline))
     finally:
@@ -66,13 +65,13 @@ def grade(
 
 
 def first_finding(source: str, patience: float = PATIENCE) -> Grade | None:
-    """The first criterion that the system does not meet, or None. Its tests are not asked for."""
+    """Return the first criterion that the system does not meet, or None. Its tests are not run."""
     names = [criterion.name for criterion in CRITERIA if not criterion.mutants]
     return next((one for one in grade(source, names, patience=patience) if one.finding), None)
 
 
 def named(name: str) -> Criterion:
-    """The criterion of that name. Raises ValueError, which lists them."""
+    """Return the criterion of that name. Raises ValueError, which lists all names."""
     for criterion in CRITERIA:
         if criterion.name == name:
             return criterion
@@ -81,8 +80,10 @@ def named(name: str) -> Criterion:
 
 
 def read_submission(path: str) -> str:
-    """The text of a file that can be graded. Raises ValueError if it cannot: it is not there, it
-    is no Python, or it defines no function build with the three arguments.
+    """Return the text of a file that can be graded.
+
+    Raises ValueError if the file cannot be read, is not Python, or defines no function build with
+    three arguments.
     """
     try:
         source = Path(path).read_text(encoding="utf-8")
@@ -102,14 +103,14 @@ def read_submission(path: str) -> str:
 
 
 def is_attempted(source: str) -> bool:
-    """Whether build does more than to return the … of the stub."""
+    """Return True if build does more than return the … of the stub."""
     build = _build_in(ast.parse(source))
     statements = [one for one in build.body if not _is_docstring(one)] if build else []
     return [ast.unparse(one) for one in statements] != ["return ..."]
 
 
 def in_words(one: Grade) -> str:
-    """A line for a criterion that is met; else what was expected, what was seen, where to look."""
+    """Describe a grade: one line if the criterion is met, else also what was expected and seen."""
     if one.finding is None:
         return f"✓ {one.criterion.name:<11}  {one.criterion.promise}"
     return (
@@ -134,7 +135,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 def _begin(
     pool: ThreadPoolExecutor, source: str, criterion: Criterion, patience: float, deadline: float
 ) -> Callable[[], Facts | Finding]:
-    """Have it observed. What is returned waits for what was seen."""
+    """Start the criterion's scenarios. Return a function that waits for the facts."""
     if not criterion.mutants:
         return pool.submit(observe, source, criterion.scenarios, patience, deadline).result
     (test,) = criterion.scenarios
@@ -148,7 +149,7 @@ def _begin(
 def _judge_response(
     source: str, criterion: Criterion, patience: float, deadline: float
 ) -> Finding | None:
-    """Measured again if it is near the goal: the machine may have been busy once."""
+    """Measure again near the goal, because the machine may have been busy."""
     finding = None
     for _ in range(_TRIES):
         facts = _observe_beside_reference(source, criterion, patience, deadline)
@@ -163,7 +164,7 @@ def _judge_response(
 def _observe_beside_reference(
     source: str, criterion: Criterion, patience: float, deadline: float
 ) -> Facts | Finding:
-    """Both run at the same time, so that whatever else the machine does is done to both."""
+    """Run both at the same time, so that other load on the machine affects both equally."""
     with ThreadPoolExecutor(2) as pool:
         facts, reference = pool.map(
             lambda text: observe(text, criterion.scenarios, patience, deadline),
@@ -172,7 +173,7 @@ def _observe_beside_reference(
     if isinstance(facts, Finding):
         return facts
     if isinstance(reference, Finding):
-        raise RuntimeError(f"the reference itself came to no end here: {reference.seen}.")
+        raise RuntimeError(f"the reference itself did not finish here: {reference.seen}.")
     return facts | {"reference": reference}
 
 

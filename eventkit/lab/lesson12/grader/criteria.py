@@ -1,6 +1,6 @@
-"""Criteria: what a system must be seen to do, and what to look at if it was not.
+"""Criteria: what a system must do, and where to look if it does not.
 
-A judge is given the facts that a scenario reported. It returns None, or what is wrong with them.
+A judge takes the facts that a scenario reported. It returns None, or what is wrong with them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _SERVED = [number for number in range(1, VISITORS + 1) if number != FAILS]
 
 
 class Criterion(NamedTuple):
-    """`scenarios` are run one after another in the same folder, each in a process of its own.
+    """One promise, the scenarios that show whether a system keeps it, and the judge of their facts.
 
-    With `mutants` there is one scenario, the learner's own test, which is run on each of them too.
+    `scenarios` run one after another in the same folder, each in its own process. With `mutants`
+    there is one scenario, the learner's own test, which also runs on each mutant.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Criterion(NamedTuple):
 
 def judge_counting(facts: Facts) -> Finding | None:
     return (
-        _everybody_in(facts["came"])
+        _all_in(facts["came"])
         or _counted(facts["counts"], range(1, 16))
         or _notices(facts["notices"])
     )
@@ -53,8 +54,8 @@ def judge_again(facts: Facts) -> Finding | None:
         return Finding(
             "a visitor who is reported again gets no second ticket",
             f"work was called more than once for visitors {twice}",
-            "the place where a report comes in: it must know who was accepted already, also "
-            "while that visitor is still being served, and this in one step under a lock",
+            "the handler of a door's report: it must know which visitors were accepted, also while "
+            "they are still being served. Check and accept in one step, under a lock",
         )
     return _counted(facts["counts"], range(1, 5))
 
@@ -85,16 +86,16 @@ def judge_slow(facts: Facts) -> Finding | None:
     if facts["came"] < VISITORS:
         return Finding(
             "fire returns while a printer is stuck",
-            f"a door was held up: {facts['came']} of {VISITORS} visitors could be reported",
-            "who calls work: it must be another thread than the one that fires. Is there an "
-            "executor, and does no lock stay taken while work runs?",
+            f"a door was blocked: only {facts['came']} of {VISITORS} visitors could be reported",
+            "which thread calls work: it must not be the one that fires. Is there an executor, and "
+            "is every lock released while work runs?",
         )
     if facts["meanwhile"] < VISITORS - 1:
         return Finding(
             "while one visitor is stuck, the others are served",
-            f"{facts['meanwhile']} of {VISITORS - 1} others were counted",
-            "how many workers there are, and whether they wait for one another: the count must "
-            "not depend on the order in which visitors came, nor a key make all of them queue",
+            f"{facts['meanwhile']} of the {VISITORS - 1} others were counted",
+            "how many workers there are, and whether they wait for each other: visitors need not "
+            "be counted in the order in which they came, and must not all share one key",
         )
     return _counted(facts["counts"], range(1, VISITORS + 1))
 
@@ -104,7 +105,7 @@ def judge_printers(facts: Facts) -> Finding | None:
         return None
     return Finding(
         f"{FREE} printers at work when there is enough to do, and never more",
-        f"work was being called by {facts['most']} threads at once",
+        f"work was running in {facts['most']} threads at once",
         "the number of workers of the executor that calls work",
     )
 
@@ -116,16 +117,16 @@ def judge_failing(facts: Facts) -> Finding | None:
         if tries[number] != 3:
             return Finding(
                 f"3 tries for visitor {number}, whose ticket {meaning}",
-                f"{tries[number]}",
-                "retry=: its `times` are the tries after the first. And what an except does "
-                "with the error",
+                f"{tries[number]} tries",
+                "retry=: its `times` are the tries after the first. And each except: does it hide "
+                "the error?",
             )
     if facts["failed"] != [3]:
         return Finding(
             "visitor.failed once, with visitor 3",
             f"visitor.failed with {facts['failed']}",
             "what happens after the last try: a failure is an event on error.<topic>, whose data "
-            "holds the event that failed. Somebody must listen",
+            "holds the event that failed. A listener there must act on it",
         )
     return _counted(facts["counts"], others)
 
@@ -134,26 +135,26 @@ def judge_flood(facts: Facts) -> Finding | None:
     came, accepted = facts["came"], facts["came"].count("in")
     if len(came) < 3 * WHOLE:
         return Finding(
-            "who finds the entrance full is refused at once",
-            f"a door was held up after {len(came)} visitors",
-            'overflow="block" makes the door wait, and so does a lock that is held by whoever '
-            "waits for the printer",
+            "a visitor who finds the entrance full is refused at once",
+            f"a door was blocked after {len(came)} visitors",
+            'overflow="block" makes the door wait, and so does a lock that a thread holds '
+            "while it waits for the printer",
         )
     others = set(came) - {"in", "QueueFull"}
     if others:
-        return Finding("nothing but QueueFull is raised", f"{sorted(others)}", "what fire raises")
+        return Finding("fire raises only QueueFull", f"{sorted(others)}", "what fire raises")
     inside = [number for number, how in enumerate(came, start=1) if how == "in"]
     found = _counted(facts["counts"], inside)
     if found:
         return found._replace(
-            look_at="what your queue does when it is full. To drop somebody silently, whom fire "
-            "had accepted, is not to refuse"
+            look_at="what your queue does when it is full. To drop a visitor silently, after fire "
+            "has accepted them, is not to refuse"
         )
     if not ROOM <= accepted <= WHOLE:
         return Finding(
-            f"of {3 * WHOLE} visitors, {ROOM} to {WHOLE} are accepted while nobody is served",
+            f"of {3 * WHOLE} visitors, {ROOM} to {WHOLE} are accepted while none is served",
             f"{accepted} were accepted",
-            "the bound of the queue. Without one it takes everybody, and whoever came last waits "
+            "the bound of the queue. Without one it takes every visitor, and the last one waits "
             "for all the others",
         )
     last = facts["later"][-1][0] if facts["later"] else None
@@ -161,37 +162,37 @@ def judge_flood(facts: Facts) -> Finding | None:
         return Finding(
             f"after a restart and one more visitor, the count is {accepted + 1}",
             f"it is {last}",
-            "the order of two steps: who is refused must not be in the log already, or the next "
-            "process takes them for accepted",
+            "the order of two steps: a refused visitor must not be in the log, or the next process "
+            "believes that they were accepted",
         )
     return None
 
 
 def judge_killed(facts: Facts) -> Finding | None:
-    before: list[list[Any]] = facts.get("count", [])  # nobody may have been counted yet
-    if (found := _everybody_in(facts["came"])) is not None:
+    before: list[list[Any]] = facts.get("count", [])  # there may be no count yet
+    if (found := _all_in(facts["came"])) is not None:
         return found
     served: Counter[int] = Counter(facts["served"])
     left = [number for number in range(1, VISITORS + 1) if not served[number]]
     counts = facts["counts"]
     if left:
         return Finding(
-            "whoever was accepted before kill -9 is served after the restart",
+            "every visitor who was accepted before kill -9 is served after the restart",
             f"visitors {left} were never served",
-            "start(): what is in the log and has no ticket must be taken up again. And when the "
-            "log is written: before fire returns",
+            "start(): it must serve the visitors who are in the log and have no ticket. And when "
+            "the log is written: it must be before fire returns",
         )
     repeated = [visitor for _, visitor in before if served[visitor] > 1]
     if repeated:
         return Finding(
-            "nobody who was counted before kill -9 is served again",
+            "no visitor who was counted before kill -9 is served again",
             f"visitors {repeated} got a second ticket after the restart",
-            "how start() knows who has been served: it must be kept in the log as well",
+            "how start() knows who has been served: that must be in the log, too",
         )
     both = [count for count, _ in before + counts]
     if len(both) != len(set(both)) or max(both, default=0) != VISITORS:
         return Finding(
-            f"the count goes on after the restart and ends on {VISITORS}, no number twice",
+            f"the count continues after the restart and ends at {VISITORS}, no number twice",
             f"before: {[n for n, _ in before]}, afterwards: {[n for n, _ in counts]}",
             "where the count is kept. A variable dies with its process: count what the log says",
         )
@@ -200,7 +201,7 @@ def judge_killed(facts: Facts) -> Finding | None:
 
 def judge_closing(facts: Facts) -> Finding | None:
     return (
-        _everybody_in(facts["came"])
+        _all_in(facts["came"])
         or _unfinished(facts)
         or _counted(facts["finished"], _SERVED)
         or _notices(facts["notices"])
@@ -209,7 +210,7 @@ def judge_closing(facts: Facts) -> Finding | None:
 
 
 def _unfinished(facts: Facts) -> Finding | None:
-    """What close() has left: visitors who are neither counted nor given up."""
+    """Find visitors who are neither counted nor given up when close() returns."""
     over = {visitor for _, visitor in facts["finished"]} | set(facts["failed"])
     left = [number for number in range(1, VISITORS + 1) if number not in over]
     if not left:
@@ -217,13 +218,13 @@ def _unfinished(facts: Facts) -> Finding | None:
     return Finding(
         "when close() returns, every visitor who was accepted is counted or has failed",
         f"visitors {left} were neither",
-        "close(): it must wait for those who are being served and those who wait, also for the "
-        "next try after a failure. bus.close(timeout=...) does",
+        "close(): it must wait for the visitors who are being served and those in the queue, "
+        "including retries after a failure. bus.close(timeout=...) does",
     )
 
 
 def _repeated(facts: Facts) -> Finding | None:
-    """What the next process did again, although the one before had done it."""
+    """Find what the next process did again although the one before had done it."""
     served = [number for number in facts["served"] if number in _SERVED]
     if served:
         return Finding(
@@ -235,10 +236,10 @@ def _repeated(facts: Facts) -> Finding | None:
     if FAILS in facts["served"] or facts["failed_again"]:
         return Finding(
             f"visitor {FAILS} was given up before the restart, and is not tried again",
-            f"work was called {facts['served'].count(FAILS)} times more, and visitor.failed was "
-            f"fired {len(facts['failed_again'])} times more",
-            "what start() takes up again: a visitor who has failed three times has no ticket and "
-            "does not wait for one. Keep the failure in the log as well",
+            f"work was called {facts['served'].count(FAILS)} more times, and visitor.failed was "
+            f"fired {len(facts['failed_again'])} more times",
+            "what start() resumes: a visitor who has failed three times has no ticket and does not "
+            "wait for one. Keep the failure in the log as well",
         )
     if facts["notices_again"]:
         return Finding(
@@ -256,30 +257,31 @@ def _repeated(facts: Facts) -> Finding | None:
 
 
 def judge_response(facts: Facts) -> Finding | None:
-    """Against theory and the reference on this machine; `facts["reference"]` are its facts."""
+    """Compare with theory and with the reference, whose facts are in `facts["reference"]`."""
     answered = [at for at in facts["counted"] if at is not None]
     if len(answered) < FEWEST:
         return Finding(
             f"{REQUESTS} visitors under open-loop load, and at least {FEWEST} counted",
             f"{len(answered)} were",
-            "whether the system keeps up, and refuses nobody: utilisation with 4 printers is "
-            f"{USE:g}",
+            "whether the system keeps up and accepts every visitor: utilisation with 4 printers "
+            f"is {USE:g}",
         )
     seen, goal = answer_time(facts), goal_time(facts)
     if seen <= goal:
         return None
     return Finding(
-        f"{RANK} % are counted within {goal * 1e3:.0f} ms of when they were due: the larger "
-        f"of {SLACK:g} times theory and {BESIDE:g} times the reference beside it on this machine",
+        f"{RANK} % are counted within {goal * 1e3:.0f} ms of when they were due: the larger of "
+        f"{SLACK:g} times theory and {BESIDE:g} times the reference, measured on this machine",
         f"{seen * 1e3:.0f} ms",
-        "how many are served at once, and what waits without need: a sleep, a look every now and "
-        "then, a lock around the work",
+        "how many are served at once, and what waits without need: a sleep, a polling loop, a "
+        "lock around the work",
     )
 
 
 def answer_time(facts: Facts) -> float:
-    """The percentile that counts, from when visitors were due, less what the grader itself was
-    late by: that is the machine's fault, and not the system's.
+    """Return the graded percentile of response times, counted from when visitors were due.
+
+    The grader's own delay is subtracted: it is the machine's fault, not the system's.
     """
     rows = zip(facts["counted"], facts["due"], facts["own_delay"], strict=True)
     times = [math.inf if at is None else at - due - delay for at, due, delay in rows]
@@ -287,7 +289,7 @@ def answer_time(facts: Facts) -> float:
 
 
 def ideal_time(facts: Facts) -> float:
-    """What four printers would have needed that took as long as these did, and nothing else."""
+    """Return the percentile that theory predicts for four printers with these service times."""
     rows = zip(facts["due"], facts["own_delay"], strict=True)
     arrivals = sorted(due + delay for due, delay in rows)
     services = [service or 0.0 for service in facts["services"]]
@@ -295,29 +297,29 @@ def ideal_time(facts: Facts) -> float:
 
 
 def is_near_goal(facts: Facts) -> bool:
-    """Whether a time beyond the goal may be the machine's fault, so that it is measured again."""
+    """Return True if a missed goal may be the machine's fault and should be measured again."""
     busy = answer_time(facts["reference"]) > SLACK * ideal_time(facts)
     return busy or answer_time(facts) < 2 * goal_time(facts)
 
 
 def goal_time(facts: Facts) -> float:
-    """How long it may take."""
+    """Return the longest allowed time, in seconds."""
     return max(SLACK * ideal_time(facts), BESIDE * answer_time(facts["reference"]))
 
 
-def _everybody_in(came: list[str]) -> Finding | None:
+def _all_in(came: list[str]) -> Finding | None:
     others = [how for how in came if how != "in"]
     if not others:
         return None
     return Finding(
-        "a door that may report a visitor can do so",
-        f"{len(others)} time(s) {others[0]}",
+        "a door that is allowed to report a visitor can do so",
+        f"{others[0]}, {len(others)} time(s)",
         "what fire raises for door.north as north, and the policy",
     )
 
 
 def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None:
-    """Every one of these visitors was counted, once, and the numbers are 1, 2, 3 …"""
+    """Check that each of these visitors was counted once, with the numbers 1, 2, 3 …"""
     expected, seen = sorted(visitors), [visitor for _, visitor in counts]
     missing = sorted(set(expected) - set(seen))
     twice = sorted(number for number, times in Counter(map(str, seen)).items() if times > 1)
@@ -330,7 +332,7 @@ def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None
     return Finding(
         f"count.changed with 1 to {len(expected)}, each visitor once",
         said or f"the numbers {numbers}",
-        "who changes the count: read, add and fire must be one step, by one thread at a time, "
+        "the code that changes the count: read, add and fire under one lock, as a single step; "
         'and the data is {"count": ..., "visitor": ...}',
     )
 
@@ -339,10 +341,10 @@ def _notices(now: int, before: int = 0) -> Finding | None:
     if now + before == 1:
         return None
     return Finding(
-        "notice.full once for ever, when the count is the target",
+        "notice.full once and never again, when the count is the target",
         f"{now + before} times",
-        "the comparison with the target: `==` is true once, `>=` from then on. And who remembers "
-        "it after a restart",
+        "the comparison with the target: `==` is true once, `>=` from then on. And whether it is "
+        "remembered after a restart",
     )
 
 
@@ -351,16 +353,17 @@ CRITERIA = (
               ("counting",), judge_counting),
     Criterion("access", "forged messages are refused, rightful ones are not",
               ("access",), judge_access),
-    Criterion("again", "who is reported again is not counted again", ("again",), judge_again),
-    Criterion("slow", "one slow ticket holds up nobody else", ("slow",), judge_slow),
+    Criterion("again", "a visitor who is reported again is not counted again",
+              ("again",), judge_again),
+    Criterion("slow", "one slow ticket holds up no other visitor", ("slow",), judge_slow),
     Criterion("printers", "four printers are used, and never more", ("printers",), judge_printers),
     Criterion("failing", "three tries, then a notice, and the others go on",
               ("failing",), judge_failing),
-    Criterion("killed", "kill -9 loses nobody and counts nobody twice",
+    Criterion("killed", "kill -9 loses no visitor and counts none twice",
               ("killed", "restarted"), judge_killed),
-    Criterion("flood", "a flood is refused at the door, and nobody is lost",
+    Criterion("flood", "a flood is refused at the door, and no visitor is lost",
               ("flood",), judge_flood),
-    Criterion("closing", "close() finishes what was accepted, and the next process repeats none",
+    Criterion("closing", "close() finishes what was accepted, and the next process repeats nothing",
               ("closed", "reopened"), judge_closing),
     Criterion("integration", "your integration test passes the good and fails the broken",
               ("integration_test",), judge_own_test, INTEGRATION),

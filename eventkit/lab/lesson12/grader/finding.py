@@ -1,4 +1,4 @@
-"""Finding: what is wrong with a submission. Facts: what it was seen to do."""
+"""Finding: what is wrong with a submission. Facts: what a scenario saw it do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HANGS = "it hangs"
 
 
 class Finding(NamedTuple):
-    """What is wrong: what was expected, what was seen, and where to look."""
+    """A fault: what was expected, what was seen, and where to look."""
 
     expected: str
     seen: str

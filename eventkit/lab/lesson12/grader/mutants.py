@@ -1,8 +1,8 @@
-"""Mutants: the reference with one fault in it. A learner's own test must notice each of them.
+"""Mutants: the reference with one fault each. A learner's own test must notice every one.
 
-None is a matter of luck: the integration test meets its faults with a handful of visitors, and the
-stress test with some hundred, since one visitor in a hundred is treated badly. The fault test
-meets its faults when it forges a message, lets a ticket fail, and closes and builds again.
+None is a matter of luck. A handful of visitors shows the faults for the integration test. Those for
+the stress test hit one visitor in a hundred, so several hundred show them. Those for the fault test
+show after a forged message, a failed ticket, or a close and a second build.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 
 class Mutant(NamedTuple):
-    """A system that `does` something wrong: where the reference has `old`, it has `new`. `look_at`
-    is said to whoever did not notice.
+    """A system that `does` something wrong: it has `new` where the reference has `old`.
+
+    A learner whose test does not notice it is told to look at `look_at`.
     """
 
     does: str
@@ -22,7 +23,7 @@ class Mutant(NamedTuple):
     new: str
 
     def source(self) -> str:
-        """The text of the system. Raises ValueError if the reference has not `old` once."""
+        """Return the mutant's source. Raises ValueError unless `old` occurs exactly once."""
         text = reference_source()
         if text.count(self.old) != 1:
             raise ValueError(f"the reference must have this once: {self.old!r}.")
@@ -30,7 +31,7 @@ class Mutant(NamedTuple):
 
 
 def reference_source() -> str:
-    """The text of the reference system."""
+    """Return the source of the reference system."""
     return Path(__file__).with_name("reference.py").read_text(encoding="utf-8")
 
 
@@ -43,21 +44,21 @@ INTEGRATION = (
     ),
     Mutant(
         "counts visitors without printing a ticket",
-        "the work that you build it with: one that writes down for whom it was called, such as "
-        "tickets.append, can be asked afterwards",
+        "the work that you build it with: if it records its visitors, as tickets.append does, you "
+        "can check them afterwards",
         '        work(event.data["visitor"])\n',
         "",
     ),
     Mutant(
-        "counts again whoever is reported again",
-        "who comes: report a visitor twice, and look at the counts after close(), when the second "
-        "one would have been counted too",
+        "counts a visitor again who is reported again",
+        "the visitors that you report: report one twice, and look at the counts after close(), "
+        "when the second report would have been counted too",
         "            if visitor in known:\n                return\n",
         "",
     ),
     Mutant(
-        "says 1 at each count",
-        "the numbers in count.changed, and not only how often it was fired",
+        "reports the count 1 each time",
+        "the numbers in count.changed, not only how often it was fired",
         "count += 1",
         "count = 1",
     ),
@@ -81,7 +82,7 @@ _IS_FULL = "            if len(known) - len(done) >= 20 + 4:\n"
 STRESS = (
     Mutant(
         "takes in one visitor in a hundred and forgets them",
-        "how many come, and who was counted: some hundred, and each of them",
+        "how many visitors you send, and who was counted: send several hundred and check each",
         _ADDED,
         _ADDED
         + "            if len(known) % 100 == 0:\n"
@@ -90,8 +91,8 @@ STRESS = (
     ),
     Mutant(
         "prints two tickets for one visitor in a hundred, and counts both",
-        "how many counts there were after close(), and not only for whom: a set hides what came "
-        "twice",
+        "how many counts there were after close(), not only for which visitors: a set hides "
+        "repetitions",
         _ADDED,
         _ADDED
         + "            if len(known) % 100 == 0:\n"
@@ -99,14 +100,14 @@ STRESS = (
     ),
     Mutant(
         "loses one update of its counter in a hundred",
-        "the numbers in count.changed: from 1 to as many as came in, none left out, none twice",
+        "the numbers in count.changed: from 1 to the number of visitors, none missing, none twice",
         "count += 1",
         "count += len(done) % 100 > 0",
     ),
     Mutant(
-        "ignores whoever comes again after a refusal",
-        "who is refused: when fire raises ek.QueueFull, report that visitor again until it does "
-        "not, and assert that everybody is counted in the end",
+        "ignores visitors who come again after a refusal",
+        "refused visitors: when fire raises ek.QueueFull, report that visitor again until it does "
+        "not, and assert that every visitor is counted in the end",
         _IS_FULL,
         "            if len(known) % 100 == 99:\n"
         "                known.add(visitor)\n"
@@ -135,8 +136,8 @@ FAULTS = (
     ),
     Mutant(
         "serves a visitor again who is reported again after a restart",
-        "who comes after the restart: report a visitor who has a ticket, and assert that work is "
-        "not called for that visitor",
+        "the visitors after the restart: report one who has a ticket, and assert that work is not "
+        "called for that visitor",
         '    count = sum(1 for _ in log.read(topic="visitor.served"))\n',
         '    count = sum(1 for _ in log.read(topic="visitor.served"))\n'
         "    known, done = known - done, set()\n",

@@ -1,6 +1,6 @@
-"""The learner's own tests, put to the test: do they pass what is right, and notice what is broken?
+"""The learner's own tests, tested: do they pass good systems, and fail on broken ones?
 
-A test is a function that takes a `build`. It returns if the system is good, and raises if not.
+A test is a function that takes `build`. It returns if the system is good, and raises if not.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _TO_WRITE = {
     "integration_test": "lesson 12, which begins one: it builds a system in a folder of its own, "
     "sends a few visitors, and asserts what must be seen. It raises where build is broken, and "
     "returns where it is good",
-    "stress_test": "your integration_test, with some hundred visitors from both doors at once, and "
-    "whoever is refused again: after close(), is each of them counted, and once?",
+    "stress_test": "your integration_test, with several hundred visitors from both doors at once. "
+    "Report refused visitors again: after close(), is each visitor counted exactly once?",
     "fault_test": "your integration_test, with a fault in each place: a message that the screen "
     "forges, a ticket that fails, and close() while visitors are still being served. Then build "
-    "again on the same path: what happens a second time?",
+    "again on the same path: is anything repeated?",
 }
 
 
 class System(NamedTuple):
-    """What a test is tried on; `mutant` is None if the test should pass it."""
+    """A system to run a test on; `mutant` is None if the test should pass."""
 
     name: str
     source: str
@@ -34,20 +34,22 @@ class System(NamedTuple):
 
 
 def is_defined(name: str, source: str) -> bool:
-    """Whether the text has a function of that name."""
+    """Return True if the source defines a function of that name."""
     body = ast.parse(source).body
     return any(isinstance(one, ast.FunctionDef) and one.name == name for one in body)
 
 
 def systems(source: str, mutants: Iterable[Mutant]) -> list[System]:
-    """The good ones first."""
+    """Return the systems to run a test on, the good ones first."""
     good = [System(OWN, source), System(REFERENCE, reference_source())]
     return good + [System(f"a system that {one.does}", one.source(), one) for one in mutants]
 
 
 def judge_own_test(facts: Facts) -> Finding | None:
-    """`tried` lists each system with what was seen of the `test` there: facts, or the finding that
-    it came to no end. Nothing was tried if there is no such test.
+    """Judge a test by its results on each system.
+
+    `tried` lists each system with the facts of the `test` there, or with the finding that it did
+    not finish. It is empty if the submission has no such test.
     """
     test, tried = facts["test"], facts["tried"]
     if not tried:
@@ -83,17 +85,17 @@ def _without_end(test: str, system: System, seen: Finding) -> Finding:
 
 
 def _failed(test: str, system: System, error: str) -> Finding:
-    look_at = "what it takes for granted and the specification does not promise: an order, an "
-    look_at += "event of your own, that something has happened already"
+    look_at = "what it assumes although the specification does not promise it: an order, an event "
+    look_at += "of your own, that something has happened already"
     if system.name == OWN:
-        look_at += ". If it does promise that, look at build"
+        look_at += ". If the specification promises it, look at build"
     return Finding(f"{test} passes on {system.name}", error, look_at)
 
 
 def _on_mutants(
     first: Finding, judged: list[tuple[System, Finding | None]], unnoticed: int
 ) -> Finding:
-    """The first that was not noticed, and how many were."""
+    """Return the first unnoticed mutant's finding, with the number that were noticed."""
     broken = sum(system.mutant is not None for system, _ in judged)
     first = first._replace(
         seen=f"{first.seen}; of {broken} broken systems it noticed {broken - unnoticed}"
@@ -101,6 +103,6 @@ def _on_mutants(
     if unnoticed < broken:
         return first
     return first._replace(
-        look_at="whether it asserts anything, and about the build that it is given. Then at "
+        look_at="whether it asserts anything about the build that it is given. Then at "
         + first.look_at
     )

@@ -1,4 +1,4 @@
-"""Running: scenarios in processes of their own, with a deadline, and what they have reported."""
+"""Running: each scenario in its own process with a deadline, and the facts that it reported."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _LISTS = ("served", "count", "notice")
 def observe(
     source: str, scenarios: Iterable[str], patience: float, deadline: float, tests: str = ""
 ) -> Facts | Finding:
-    """What the scenarios reported, or why they did not come to their end. `tests` is the text that
-    has the learner's own tests, for the scenarios that are these.
+    """Return what the scenarios reported, or why they did not finish.
+
+    `tests` is the source of the learner's own tests, for the scenarios that run them.
     """
     facts: Facts = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -42,7 +43,7 @@ def observe(
 
 
 def _run(arguments: list[str], folder: str, deadline: float) -> tuple[int | None, str]:
-    """The exit status, None if it had to be killed at its deadline, and the end of its output."""
+    """Return the exit status, None if killed at the deadline, and the last line of output."""
     command = [sys.executable, "-m", f"{__package__}.scenarios", *arguments]
     package = str(Path(__file__).parents[4])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
@@ -68,7 +69,7 @@ def _run(arguments: list[str], folder: str, deadline: float) -> tuple[int | None
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:
-    """The process, and whatever it has started."""
+    """Kill the process and all that it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -78,7 +79,7 @@ def _kill_all(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read(file: Path) -> Facts:
-    """The last value of each fact, and all values of those that are told one by one."""
+    """Return the last value of each fact, but all values of those reported one by one."""
     facts: Facts = {}
     if not file.exists():
         return facts
@@ -100,7 +101,7 @@ def _ended_badly(
             f"the end of the scenario within {deadline:g} s",
             HANGS,
             f"what waits for ever in: {step}. A thread that waits for itself, a lock that is taken "
-            "twice, a loop without an end?",
+            "twice, an endless loop?",
         )
     if "error" in facts:
         return Finding("no exception", facts["error"], f"what was raised from: {step}")
@@ -108,14 +109,14 @@ def _ended_badly(
         if "end" in facts or status == 0:
             return Finding(
                 "a process that is killed while the 7th ticket is printed",
-                "it came to its end: fewer tickets were asked for",
-                "who calls work, and whether it is called for every visitor",
+                "it finished: fewer tickets were printed",
+                "whether work is called for every visitor",
             )
         return None
     if "end" not in facts:
         return Finding(
             "the end of the scenario",
             f"the process ended before, with status {status}" + (f": {said}" if said else ""),
-            f"what ends the process in: {step}. sys.exit and os._exit are not for handlers",
+            f"what ends the process in: {step}. Handlers must not call sys.exit or os._exit",
         )
     return None

@@ -1,9 +1,9 @@
-"""Scenarios: what happens to a submitted system, and what it was seen to do. One process each.
+"""Scenarios: what happens to a submitted system, and what it is seen to do. One process each.
 
     python -m eventkit.lab.lesson12.grader.scenarios FILE SCENARIO FOLDER PATIENCE
 
-A scenario judges nothing: it reports facts, line by line, into a file in the folder, and whoever
-started it reads them there. So it may be killed at any time, and what it prints is nobody's proof.
+A scenario judges nothing. It reports facts line by line into a file in the folder, where the grader
+reads them. So it may be killed at any time, and what the submission prints proves nothing.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ WORK = 0.04
 TARGET = 5
 FAILS = 2
 NEW = VISITORS + 1
-HELD = 0.3  # seconds after which close() is no longer held up
+HELD = 0.3  # seconds for which the printers hold up close()
 USE = 0.6
 REQUESTS = 90
 LETTERS = 200
 
 
 class Stage(NamedTuple):
-    """What a scenario is given: the submission, a folder, where to report, and patience."""
+    """The input of a scenario: a submission, its folder, where to report, and how long to wait."""
 
     build: Build
     folder: Path
@@ -49,7 +49,7 @@ class Stage(NamedTuple):
 
 
 def counting(stage: Stage) -> None:
-    """Visitors come in at both doors, and some are left over beyond the target."""
+    """Send visitors to both doors, more than the target."""
     trial = stage.trial(target=10)
     stage.report("came", trial.arrive_all(range(1, 16)))
     trial.wait_counted(15)
@@ -59,7 +59,7 @@ def counting(stage: Stage) -> None:
 
 
 def again(stage: Stage) -> None:
-    """Each is reported again, while the first report is being worked on and afterwards."""
+    """Report each visitor again, while the first report is being handled and afterwards."""
     printer = Printer()
     printer.stuck = {1, 2}
     trial = stage.trial(printer)
@@ -75,7 +75,7 @@ def again(stage: Stage) -> None:
 
 
 def access(stage: Stage) -> None:
-    """Everybody tries what they may do and what they may not."""
+    """Let each principal try what it may do and what it may not."""
     trial = stage.trial()
     bus, visitors = trial.bus, {"door.south": {"visitor": 2}}
     publishing = [
@@ -107,7 +107,7 @@ def access(stage: Stage) -> None:
 
 
 def slow(stage: Stage) -> None:
-    """The printer is stuck with one visitor, while others come."""
+    """Block the printer for one visitor while others come."""
     printer = Printer()
     printer.stuck = {1}
     trial = stage.trial(printer)
@@ -121,7 +121,7 @@ def slow(stage: Stage) -> None:
 
 
 def printers(stage: Stage) -> None:
-    """All stay at the printer: how many are there at once?"""
+    """Block the printer for all visitors: how many reach it at once?"""
     printer = Printer()
     printer.stuck = set(range(1, VISITORS + 1))
     trial = stage.trial(printer)
@@ -137,7 +137,7 @@ def printers(stage: Stage) -> None:
 
 
 def failing(stage: Stage) -> None:
-    """The printer fails for two visitors: twice for one, always for the other."""
+    """Let the printer fail for two visitors: twice for one, always for the other."""
     printer = Printer()
     printer.jams = {3: 10**6, 5: 2}
     trial = stage.trial(printer)
@@ -151,8 +151,8 @@ def failing(stage: Stage) -> None:
 
 
 def flood(stage: Stage) -> None:
-    """Three times as many come as there is room for, and nobody is served meanwhile. Then the
-    printers go on, and afterwards a second process opens the house again.
+    """Send three times as many visitors as there is room for while the printers are blocked. Then
+    let the printers go on, and afterwards build the system again.
     """
     printer = Printer()
     printer.stuck = set(range(1, 3 * WHOLE + 1))
@@ -171,7 +171,7 @@ def flood(stage: Stage) -> None:
 
 
 def killed(stage: Stage) -> None:
-    """`kill -9`, at the very moment when half of the visitors have come to the printer."""
+    """Kill the process as with `kill -9` when half of the visitors have reached the printer."""
     printer = Printer()
     printer.stuck = set(range(1, VISITORS + 1))
 
@@ -191,7 +191,7 @@ def killed(stage: Stage) -> None:
 
 
 def restarted(stage: Stage) -> None:
-    """The next process finds what the killed one has left."""
+    """Start again from what the killed process has left."""
     printer = Printer()
     printer.before = lambda visitor: stage.report("served", visitor)
     trial = stage.trial(printer, target=VISITORS)
@@ -202,7 +202,7 @@ def restarted(stage: Stage) -> None:
 
 
 def closed(stage: Stage) -> None:
-    """close() is called while all printers are held, and one visitor's ticket always fails."""
+    """Call close() while all printers are blocked and one visitor's ticket always fails."""
     printer = Printer()
     printer.hold(range(1, VISITORS + 1))
     printer.jams = {FAILS: 10**6}
@@ -216,7 +216,7 @@ def closed(stage: Stage) -> None:
 
 
 def reopened(stage: Stage) -> None:
-    """The next process is told of two visitors who have tickets, and of a new one."""
+    """Report two visitors who have tickets and a new one to the next process."""
     printer = Printer()
     trial = stage.trial(printer, TARGET)
     trial.arrive_all([1, VISITORS, NEW])
@@ -229,7 +229,7 @@ def reopened(stage: Stage) -> None:
 
 
 def response(stage: Stage) -> None:
-    """Open-loop load: visitors come at random, whatever the system is at."""
+    """Send visitors at random times, whether or not the system keeps up: open-loop load."""
     printer = Printer(WORK)
     trial = stage.trial(printer, target=10**6)
     rate = USE * FREE / WORK
@@ -256,17 +256,17 @@ def response(stage: Stage) -> None:
 
 
 def integration_test(stage: Stage) -> None:
-    """The learner's, on the system that is submitted."""
+    """Run the learner's own test on the submitted system."""
     _own_test(stage, "integration_test")
 
 
 def stress_test(stage: Stage) -> None:
-    """The learner's, on the system that is submitted."""
+    """Run the learner's own test on the submitted system."""
     _own_test(stage, "stress_test")
 
 
 def fault_test(stage: Stage) -> None:
-    """The learner's, on the system that is submitted."""
+    """Run the learner's own test on the submitted system."""
     _own_test(stage, "fault_test")
 
 
@@ -280,7 +280,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
 
 
 def _own_test(stage: Stage, name: str) -> None:
-    """Whatever it raises, it has noticed something."""
+    """Run the learner's test. Any exception means that it has noticed a fault."""
     file = str(stage.folder / TESTS)
     test = runpy.run_path(file, run_name="submission")[name]
     stage.report("step", name)
@@ -291,7 +291,7 @@ def _own_test(stage: Stage, name: str) -> None:
 
 
 def _told(error: Exception, file: str) -> str:
-    """The error, and the line of that file which it came from."""
+    """Describe the error and the line of the learner's file that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     line = next((one for one in reversed(frames) if one.filename == file), frames[-1])
     said = f"{type(error).__name__}: {error}".splitlines()[0][:LETTERS].rstrip(": ")
@@ -313,7 +313,7 @@ def _kill_at(printer: Printer, visitor: int, report: Callable[[int], None]) -> N
 
 
 def run(file: str, name: str, folder: str, patience: str) -> None:
-    """Load a submission and put it through a scenario, then end at once, whatever still runs."""
+    """Load a submission, run a scenario, then exit at once, even if threads still run."""
     report = reporter(Path(folder, FACTS))
     report("step", "the file itself")
     status = 1

@@ -1,4 +1,4 @@
-"""Trial: a submitted system at work, with a printer that can be held up, fail and count."""
+"""Trial: a submitted system at work, with a printer that can be held up, can fail, and counts."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Report = Callable[[str, Any], None]
 
 
 class PaperJam(RuntimeError):
-    """What a printer raises that shall fail."""
+    """Raised by a printer that must fail."""
 
 
 class Printer:
-    """The `work` that a system is given. `began` lists the visitors in the order in which it was
-    called for them, `most` is how many were at it at once.
+    """The `work` that a system is given. It takes `seconds`.
 
-    It takes `seconds`, and stays with the visitors in `stuck` until `release`. `jams` says how
-    often it fails for a visitor. `before` is called first, for a fault at a chosen moment.
+    `began` lists the visitors in the order of its calls. `most` is the largest number of calls at
+    once. A call for a visitor in `stuck` lasts until `release`. `jams` maps a visitor to the number
+    of failures. `before` is called first, for a fault at a chosen moment.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -69,20 +69,20 @@ class Printer:
             raise PaperJam(f"no ticket for visitor {visitor}")
 
     def hold(self, visitors: Iterable[int]) -> None:
-        """From now on, stay with these."""
+        """Block calls for these visitors, from now on until `release`."""
         self.stuck = set(visitors)
         self._released.clear()
 
     def release(self) -> None:
-        """Let go of everybody who is stuck."""
+        """Let all blocked calls go on."""
         self._released.set()
 
 
 class Trial:
     """A system, built and started in a folder, and what it is seen to do.
 
-    `report(name, value)` writes down at once what must survive the end of this process.
-    `patience` is how many seconds without any progress are taken for standing still.
+    `report(name, value)` writes a fact at once, so that it survives the end of this process. A wait
+    ends after `patience` seconds without progress.
     """
 
     def __init__(
@@ -117,12 +117,12 @@ class Trial:
         self.counted_at[_visitor(event)] = now
 
     def arrive(self, visitor: int, door: str | None = None) -> str:
-        """A door reports a visitor: "in", or the name of what was raised."""
+        """Report a visitor at a door. Return "in", or the name of the exception."""
         door = door or ("north", "south")[visitor % 2]
         return outcome(lambda: self.bus.as_(door).fire(f"door.{door}", {"visitor": visitor}))
 
     def arrive_all(self, visitors: Iterable[int]) -> list[str]:
-        """What became of each, and of fewer if a door was held up."""
+        """Return the outcome for each visitor, or for fewer if a door was blocked."""
         self.report("step", "fire at a door")
         outcomes: list[str] = []
         thread = threading.Thread(
@@ -134,7 +134,7 @@ class Trial:
         return list(outcomes)
 
     def wait(self, is_so: Callable[[], object], progress: Callable[[], object] = int) -> bool:
-        """Whether it came about, before nothing moved for as long as we have patience."""
+        """Return True once `is_so`; False after `patience` seconds without progress."""
         seen, since = progress(), time.monotonic()
         while not is_so():
             now = progress()
@@ -149,7 +149,7 @@ class Trial:
         return True
 
     def wait_counted(self, number: int) -> bool:
-        """Wait until so many were counted, or no more are."""
+        """Wait until `number` visitors are counted, or counting has stopped."""
         return self.wait(lambda: len(self.counts) >= number, lambda: len(self.counts))
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Trial:
 
 
 def outcome(action: Callable[[], object]) -> str:
-    """What came of it: "in" if nothing was raised, else the error's name."""
+    """Run the action. Return "in", or the name of the exception that it raised."""
     try:
         action()
     except Exception as error:
@@ -172,7 +172,7 @@ def _visitor(event: ek.Event) -> Any:
 
 
 def reporter(path: Path) -> Report:
-    """Writes a line for each fact, so that those before a crash are kept."""
+    """Return a function that appends each fact to a file, so that facts survive a crash."""
 
     def report(name: str, value: Any) -> None:
         with path.open("a", encoding="utf-8") as file:

@@ -503,7 +503,7 @@ def test_too_many_orders_are_refused_with_what_to_do() -> None:
 
 def test_a_program_that_is_not_made_anew_is_refused() -> None:
     kept = lost_update()
-    with pytest.raises(ValueError, match="must build everything that the tasks share anew"):
+    with pytest.raises(ValueError, match="must rebuild everything that the tasks share"):
         explore(lambda: kept)
 
 

@@ -1,9 +1,9 @@
 """Small concurrent programs run in a chosen order, step by step, or in every possible order.
 
-Real threads and coroutines lose updates by bad luck, once in a million runs. Here luck is taken
-out: a scheduler lets one task at a time make one step. For a plain function, run in a thread of
-its own, a step is one line of its code, with all that the line calls (but taking a second lock
-is a step of its own); for a coroutine function a step goes on to its next await that waits.
+Real threads and coroutines lose updates by bad luck, once in a million runs. Here a scheduler
+replaces luck: it lets one task at a time make one step. A plain function runs in its own thread,
+and a step is one line of its code with all that the line calls; taking a second lock in the line
+is another step. A coroutine function's step ends at its next await that waits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Program:
     """Tasks that share something, by name, and what must hold when all have finished.
 
     A task is a plain function or a coroutine function without arguments, or a `functools.partial`
-    of one. `state` says in words what they share, for the record of each step.
+    of one. `state` describes what they share, for the record of each step.
     """
 
     tasks: Mapping[str, Callable[[], Any]]
@@ -54,9 +54,9 @@ class Step:
 class Run:
     """What happened in one order. `schedule` names the task of each step and reproduces the run.
 
-    `problem` is None if everything finished and what must hold did. `choices` says for each step
-    who could have gone, and `places` before which line each unfinished task stood, at the start
-    and after each step; a coroutine stands at its await.
+    `problem` is None if all tasks finished and what must hold did. `choices` lists for each step
+    the tasks that could have run. `places` has the line at which each unfinished task stood, at the
+    start and after each step: the line before which a function stopped, or a coroutine's await.
     """
 
     schedule: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def switches(self) -> int:
-        """How often another task went on than the one before."""
+        """Number of steps made by another task than the step before."""
         return sum(one != other for one, other in itertools.pairwise(self.schedule))
 
 
@@ -85,8 +85,10 @@ class Exploration:
 
 
 class Lock:
-    """A lock whose waiting the scheduler can see. For `with` in functions, `async with` in
-    coroutines. `permits` above 1 make it a semaphore.
+    """A lock whose waiting tasks the scheduler can see.
+
+    Use `with` in functions and `async with` in coroutines. With `permits` above 1 it is a
+    semaphore.
     """
 
     def __init__(self, name: str = "lock", permits: int = 1) -> None:
@@ -129,13 +131,15 @@ class Lock:
 
 
 def Semaphore(permits: int, name: str = "semaphore") -> Lock:  # noqa: N802 - a kind of Lock
-    """A lock that `permits` tasks may hold at once."""
+    """Return a lock that `permits` tasks may hold at once."""
     return Lock(name, permits)
 
 
 def pause(note: str = "") -> None:
-    """End the calling task's step here, in the middle of a line: for shared things whose reading
-    and writing are to be steps of their own. A coroutine goes on, as it does without an await.
+    """End the calling task's step here, in the middle of a line.
+
+    Use it where reading and writing a shared thing must be separate steps. A coroutine goes on, as
+    it does without an await.
     """
     task = _current()
     task.notes += [note] if note else []
@@ -143,11 +147,11 @@ def pause(note: str = "") -> None:
 
 
 def run(make: Callable[[], Program], schedule: Sequence[str] = ()) -> Run:
-    """Run a fresh program in the order that `schedule` gives, one task name for each step; when
-    it is used up, or names a task that cannot go, the first task that can go goes.
+    """Run a fresh program in the order of `schedule`, one task name for each step.
 
-    Raises TypeError if a task is no function, ValueError if `schedule` names a task that there is
-    none of, and RuntimeError if a task never ends or waits for what the scheduler cannot see.
+    After its end, or where it names a task that cannot run, the first task that can run makes the
+    step. Raises TypeError if a task is not a function, ValueError if `schedule` names an unknown
+    task, and RuntimeError if a task never ends or waits for what the scheduler cannot see.
     """
     program = make()
     for name, target in program.tasks.items():
@@ -170,16 +174,16 @@ def run(make: Callable[[], Program], schedule: Sequence[str] = ()) -> Run:
 
 
 def explore(make: Callable[[], Program], limit: int = 20_000) -> Exploration:
-    """Run a program in every possible order. `make` builds it anew for each.
+    """Run a program in every possible order. `make` builds a new one for each.
 
     Raises ValueError if there are more than `limit` orders, or if the same order does not always
-    give the same run; and whatever `run` raises.
+    give the same run. Raises what `run` raises.
     """
     runs = [run(make)]
     if run(make, runs[0].schedule) != runs[0]:
         raise ValueError(
-            "the same order gave two different runs. make() must build everything that the tasks "
-            "share anew each time, and chance and clocks must stay out of it."
+            "the same order gave two different runs. make() must rebuild everything that the tasks "
+            "share each time, and must use no chance and no clock."
         )
     while schedule := _next_schedule(runs[-1]):
         if len(runs) >= limit:
@@ -192,7 +196,7 @@ def explore(make: Callable[[], Program], limit: int = 20_000) -> Exploration:
 
 
 def _next_schedule(last: Run) -> list[str] | None:
-    """Depth first: the latest step at which another task, not tried yet, could have gone."""
+    """Change the latest step at which an untried task could have run: depth first."""
     for place in reversed(range(len(last.schedule))):
         options = last.choices[place]
         untried = options[options.index(last.schedule[place]) + 1 :]
@@ -257,7 +261,7 @@ class _Task:
         return not self.finished and (self.waits_for is None or self.waits_for.free)
 
     def step(self) -> tuple[str, str]:
-        """What it ran, and what it did with locks."""
+        """Make one step. Return the code that it ran and what it did with locks."""
         self.lines, self.notes, self.waits_for = [], [], None
         self._advance()
         if self.waits_for:
@@ -265,28 +269,28 @@ class _Task:
         return _joined(self.lines), ", ".join(self.notes)
 
     def start(self) -> None:
-        """Come to stand before the first line."""
+        """Stop before the first line."""
 
     def _advance(self) -> None:
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Called by the task itself: end the step here, where it runs in a thread of its own."""
+        """End the step here, if the task runs in its own thread. Called by the task itself."""
 
     def wait(self, lock: Lock) -> None:
-        """Called by the task itself: end the step here, and go on when the lock is free."""
+        """End the step here, and go on when the lock is free. Called by the task itself."""
         raise NotImplementedError
 
     def abandon(self) -> None:
-        """Unwind what has not finished."""
+        """Unwind the task if it has not finished."""
         raise NotImplementedError
 
     def join(self) -> None:
-        """Wait for the end of that."""
+        """Wait until the task has ended."""
 
 
 class _ThreadTask(_Task):
-    """A plain function in a thread of its own, stopped before each of its lines."""
+    """A plain function in its own thread, stopped before each of its lines."""
 
     def __init__(self, name: str, target: Callable[[], Any]) -> None:
         super().__init__(name, target)
@@ -372,7 +376,7 @@ class _CoroutineTask(_Task):
         )
 
     def abandon(self) -> None:
-        with _running(self), suppress(Exception):  # the run is over, whatever its cleaning up does
+        with _running(self), suppress(Exception):  # the run is over, even if cleaning up fails
             self._coroutine.close()
 
     def _advance(self) -> None:
@@ -408,7 +412,7 @@ class _CoroutineTask(_Task):
 
 
 class _Waiting:
-    """Awaited by a coroutine that waits for a lock."""
+    """What a coroutine awaits while it waits for a lock."""
 
     def __init__(self, lock: Lock) -> None:
         self._lock = lock
@@ -418,7 +422,7 @@ class _Waiting:
 
 
 class _Abandoned(BaseException):
-    """Unwinds the thread of a task that will never go on."""
+    """Raised in the thread of a task that will never go on, to unwind it."""
 
 
 class _Here(threading.local):
@@ -486,7 +490,7 @@ def _source(code: CodeType, line: int) -> str:
 
 
 def _joined(lines: list[str]) -> str:
-    """Lines as one, as Python would have it: after a colon comes a space, else a semicolon."""
+    """Join lines as Python would: with a space after a colon, else with a semicolon."""
     text = ""
     for line in lines:
         text += f"{'' if not text else ' ' if text.endswith(':') else '; '}{line}"

@@ -16,27 +16,26 @@ def journey() -> str:
     # solution ends
 
 
-# What it means to put a stage before the one that it must follow, in the order of the journey.
+# What to say if a stage stands before the one that it must follow, in the order of the journey.
 _BELIEFS = [
     "your click waits in the kernel before the browser has sent it. The kernel cannot see your "
     "finger: it hears of a click only from the browser's message",
     "your callback runs before the loop is free. While the cell above blocked, four clicks were "
     "due or waiting and the callback ran not once: a click does not run your code, it asks for it",
-    "your event is fired before the callback has run. Nobody else fires it: the callback is the "
-    "code that does",
+    "your event is fired before the callback has run. Only the callback's code fires it",
     "your event is in the queue before it has been fired. It exists only from `fire` on",
     "your processor runs before its event has been in the queue. That would be the inline way, in "
-    "the callback's thread; this processor has a thread of its own, and gets its work there",
+    "the callback's thread; this processor has its own thread, which takes its work from a queue",
     "your listener runs before the processor. It listens to the processor's results, not to "
     "clicks: without a result there is nothing to hear",
-    "your answer travels before the listener has run. Nothing else in the kernel speaks to the "
+    "your answer travels before the listener has run. Nothing else in the kernel tells the "
     "browser about this click: the message is the listener's doing",
     "your browser paints before the message has arrived. The kernel cannot paint: what you see "
     "of an answer is always a message from the kernel, painted by the browser",
 ]
 _PAINTED_BY_THE_CLICK = (
     "the browser paints the answer before the processor has run. A button may look pressed at "
-    "once, by the browser alone; the answer comes from your code, and has all of the way to go"
+    "once, by the browser alone; the answer comes from your code, at the end of the whole journey"
 )
 
 
@@ -57,14 +56,14 @@ def diagnose(attempt: object) -> str | None:
 def _not_each_once(letters: object) -> str:
     missing = [letter for letter in STAGE_OF if letter not in str(letters)]
     return (
-        "every stage takes part in every click, and its time; none can be left out, and none comes "
-        f"twice. Give each of the letters {''.join(STAGE_OF)} once, as a string.\n  Yours: "
+        "every click goes through every stage, and each takes time; none can be left out, and none "
+        f"comes twice. Give each of the letters {''.join(STAGE_OF)} once, as a string.\n  Yours: "
         f"{letters!r}. Missing: {', '.join(missing) or 'none'}."
     )
 
 
 def _with_case(belief: str, letters: str, earlier: str, later: str) -> str:
-    """The belief, and the two stages whose order refutes it."""
+    """Return the diagnosis with the two stages that are in the wrong order."""
     first, second = _LETTER_OF[earlier], _LETTER_OF[later]
     return (
         f"{belief}.\n  Yours:    {second} “{later}” is number {letters.index(second) + 1}, and\n"
@@ -88,7 +87,7 @@ exercise = Exercise(
     wrong=[
         Wrong("a click runs my code now", lambda: "GEBIAHCFD", "before the loop is free"),
         Wrong("the kernel sees the finger", lambda: "BGEIAHCFD", "cannot see your finger"),
-        Wrong("the bus fires by itself", lambda: "GBIEAHCFD", "Nobody else fires it"),
+        Wrong("the bus fires by itself", lambda: "GBIEAHCFD", "Only the callback's code"),
         Wrong("a queue holds what is to come", lambda: "GBEAIHCFD", "only from `fire` on"),
         Wrong("fire runs the processor at once", lambda: "GBEIHACFD", "the inline way"),
         Wrong("a listener listens to clicks", lambda: "GBEIACHFD", "not to clicks"),

@@ -18,7 +18,7 @@ def crossed(before: int, after: int, threshold: int) -> bool:
 
 
 def _notified(rule: Rule, counts: list[int], threshold: int) -> list[int]:
-    """The counts at which a user would be notified while the counter goes through `counts`."""
+    """Return the counts at which a user would be notified while the counter takes these values."""
     steps = itertools.pairwise(counts)
     return [after for before, after in steps if attempted(rule(before, after, threshold))]
 
@@ -39,14 +39,14 @@ CASES = [
     (
         [11, 0, 12],
         10,
-        "after a reset the count crossed again and the user was not told. Remembering that "
-        "somebody has been told is not the same as watching for a crossing",
+        "after a reset the count crossed again and the user was not told. Remembering that the "
+        "user has been told is not the same as watching for a crossing",
     ),
     (
         [0, 10],
         10,
-        "the count reached exactly 10 and nobody was told. To reach a threshold is enough, it "
-        "need not be passed: the upper comparison includes equality",
+        "the count reached exactly 10 and the user was not told. To reach a threshold is enough, "
+        "it need not be passed: the upper comparison includes equality",
     ),
     (
         [0, 10, 11, 12],

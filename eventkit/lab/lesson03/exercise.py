@@ -35,7 +35,7 @@ def slowest(servers: int) -> float:
 
 
 def _case(servers: int) -> str:
-    """The first event that the goal is missed for, with this many servers."""
+    """Describe the first event that misses the goal with this many servers, if one does."""
     arrivals = [number / RATE for number in range(EVENTS)]
     for number, took in enumerate(response_times(arrivals, [WORK] * EVENTS, servers)):
         if took > GOAL + 1e-9:  # sums of decimals are off by less
@@ -43,7 +43,7 @@ def _case(servers: int) -> str:
             return (
                 f"\n  Event {number + 1} is due at {due:.2f} s, begins at "
                 f"{due + took - WORK:.2f} s and ends at {due + took:.2f} s: {took * 1e3:.0f} ms, "
-                f"where {GOAL * 1e3:.0f} may be."
+                f"where {GOAL * 1e3:.0f} ms are allowed."
             )
     return ""
 
@@ -66,13 +66,13 @@ def diagnose(choose: Any) -> str | None:
         )
     if not isinstance(executor, Threads):
         return (
-            "an executor is a thing with workers of its own, made by a call: return one such as "
+            "an executor is an object with its own workers, made by a call: return one such as "
             f"ek.Threads(2).\n  This returned {executor!r}."
         )
     servers = executor.workers
     if slowest(servers) > GOAL:
         return (
-            f"with {servers} worker(s), {RATE * WORK:g} events come while one is worked on, and "
+            f"with {servers} worker(s), {RATE * WORK:g} events come while one is handled, and "
             f"the queue grows with every one: the slowest takes {slowest(servers):.2f} s. "
             f"Utilisation is {RATE * WORK / servers:.2f}; above 1 no patience helps."
             f"{_case(servers)}"
@@ -80,9 +80,9 @@ def diagnose(choose: Any) -> str | None:
     if servers > FEWEST:
         return (
             f"{servers} workers meet the goal, but {servers - FEWEST} of them never have anything "
-            f"to do: no more than {RATE * WORK:g} events are in work at once. More threads are "
-            f"not faster threads.\n  Event {FEWEST + 1} is due at {FEWEST / RATE:.2f} s. Event 1 "
-            f"ends at {WORK:.2f} s, so its worker is free again, and so it goes on."
+            f"to do: no more than {RATE * WORK:g} events are handled at once. More threads are not "
+            f"faster threads.\n  Event {FEWEST + 1} is due at {FEWEST / RATE:.2f} s. Event 1 "
+            f"ends at {WORK:.2f} s, so its worker is free again, and so on."
         )
     return None
 
@@ -97,7 +97,7 @@ exercise = Exercise(
         "without end; whether more are needed you can ask queueing.response_times.",
         "20 a second × 0.2 s = 4. Try servers=3 and servers=4 in queueing.response_times.",
     ),
-    praise="Four workers are busy all the time and nobody ever waits for one.",
+    praise="Four workers are busy all the time, and no event ever waits for one.",
     wrong=[
         Wrong("the slow part is the processor", lambda: Inline(), "the next events that wait"),
         Wrong("async makes my code faster", lambda: EventLoop(), "blocking handler holds up"),

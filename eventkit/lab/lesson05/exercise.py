@@ -1,4 +1,4 @@
-"""Lesson 05: protect an invariant with as little locking as it takes."""
+"""Lesson 05: protect an invariant with as little locking as possible."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def transfer(source: Account, target: Account, amount: int) -> None:
 
 
 def bank(attempt: Transfer, *moves: str) -> Callable[[], Program]:
-    """Makes a program of transfers at the same time, such as "ab": from account a to account b."""
+    """Return a maker of a program of simultaneous transfers; "ab" moves from account a to b."""
 
     def make() -> Program:
         accounts = {name: Account(name) for name in sorted(set("".join(moves)))}
@@ -77,7 +77,7 @@ def bank(attempt: Transfer, *moves: str) -> Callable[[], Program]:
 
 
 def hunt(make: Callable[[], Program]) -> Run | None:
-    """The shortest order that goes wrong, of those with few switches if some do; or None."""
+    """Return the shortest run that goes wrong, preferably with few switches; or None."""
     longest = len(run(make).steps)
     few = (
         run(make, ["A"] * one + ["B"] * other + ["A"] * longest)
@@ -91,9 +91,9 @@ def hunt(make: Callable[[], Program]) -> Run | None:
 def distinct_runs(make: Callable[[], Program]) -> Iterator[Run]:
     """Run a program in every order that can make a difference.
 
-    Two orders that have brought it to the same point have the same futures, so one of them is
-    followed. A point is the shared state and what each task has run so far, with the balances
-    that it read and the locks that it took: a task's own variables depend on nothing else.
+    Two orders that lead to the same point have the same futures, so only one is followed. A point
+    is the shared state and what each task has run so far, with the balances that it read and the
+    locks that it took: a task's own variables depend on nothing else.
     """
     known: set[object] = set()
     waiting: list[list[str]] = [[]]
@@ -112,7 +112,7 @@ def distinct_runs(make: Callable[[], Program]) -> Iterator[Run]:
 
 
 def _points(one: Run) -> Iterator[object]:
-    """The point before each step."""
+    """Yield the point before each step."""
     ran: dict[str, tuple[tuple[str, str], ...]] = {}
     state = ""
     for step in one.steps:
@@ -122,7 +122,7 @@ def _points(one: Run) -> Iterator[object]:
 
 
 def locks_taken(one: Run) -> dict[str, set[str]]:
-    """The names of the locks that each task took."""
+    """Return the names of the locks that each task took."""
     taken: dict[str, set[str]] = {step.task: set() for step in one.steps}
     for step in one.steps:
         notes = step.note.split(", ")
@@ -141,7 +141,7 @@ def diagnose(attempt: Transfer) -> str | None:
 
 
 def alone(attempt: Transfer) -> str | None:
-    """What is wrong with a transfer that nobody disturbs."""
+    """Return what is wrong with a transfer that runs alone, or None."""
     if inspect.iscoroutinefunction(attempt):
         return "threads will run it: write a plain function, with `def` and `with`"
     results: list[Any] = []
@@ -153,18 +153,18 @@ def alone(attempt: Transfer) -> str | None:
     left = [account.now for account in accounts]
     if moved.problem or left != [BEFORE - AMOUNT, BEFORE + AMOUNT]:
         return (
-            f"nobody disturbed it, and a transfer of {AMOUNT} from a to b, with {BEFORE} on each, "
+            f"even without another transfer, moving {AMOUNT} from a to b, with {BEFORE} on each, "
             f"left {left[0]} and {left[1]}" + (f" ({moved.problem})" if moved.problem else "")
         )
     return None
 
 
 def meaning(bad: Run) -> str:
-    """The belief that a failing run shows."""
+    """Return the diagnosis of the belief that a failing run shows."""
     if bad.problem and bad.problem.startswith("deadlock"):
         return (
             "each transfer holds the lock that the other one waits for, and both wait for ever. "
-            "A second lock did not make it safer: locks must be taken in one order by everybody"
+            "A second lock did not make it safer: every thread must take locks in the same order"
         )
     taken = locks_taken(bad)
     if not any(taken.values()):
@@ -173,26 +173,26 @@ def meaning(bad: Run) -> str:
     if not any(own):
         return (
             "the lock that was taken is none of the accounts' locks. A lock made in the call is a "
-            "new one each time: nobody else has it, nobody waits for it, and it protects nothing"
+            "new one each time: no other thread has it or waits for it, and it protects nothing"
         )
     if any(len(names) == 1 for names in own):
         return (
-            "two accounts are changed, and only one of their locks is held: whoever holds the "
-            "other lock changes the same balance. Hold the lock of everything that you change"
+            "two accounts are changed, but only one of their locks is held: the thread that holds "
+            "the other lock changes the same balance. Hold the lock of everything that you change"
         )
     if "-" in bad.steps[-1].state:
         return (
             "the check was made before the locks were taken. When the money is taken, the check "
-            "is out of date: check and act must stand in the same locked block"
+            "is out of date: check and act in the same locked block"
         )
     return (
         "the locks are held while writing, but what is written was read before. A lock protects "
-        "nothing that was read outside of it: read and write must stand in the same locked block"
+        "nothing that was read outside of it: read and write in the same locked block"
     )
 
 
 def waits_for_nothing(attempt: Transfer) -> str | None:
-    """Transfers that have no account in common must not wait for each other."""
+    """Return what is wrong if transfers without a common account wait for each other."""
     moves = ("ab", "cd")
     make = bank(attempt, *moves)
     for steps in range(len(run(make).steps)):
@@ -200,9 +200,9 @@ def waits_for_nothing(attempt: Transfer) -> str | None:
         waiting = [n for n, step in enumerate(done.steps, 1) if step.note.startswith("waits")]
         if waiting:
             return _with_schedule(
-                "it is right, and too careful: two transfers without an account in common wait "
-                "for each other. One lock around everything lets one thread go at a time: then "
-                "you need no second one. Take the locks of the two accounts only",
+                "it is right, but too careful: two transfers without a common account wait for "
+                "each other. With one lock around everything, only one thread runs at a time: a "
+                "second one is useless. Take the locks of the two accounts only",
                 moves,
                 done,
                 waiting[0],
@@ -292,13 +292,13 @@ exercise = Exercise(
         "Sort the two accounts by name, call them first and second, and put everything into "
         "`with first.lock, second.lock:`.",
     ),
-    praise="In no order is money lost, nobody waits for ever, and strangers do not wait at all.",
+    praise="No order loses money, no transfer waits for ever, and strangers do not wait at all.",
     wrong=[
         Wrong("it printed the right number, so it is safe", _no_lock, "no lock was taken"),
         Wrong("only writing is dangerous", _locks_around_the_write, "nothing that was read"),
         Wrong("what I checked stays true", _check_outside, "check is out of date"),
         Wrong("any lock protects", _fresh_lock, "a new one each time"),
-        Wrong("more locks are safer", _opposite_order, "in one order by everybody"),
+        Wrong("more locks are safer", _opposite_order, "in the same order"),
         Wrong("the giver's lock will do", _source_only, "Hold the lock of everything"),
         Wrong("one lock around everything", _one_lock_for_all, "too careful"),
     ],

@@ -20,9 +20,9 @@ SERVICE = 0.010
 
 
 class Server:
-    """A server on a clock of its own, which nothing but these calls moves: `now` in seconds.
+    """A server with its own clock, `now` in seconds, which only its methods move.
 
-    It takes 10 ms for a request. From `stall` seconds on it does nothing for `length` seconds.
+    A request takes 10 ms. At `stall` seconds the server stops for `length` seconds.
     """
 
     def __init__(self, stall: float = math.inf, length: float = 0.0):
@@ -32,7 +32,7 @@ class Server:
         self._length = length
 
     def wait_until(self, moment: float) -> None:
-        """Let the clock run to `moment`; nothing happens if that has passed."""
+        """Move the clock to `moment`; do nothing if that has passed."""
         self.now = max(self.now, moment)
 
     def call(self) -> None:
@@ -75,7 +75,7 @@ def benchmark(server, due, rank):
 
 
 class Case(NamedTuple):
-    """What a benchmark is tried on, in words and in numbers."""
+    """A load to try a benchmark on, in words and in numbers."""
 
     words: str
     gap: float
@@ -88,7 +88,7 @@ class Case(NamedTuple):
         return [round(number * self.gap, 6) for number in range(self.requests)]
 
     def ask(self, measure: Any) -> tuple[Any, int]:
-        """What a benchmark answers, and how many requests it sent."""
+        """Return a benchmark's result and the number of requests that it sent."""
         server = Server(self.stall, self.length)
         return attempted(measure(server, self.due(), self.rank)), server.sent
 
@@ -185,7 +185,7 @@ def _falling(server: Server, due: Sequence[float], rank: float) -> float:
 
 
 class Belief(NamedTuple):
-    """A way to get it wrong, and what to say to whoever did."""
+    """A wrong belief, a benchmark built on it, and the diagnosis."""
 
     name: str
     measure: Benchmark
@@ -195,18 +195,18 @@ class Belief(NamedTuple):
 BELIEFS = [
     Belief(
         "the benchmark needs no repair", hides,
-        "this is the benchmark that was to be repaired: it sends the next request only after an "
-        "answer, counts from the sending, and returns a mean",
+        "this is the benchmark that you must repair: it sends the next request only after an "
+        "answer, starts its clock on sending, and returns a mean",
     ),
     Belief(
         "a request's clock starts when it is sent", _from_sending,
-        "the clock starts when you got round to sending. Whoever was due during the stall has been "
-        "waiting since then, and that wait is missing: count from the moment it was due",
+        "the clock starts when you got round to sending. A user who was due during the stall has "
+        "been waiting since then, and that wait is missing: count from when the request was due",
     ),
     Belief(
         "send the next when the last is answered", _closed_loop,
         "the next request goes out when the last is answered, whenever users wanted it. That is a "
-        "closed loop: it holds its breath during the stall, so one request of all meets it",
+        "closed loop: it holds its breath during the stall, so only one request meets it",
     ),
     Belief(
         "users come as fast as the server can answer", _never_waits,
@@ -215,7 +215,7 @@ BELIEFS = [
     ),
     Belief(
         "the average is fine", _mean,
-        "this is the average, which is no user's response time. The question was what "
+        "this is the average, which is no user's response time. The question was which time "
         "a given share of users did not exceed: a percentile",
     ),
     Belief(
@@ -226,12 +226,12 @@ BELIEFS = [
     Belief(
         "the slow start is warm-up", _warm_up,
         "the first half of the answers was thrown away as warm-up. If the stall comes then, users "
-        "felt it all the same: a start-up that you leave out must be one that nobody waits for",
+        "feel it all the same: you may leave out a start-up only if no user waits for it",
     ),
     Belief(
         "outliers are errors of measurement", _no_outliers,
         "the slow answers were thrown away as outliers. They are not errors of measurement, they "
-        "are what was to be measured",
+        "are what you want to measure",
     ),
     Belief(
         "the time between two answers is the response time", _gaps,
@@ -241,7 +241,7 @@ BELIEFS = [
     Belief(
         "a percentile is a place in the record", _unsorted,
         "the times were not sorted, so this is what one request happened to take, at that place "
-        "of the record. A percentile is a place in the order of size",
+        "in the record. A percentile is a place in the order of size",
     ),
     Belief(
         "percentiles count from the slowest", _falling,
@@ -262,14 +262,12 @@ def diagnose(measure: Any) -> str | None:
 
 
 def _misconception(measure: Any, sent: int, case: Case) -> str:
-    """The belief that explains all answers and all that was sent; if none, what can be said."""
+    """Return the diagnosis of the belief that explains all results, or a general one."""
     for belief in BELIEFS:
         if all(_agree(case.ask(measure), case.ask(belief.measure)) for case in CASES):
             return f"{belief.says}."
     if sent != case.requests:
-        return (
-            f"{sent} of {case.requests} requests were sent: each user's request is to be sent once."
-        )
+        return f"{sent} of {case.requests} requests were sent: send each user's request once."
     return (
         "this is not the percentile of the users' response times. A response time runs from when "
         "the request was due to when it is answered, and every request counts."

@@ -38,7 +38,7 @@ def choose_queue() -> object:
 
 
 def readings(seed: int) -> list[float]:
-    """When the readings come, in seconds."""
+    """Return when the readings come, in seconds."""
     source = random.Random(seed)
     times, now = [], source.expovariate(RATE)
     while now < SECONDS:
@@ -50,7 +50,7 @@ def readings(seed: int) -> list[float]:
 
 
 def passage(executor: Threads, seed: int) -> Passage:
-    """What becomes of a seed's readings in an executor like this one."""
+    """Run a seed's readings through the model of this executor's queue."""
     times, queue = readings(seed), executor._queue
     return Passage(times, [WORK] * len(times), executor.workers, queue.capacity, queue.overflow)
 
@@ -61,7 +61,7 @@ def diagnose(choose: Any) -> str | None:
         raise NotAttempted
     if not isinstance(executor, Threads):
         return (
-            "to show a reading blocks, so it needs threads of its own, with a queue before them: "
+            "showing a reading blocks, so it needs threads of its own, with a queue before them: "
             f"return an executor such as ek.Threads(2, capacity=5).{_inline_case(executor)}"
         )
     passages = {seed: passage(executor, seed) for seed in SEEDS}
@@ -81,8 +81,8 @@ def _overload(executor: Threads, passages: Passages) -> str | None:
     seed = max(passages, key=lambda seed: max(passages[seed].answered))
     one = passages[seed]
     return (
-        f"with {executor.workers} worker(s) utilisation is {load:g}: the readings alone, without a "
-        "burst, are as much as can be shown, or more. No queue absorbs that."
+        f"with {executor.workers} worker(s) utilisation is {load:g}: even without a burst, as many "
+        "readings come as can be shown, or more. No queue absorbs that."
         + _case(seed, f"the slowest took {max(one.answered):.2f} s, and {_share(one):.0%} were "
                       "given up")
     )  # fmt: skip
@@ -94,7 +94,7 @@ def _held_up(executor: Threads, passages: Passages) -> str | None:
     if late == 0:
         return None
     return (
-        "'block' loses nothing: it makes whoever fires wait, and that is the machine's own thread. "
+        "'block' loses nothing: it makes the firing thread wait, and that is the machine's own. "
         "Waiting did not go away, it went to where it does more harm."
         + _case(seed, f"the machine was held up by {late * 1e3:.0f} ms")
     )
@@ -106,8 +106,8 @@ def _raised(executor: Threads, passages: Passages) -> str | None:
         return None
     when = readings(seed)[one.responses.index(None)]
     return (
-        "'raise' tells whoever fires that there is no room: the machine's thread, which has nobody "
-        "to tell and nothing to do about it."
+        "'raise' tells the firing thread that there is no room. That is the machine's own thread, "
+        "and it has no way to use the answer."
         + _case(seed, f"QueueFull is raised there at {when:.2f} s")
     )
 
@@ -120,9 +120,9 @@ def _newest_lost(executor: Threads, passages: Passages) -> str | None:
     times = readings(seed)
     shown = next(number for number in range(lost, -1, -1) if one.responses[number] is not None)
     return (
-        "'drop_newest' keeps what is old and gives up what is new, and it is the newest reading "
+        "'drop_newest' keeps what is old and gives up what is new, but it is the newest reading "
         "that tells how the machine is."
-        + _case(seed, f"the reading of {times[lost]:.3f} s was given up, and that of "
+        + _case(seed, f"the reading from {times[lost]:.3f} s was given up, and the one from "
                       f"{times[shown]:.3f} s was shown")
     )  # fmt: skip
 
@@ -134,7 +134,7 @@ def _too_slow(executor: Threads, passages: Passages) -> str | None:
     case = _case(seed, f"{one.most} waited, and the slowest took {max(one.answered) * 1e3:.0f} ms")
     if executor._queue.capacity is None:
         return (
-            "a queue without a bound takes the whole burst, and the last of it waits for all the "
+            "a queue without a bound takes the whole burst, and its last reading waits for all the "
             f"others. Nothing is given up, but what is shown is old.{case}"
         )
     return (
@@ -157,8 +157,8 @@ def _too_many_lost(executor: Threads, passages: Passages) -> str | None:
             f"was fitted to one day is too tight for the next.{case}"
         )
     return (
-        "every event that comes while the workers are busy is one too many, or nearly so: a queue "
-        f"as short as this absorbs no burst, which is the one thing a queue is good at.{case}"
+        "almost every reading that comes while the workers are busy is lost: a queue as short as "
+        f"this absorbs no burst, which is the one thing a queue is good at.{case}"
     )
 
 
@@ -175,7 +175,7 @@ def _idle(executor: Threads, passages: Passages) -> str | None:
 
 
 def _inline_case(executor: object) -> str:
-    """Two readings of which the first holds up the machine until after the second is due."""
+    """Describe two readings of which the first holds up the machine when the second is due."""
     times = readings(1)
     first, second = next(two for two in itertools.pairwise(times) if two[1] - two[0] < WORK)
     return (
@@ -186,7 +186,7 @@ def _inline_case(executor: object) -> str:
 
 
 def _first(passages: Passages, is_case: Callable[[Passage], bool]) -> tuple[int, Passage | None]:
-    """The first seed that shows it, if one does."""
+    """Return the first seed that shows the case, with its passage, if one does."""
     return next(((seed, one) for seed, one in passages.items() if is_case(one)), (0, None))
 
 

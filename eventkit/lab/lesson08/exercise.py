@@ -1,4 +1,4 @@
-"""Lesson 08: a token bucket, held to what it promises rather than to one way of writing it."""
+"""Lesson 08: a token bucket, checked by its promise and not by how it is written."""
 
 # mypy: disable-error-code="no-untyped-def"
 # What learners start from has no annotations: their notebook does not know these names.
@@ -38,7 +38,7 @@ def make_bucket(rate, burst):
 
 
 class Case(NamedTuple):
-    """Events at these moments, for a quota; in words and in numbers."""
+    """Events at given times, for a quota; in words and in numbers."""
 
     words: str
     rate: float
@@ -46,7 +46,7 @@ class Case(NamedTuple):
     times: list[float]
 
     def answers(self, make: Make) -> list[bool]:
-        """Whether each event may pass. All moments are halves of halves, so sums are exact."""
+        """Return whether each event may pass. All times are binary fractions, so sums are exact."""
         allow = attempted(make(self.rate, self.burst))
         return [bool(attempted(allow(now))) for now in self.times]
 
@@ -63,7 +63,7 @@ CASES = [
 
 
 def breach(case: Case, answers: list[bool]) -> str | None:
-    """The first promise that the answers break, in words and numbers."""
+    """Describe the first promise that the answers break, or return None."""
     passed: list[float] = []
     for now, may_pass in zip(case.times, answers, strict=True):
         too_many = next((words for words in _breaches(case, [*passed, now])), None)
@@ -71,8 +71,8 @@ def breach(case: Case, answers: list[bool]) -> str | None:
             return f"{case.words}: {too_many}"
         if not may_pass and not too_many:
             return (
-                f"{case.words}: at {now:g} s an event was refused, and no stretch of time would "
-                f"have had too many. Passed so far: {_listed(passed)}"
+                f"{case.words}: at {now:g} s an event was refused, although no stretch of time "
+                f"would have had too many. Passed so far: {_listed(passed)}"
             )
         if may_pass:
             passed.append(now)
@@ -80,14 +80,14 @@ def breach(case: Case, answers: list[bool]) -> str | None:
 
 
 def _breaches(case: Case, passed: list[float]) -> list[str]:
-    """The stretches up to the last event that have more in them than they may."""
+    """Describe each stretch up to the last event that holds more events than allowed."""
     found = []
     for number, begin in enumerate(passed):
         seconds, many = passed[-1] - begin, len(passed) - number
         if many > case.rate * seconds + case.burst:
             found.append(
                 f"{many} events passed within {seconds:g} s, where {case.rate:g}·{seconds:g} + "
-                f"{case.burst} = {case.rate * seconds + case.burst:g} may"
+                f"{case.burst} = {case.rate * seconds + case.burst:g} are allowed"
             )
     return found
 
@@ -116,7 +116,7 @@ def _fixed_window(rate: float, burst: int) -> Allow:
 def _bucket(
     start: float = 1, brim: bool = True, whole: bool = False, all_pay: bool = False
 ) -> Make:
-    """A token bucket with something amiss."""
+    """Return a maker of token buckets with the given fault."""
 
     def make(rate: float, burst: int) -> Allow:
         tokens, before = float(start * burst), 0.0
@@ -187,7 +187,7 @@ def _last_second(rate: float, burst: int) -> Allow:
 
 
 class Belief(NamedTuple):
-    """A way to get it wrong, and what to say to whoever did."""
+    """A wrong belief, a bucket built on it, and the diagnosis."""
 
     name: str
     make: Make
@@ -197,63 +197,64 @@ class Belief(NamedTuple):
 BELIEFS = [
     Belief(
         "there is nothing to limit", _no_limit,
-        "everybody passes: nothing is taken from the bucket, or nobody looks whether it is empty",
+        "every event passes: nothing is taken from the bucket, or the code never checks that it is "
+        "empty",
     ),
     Belief(
         "10 per second means never 20 at once", _fixed_window,
-        "the count starts afresh with each second. Those who come at the end of one and at the "
-        "beginning of the next pass together: twice the quota in no time. And burst is not used",
+        "the count restarts with each second. Events at the end of one second and at the beginning "
+        "of the next all pass: twice the quota in no time. And burst is not used",
     ),
     Belief(
         "a bucket holds whatever drips into it", _bucket(brim=False),
-        "the bucket has no brim. After a pause it holds a token for every moment of it, and all of "
-        "them can be spent at once: it must never hold more than burst",
+        "the bucket has no brim. A long pause fills it with more and more tokens, and all of them "
+        "can be spent at once: it must never hold more than burst",
     ),
     Belief(
         "a bucket starts empty", _bucket(start=0),
-        "the bucket starts empty. Nobody has used the quota yet, so it starts full: a burst may "
-        "pass at once",
+        "the bucket starts empty. None of the quota has been used yet, so it must start full: a "
+        "burst may pass at once",
     ),
     Belief(
         "tokens are whole", _bucket(whole=True),
-        "parts of a token are thrown away. Who is asked often sees less than a whole token drip in "
-        "each time; rounded down that is none, for ever. Keep the fraction",
+        "parts of a token are thrown away. When events come often, less than a whole token drips "
+        "in each time; rounded down that is none, for ever. Keep the fraction",
     ),
     Belief(
         "who asks, pays", _bucket(all_pay=True),
-        "the refused pay too: a token is taken though the event does not pass. While many knock, "
-        "the bucket stays empty and nobody gets in",
+        "the refused pay too: a token is taken although the event does not pass. While many knock, "
+        "the bucket stays empty and none gets in",
     ),
     Belief(
         "a rate is a distance", _one_by_one,
-        "events are kept 1/rate apart. That keeps to the rate, and forbids what burst allows: "
-        "several at once, after a pause",
+        "events are kept 1/rate apart. That keeps the rate, but forbids what burst allows: several "
+        "at once, after a pause",
     ),
     Belief(
         "a quota is used up", _never_filled,
-        "nothing ever drips into the bucket: after the first burst nobody passes again. Add "
+        "nothing ever drips into the bucket: after the first burst no event passes again. Add "
         "rate tokens for each second that has gone by",
     ),
     Belief(
         "a bucket is filled in one go", _filled_at_once,
         "the bucket is filled to the brim in one go, and between two fillings nothing drips in. "
-        "That is a fixed window with another length. Let it drip: rate times the seconds gone by",
+        "That is a fixed window of another length. Let it drip: rate times the seconds gone by",
     ),
     Belief(
         "it is enough to remember the last second", _last_second,
-        "this lets burst pass in any second. With rate·t + burst the stretch may be of any length: "
-        "the rate says how many more each second may have, and here it is not used",
+        "this lets burst events pass in any second. The limit rate·t + burst holds for a stretch "
+        "of any length: rate says how many each further second adds, and it is not used here",
     ),
 ]  # fmt: skip
 
 SHARED = (
-    "two buckets share their tokens: what one lets pass, the other is short of. Keep tokens and "
-    "time inside make_bucket, so that each call makes a bucket of its own"
+    "two buckets share their tokens: what one lets pass is missing from the other. Keep tokens "
+    "and time inside make_bucket, so that each call makes a bucket of its own"
 )
 
 SHARED_CASE = (
-    "Two buckets for 1 a second and 2 at once, all at 0 s: 3 events at the first one, of which 2 "
-    "pass. Then the second is made, and what happens at one of them can be seen in the other."
+    "Two buckets for 1 event a second and 2 at once, all at 0 s: of 3 events at the first bucket, "
+    "2 pass. Then the second is made, and what happens to one of them shows in the other."
 )
 
 
@@ -263,7 +264,7 @@ def diagnose(make: Any) -> str | None:
         return (
             "make_bucket returns no function. It is called once for each quota, and what it "
             "returns is called for each event: define allow(now) inside, and return it.\n"
-            f"  make_bucket(1, 1) returned {made!r}, and nobody can ask that."
+            f"  make_bucket(1, 1) returned {made!r}, which cannot be called."
         )
     for case in CASES:
         broken = breach(case, case.answers(make))
@@ -273,7 +274,7 @@ def diagnose(make: Any) -> str | None:
 
 
 def _misconception(make: Make) -> str:
-    """The belief that explains all answers; if none, what can be said."""
+    """Return the diagnosis of the belief that explains all answers, if there is one."""
     if _shares(make):
         return SHARED
     for belief in BELIEFS:
@@ -283,7 +284,7 @@ def _misconception(make: Make) -> str:
 
 
 def _shares(make: Make) -> bool:
-    """Whether what one bucket does can be seen in another."""
+    """Return True if one bucket's events change another bucket."""
     one = make(1, 2)
     used = [bool(one(0.0)) for _ in range(3)]
     other = make(1, 2)
@@ -291,7 +292,7 @@ def _shares(make: Make) -> bool:
 
 
 def _one_for_all() -> Make:
-    """Tokens that live outside of the function."""
+    """Return a maker whose buckets share their tokens, outside of the function."""
     state: dict[str, float] = {}
 
     def make(rate: float, burst: int) -> Allow:
@@ -322,7 +323,7 @@ exercise = Exercise(
         "`tokens = min(burst, tokens + rate * (now - before))`, then `before = now`, whether or "
         "not it may pass; `if tokens < 1: return False`. `nonlocal tokens, before` remembers both.",
     ),
-    praise="Never more than rate·t + burst in any stretch, and nobody is refused without need.",
+    praise="Never more than rate·t + burst in any stretch, and no event is refused without need.",
     wrong=[
         *(Wrong(one.name, one.make, one.says.split(".")[0][:60]) for one in BELIEFS),
         Wrong("one bucket is all that anybody needs", _one_for_all(), "two buckets share"),

@@ -28,12 +28,12 @@ def project(state: dict[str, int], entry: ek.Entry) -> dict[str, int]:
 
 
 class Refused(Exception):
-    """The attempt has broken a rule, whatever it counts."""
+    """The attempt has broken a rule, even if its count is right."""
 
 
 class Case(NamedTuple):
-    """What is delivered, in words such as "1 +1": a sequence and a button; and what to think if
-    the count comes out wrong.
+    """Deliveries such as "1 +1" (a sequence and a button), the right count, and the diagnosis of a
+    wrong one.
     """
 
     deliveries: Sequence[str]
@@ -44,9 +44,9 @@ class Case(NamedTuple):
 PLAIN = Case(
     ["1 +1", "2 +10", "3 reset", "4 +1"],
     1,
-    "nothing was delivered twice yet. A reset sets the count to 0, everything else adds its "
-    "entry.data['count']; and what this state has not seen is new to it, whatever was counted "
-    "before",
+    "nothing was delivered twice yet. A reset sets the count to 0, every other entry adds its "
+    "entry.data['count']. An entry that this state has not seen is new to it, even if it was "
+    "counted elsewhere",
 )
 
 CASES = [
@@ -60,8 +60,8 @@ CASES = [
     Case(
         ["1 +1", "7 +1"],
         2,
-        "entry 7 followed entry 1 and was not counted. Sequences only grow: whoever reads a part "
-        "of a log, by a pattern or after old entries were removed, meets gaps",
+        "entry 7 followed entry 1 and was not counted. Sequences only grow: a reader meets "
+        "gaps if it reads by a pattern, or after old entries were removed",
     ),
     Case(
         ["1 +1", "2 +1 from another program"],
@@ -79,13 +79,13 @@ CASES = [
         ["1 +1", "1 +1"],
         1,
         "one entry was delivered twice and counted twice. Delivered at least once is not exactly "
-        "once: a projection has to know what it has seen",
+        "once: a projection must know what it has seen",
     ),
     Case(
         ["1 +1", "2 +10", "1 +1", "2 +10"],
         11,
-        "the log was replayed from its start, and what had been seen was counted again. The entry "
-        "before this one is not all that there was: a replay goes back as far as it likes",
+        "the log was replayed from its start, and entries were counted again. To remember only the "
+        "entry before this one is not enough: a replay can go back to any entry",
     ),
     Case(
         ["1 reset", "2 +1", "1 reset"],
@@ -111,8 +111,8 @@ def diagnose(attempt: Project) -> str | None:
 
 
 def counted(attempt: Project, deliveries: Sequence[str]) -> Any:
-    """The count after these deliveries to a program that starts again before each of them, from
-    what it has saved.
+    """Return the count after these deliveries to a program that restarts before each of them, from
+    its saved state.
     """
     state: dict[str, Any] = {"count": 0}
     for delivery in deliveries:
@@ -126,7 +126,7 @@ def counted(attempt: Project, deliveries: Sequence[str]) -> Any:
 def _check_rules(state: dict[str, Any], given: dict[str, Any], new: Any) -> None:
     if given != state:
         raise Refused(
-            "you changed the state that you were given. Somebody else may still have it, as a "
+            "you changed the state that you were given. Other code may still use it, as a "
             "snapshot of that moment. Make a new one: {**state, 'count': ...}.\n"
             f"  Given: {state}. After your call it was {given}."
         )
@@ -136,19 +136,19 @@ def _check_rules(state: dict[str, Any], given: dict[str, Any], new: Any) -> None
         saved = json.loads(json.dumps(new))
     except TypeError as problem:
         raise Refused(
-            f"your state cannot be saved: {problem}. After a crash, what was in memory only is "
-            "gone. And before you save a list of all that was ever seen: in a log that is read in "
-            f"its order, one number says as much.\n  Your state: {new}."
+            f"your state cannot be saved: {problem}. After a crash, whatever was only in "
+            "memory is gone. You need not save a list of all that was ever seen: if a log is read "
+            f"in order, one number says as much.\n  Your state: {new}."
         ) from problem
     if saved != new:
         raise Refused(
-            f"your state {new} comes back from its file as {saved}: JSON makes a list of a tuple, "
-            "and text of a number that is a key"
+            f"your state {new} comes back from its file as {saved}: JSON turns a tuple into a "
+            "list, and a number that is a key into text"
         )
 
 
 def _entry(delivery: str) -> ek.Entry:
-    """An entry in words: "2 +1", "2 +1 from another program" or "2 +1 at 12:00"."""
+    """Return the entry for "2 +1", "2 +1 from another program" or "2 +1 at 12:00"."""
     number, button, *rest = delivery.split()
     sequence, minute = int(number), int(rest[1][-2:]) if rest[:1] == ["at"] else int(number)
     source, id = ("/another", "1") if rest[:1] == ["from"] else ("/program", number)
@@ -165,7 +165,7 @@ def _entry(delivery: str) -> ek.Entry:
 def _outside(got: Any) -> str:
     return (
         "something is remembered outside of the state. A rebuild starts with nothing, and after a "
-        "crash only the state is left: keep there what you have seen.\n"
+        "crash only the state is left: keep in it what you have seen.\n"
         f"  Delivered: {_listed(PLAIN.deliveries)}, and the same once more to an empty state. "
         f"Your count: first {PLAIN.expected}, then {got}; right: {PLAIN.expected} both times."
     )
@@ -266,7 +266,7 @@ exercise = Exercise(
         "If `entry.sequence` is not above `state.get('upto', 0)`, return the state as it is. "
         "Otherwise return a new dict with the new count and the new place.",
     ),
-    praise="Deliver it as often as you like, from wherever you like: the count stays right.",
+    praise="Deliver entries as often as you like, from wherever you like: the count stays right.",
     wrong=[
         Wrong("every message is delivered once", _no_memory, "at least once is not exactly"),
         Wrong("what looks alike is the same event", _looks_alike, "What looks alike"),

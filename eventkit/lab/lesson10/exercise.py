@@ -1,4 +1,4 @@
-"""Lesson 10: a retry that never counts twice, by somebody who still holds the lock."""
+"""Lesson 10: a retry that never counts twice, and only while the lock is held."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..course.exercise import Exercise, Wrong, attempted
 
 Count = Callable[[ek.EventLog, ek.CloudEvent, int], Any]
 
-ENOUGH = 30  # appends, after which nobody can have meant it
+ENOUGH = 30  # appends: more can only be an endless loop
 
 
 def count(log: ek.EventLog, click: ek.CloudEvent, token: int) -> int:
@@ -39,13 +39,13 @@ def count(log: ek.EventLog, click: ek.CloudEvent, token: int) -> int:
 
 
 class TooOften(Exception):
-    """Somebody appends for ever."""
+    """The attempt appends for ever."""
 
 
 class Unsure:
-    """A log whose answers to `append` go missing. `answers` says of each append what becomes of it:
-    "stored", "lost" after storing, "nothing" stored and no answer, "full", or "closed". Beyond the
-    last it is stored.
+    """A log whose answers to `append` go missing. `answers` has an entry for each append:
+    "stored"; "lost" if the event is stored but the answer is lost; "nothing" if neither happens;
+    or "full". Later appends are stored.
     """
 
     def __init__(self, log: ek.EventLog, answers: Sequence[str]) -> None:
@@ -72,9 +72,9 @@ class Unsure:
 
 
 class Case(NamedTuple):
-    """Clicks in words such as "a1", which is the click 1 of the program /a; what becomes of each
-    append; and what should be in the end: so many entries, or an error. `stale` is a token of
-    somebody who was paused until the lock was somebody else's.
+    """Clicks such as "a1", which is click 1 of the program /a; the answer to each append; and the
+    expected result: a number of entries, or an error. If `stale`, the token belongs to a holder
+    that was paused until another took the lock.
     """
 
     clicks: Sequence[str]
@@ -90,8 +90,8 @@ CASES = [
         ["a1", "a2"],
         [],
         2,
-        "two clicks came, and every append was answered. Each is one entry on 'counter.counted', "
-        "from '/counter', with the click's data",
+        "two clicks came, and every append was answered. Each must become one entry on "
+        "'counter.counted', from '/counter', with the click's data",
     ),
     Case(
         ["a1"],
@@ -105,14 +105,16 @@ CASES = [
         ["lost"],
         1,
         "the entry had been stored, and only the answer was lost. A time-out does not mean that it "
-        "did not happen: what is appended again must be known to be the same, by its source and id",
+        "did not happen: append again with the same source and id, so that the log can see that it "
+        "is the same event",
     ),
     Case(
         ["a1", "a1"],
         [],
         1,
-        "the same click was given to you twice, as it is after a worker has died, and was counted "
-        "twice. An id that is made anew each time is known to nobody: make it of the click's own",
+        "the same click was given to you twice, as after the death of a worker, and was counted "
+        "twice. The log does not recognise an id that is new each time: make it from the click's "
+        "source and id",
     ),
     Case(
         ["a1", "b1"],
@@ -125,9 +127,9 @@ CASES = [
         ["a1"],
         [],
         0,
-        "you were paused, the lock ran out, and somebody else has it now; your entry was stored "
-        "all the same. A lock does not protect whoever holds it, for they cannot know whether they "
-        "still do. The log can: hand it the token, with fence=",
+        "you were paused, the lock expired, and another program holds it; your entry was stored "
+        "all the same. A lock does not protect its holder, who cannot know whether it is still "
+        "held. The log can: hand it the token, with fence=",
         ek.LeaseLost,
         stale=True,
     ),
@@ -136,21 +138,21 @@ CASES = [
         ["full"],
         0,
         "the log was full and said so, and the caller was not told. OutcomeUnknown is a reason to "
-        "try again; an answer that says no is not, and has to get out",
+        "try again; an answer that says no is not, and has to reach the caller",
         ek.QuotaExceeded,
     ),
     Case(
         ["a1"],
         ["lost"] * 4,
         1,
-        "four answers were lost, and the fifth came. It is to be tried five times",
+        "four answers were lost, and the fifth came. It must be tried five times",
     ),
     Case(
         ["a1"],
         ["nothing"] * 100,
         0,
-        "no answer ever came. After the fifth try the caller is to know that nobody knows: let "
-        "OutcomeUnknown be raised",
+        "no answer ever came. After the fifth try, tell the caller that the outcome is unknown: "
+        "let OutcomeUnknown be raised",
         ek.OutcomeUnknown,
     ),
 ]
@@ -184,16 +186,16 @@ def _compared(
     entries = list(log.read())
     told = f"Given: {', '.join(case.clicks)}. Appended {appends} times, {len(entries)} stored"
     if isinstance(error, TooOften):
-        return f"It was appended {ENOUGH} times, and there was no end to it."
+        return f"It was appended {ENOUGH} times, and there was no end in sight."
     if case.error is not None and not isinstance(error, case.error):
-        return f"{told}; {case.error.__name__} should have come out, and {_named(error)} did."
+        return f"{told}; {case.error.__name__} should have been raised, and {_named(error)} was."
     if case.error is None and error is not None:
-        return f"{told}; {_named(error)} came out."
+        return f"{told}; {_named(error)} was raised."
     if len(entries) != case.entries or not all(map(_is_right, entries)):
         seen = [(one.topic, one.event.source, one.data) for one in entries]
         return f"{told}: {seen}. There should be {case.entries}."
     if case.error is None and returned != entries[-1].sequence:
-        return f"{told} as {entries[-1].sequence}; returned was {returned!r}."
+        return f"{told} as {entries[-1].sequence}, but {returned!r} was returned."
     return None
 
 
@@ -206,7 +208,7 @@ def _is_right(entry: ek.Entry) -> bool:
 
 
 def _token(log: ek.EventLog, stale: bool) -> int:
-    """The token of whoever has the lock, or of whoever had it before."""
+    """Return the token of the present holder of the lock; if `stale`, of the one before."""
     first = log.lock("counter", ttl=600)
     token = first.acquire()
     if stale:
@@ -236,7 +238,7 @@ def _entry(click: ek.CloudEvent, id: str | None = None) -> ek.CloudEvent:
 
 
 def _append(log: ek.EventLog, event: ek.CloudEvent, token: int | None) -> int:
-    """As the solution does."""
+    """Append as the solution does."""
     for _ in range(4):
         try:
             return log.append(event, fence=token)
@@ -323,16 +325,16 @@ exercise = Exercise(
         "In a loop: `try: return log.append(counted, fence=token)`, and on `ek.OutcomeUnknown` go "
         "round again. Four times so, and the fifth without the `try`, so that it can raise.",
     ),
-    praise="However often it is asked, it is counted once, and only by whoever holds the lock.",
+    praise="However often it is tried, a click is counted once, and only while the lock is held.",
     wrong=[
         Wrong("a time-out is a no", _no_answer_is_no, "append again"),
         Wrong("a time-out is a yes", _no_answer_is_yes, "No answer is no yes"),
         Wrong("a retry is a new event", _new_id_each_try, "does not mean that it did not happen"),
-        Wrong("I am called once for each click", _new_id_each_call, "known to nobody"),
+        Wrong("I am called once for each click", _new_id_each_call, "does not recognise"),
         Wrong("an id is unique", _id_alone, "within its source only"),
         Wrong("a lock protects me while I hold it", _no_fence, "hand it the token"),
-        Wrong("every error can be tried away", _keeps_quiet, "has to get out"),
+        Wrong("every error can be tried away", _keeps_quiet, "has to reach the caller"),
         Wrong("the second time it will work", _gives_up_soon, "tried five times"),
-        Wrong("the log will be back some day", _never_gives_up, "nobody knows"),
+        Wrong("the log will be back some day", _never_gives_up, "outcome is unknown"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Lesson 11: a client that sends its token to the right server, and to no other."""
+"""Lesson 11: a client that sends its token to the right server and to no other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def post(host: str, port: int, authority: str, token: str, data: object) -> int:
 
 
 class Met(NamedTuple):
-    """How a client got on with a server: the status that it returned or the error that it raised,
+    """A client's result with one server: the status that it returned or the error that it raised,
     and what reached the server.
     """
 
@@ -62,7 +62,7 @@ class Met(NamedTuple):
     error: Exception | None
     posted: list[Posted]
     refused: int
-    """How often it hung up in the middle of the handshake."""
+    """How often the client hung up during the handshake."""
 
     @property
     def told(self) -> str:
@@ -72,7 +72,7 @@ class Met(NamedTuple):
 
 
 def tried(client: Client) -> dict[str, Met]:
-    """The client, set on five servers: one is the right one."""
+    """Run the client against five servers, of which one is the right one."""
     with tempfile.TemporaryDirectory() as folder:
         return {
             name: _meet(client, context, authority)
@@ -81,7 +81,7 @@ def tried(client: Client) -> dict[str, Met]:
 
 
 def _servers(folder: Path) -> Iterator[tuple[str, ssl.SSLContext, str]]:
-    """For each server its name, its context, and the file of the authority to believe."""
+    """Yield each server's name, its context, and the file of the authority to trust."""
     late = 2 * DAY
     house = security.CertificateAuthority(folder / "house", clock=lambda: time.time() - late)
     expired = house.server()
@@ -99,7 +99,7 @@ def _servers(folder: Path) -> Iterator[tuple[str, ssl.SSLContext, str]]:
 
 @contextlib.contextmanager
 def _trusted_by_the_system(ca: CertificateAuthority) -> Iterator[None]:
-    """As if this authority were one of those that came with the machine: OpenSSL looks here."""
+    """Add this authority to those that came with the machine: OpenSSL reads this variable."""
     before = os.environ.get("SSL_CERT_FILE")
     os.environ["SSL_CERT_FILE"] = str(ca.certificate)
     try:
@@ -138,7 +138,7 @@ def diagnose(attempt: Client) -> str | None:
 
 
 def _case(name: str, met: dict[str, Met]) -> str:
-    """What one server got, and what came of it."""
+    """Describe what one server got and what the client did."""
     one = met[name]
     got = [
         f"POST {posted.path} {'with' if posted.token == TOKEN else 'without'} the token"
@@ -150,11 +150,11 @@ def _case(name: str, met: dict[str, Met]) -> str:
 
 
 def _not_delivered(right: Met) -> str | None:
-    """What is wrong where nothing is wrong with the server."""
+    """Return what the client did wrong with the right server, or None."""
     if right.error is not None:
         raise right.error
     if not right.posted:
-        return "nothing reached the right server: whoever sends to nobody is safe, and no use"
+        return "nothing reached the right server: a client that sends nothing is safe, and no use"
     (*_, last) = right.posted
     if TOKEN in last.path:
         return (
@@ -164,14 +164,14 @@ def _not_delivered(right: Met) -> str | None:
     if last.token != TOKEN:
         return "the right server was not told who you are: send Authorization: Bearer <token>"
     if _json(last.body) != DATA or last.path != PATH:
-        return f"the right server was to get {json.dumps(DATA)} at {PATH}, and got something else"
+        return f"the right server should get {json.dumps(DATA)} at {PATH}, and got something else"
     if right.returned != 202:
         return f"the right server answered 202, and you returned {right.returned!r}"
     return None
 
 
 def _not_kept(met: dict[str, Met]) -> Iterator[tuple[str, str]]:
-    """What is wrong where the client should have hung up, and with which server."""
+    """Yield each server that the client should have refused, with what is wrong."""
     sent = {name for name, one in met.items() if one.posted and name != RIGHT}
     noticed = {name for name in sent if met[name].refused}
     for name in sorted(noticed):
@@ -179,7 +179,7 @@ def _not_kept(met: dict[str, Met]) -> Iterator[tuple[str, str]]:
             name,
             (
                 f"from the server {name} you hung up, and then tried again and sent everything. "
-                "Who notices an attack and goes on has only lost time: let the error be raised"
+                "To notice an attack and go on has only lost time: let the error be raised"
             ),
         )
     for these, meaning in MEANINGS.items():
@@ -194,7 +194,7 @@ def _not_kept(met: dict[str, Met]) -> Iterator[tuple[str, str]]:
 
 def _no_word(name: str, one: Met) -> str:
     if one.error is not None:
-        return f"a server {name} is to raise ssl.SSLError; you raised {type(one.error).__name__}"
+        return f"a server {name}: raise ssl.SSLError; you raised {type(one.error).__name__}"
     return (
         f"you hung up on the server {name}, and returned {one.returned!r}. Nothing was stolen, and "
         "nothing was delivered: the caller has to be told, so let the error be raised"
@@ -210,21 +210,21 @@ def _json(body: bytes) -> object:
 
 MEANINGS = {
     (STRANGER, OTHER_HOST, EXPIRED, PUBLIC): (
-        "the token was sent to all five servers. It was encrypted each time, for whoever happened "
-        "to be there. Encrypted is not the same as to the right one: have the certificate verified"
+        "the token was sent to all five servers. It was encrypted each time, for whichever server "
+        "was there. Encrypted does not mean to the right one: have the certificate verified"
     ),
     (OTHER_HOST,): (
-        "the token was sent to a server that showed the genuine certificate of another host. That "
-        "your authority knows it does not make it the one you called: have the host name checked"
+        "the token was sent to a server that showed the genuine certificate of another host. Your "
+        "authority knows it, but it is not the one you called: have the host name checked"
     ),
     (PUBLIC,): (
         "the token was sent to a server that an authority of the system had vouched for. Your own "
-        "authority was added to those, so each of them may still vouch for this host: believe the "
+        "authority was added to those, so each of them can still vouch for this host: believe the "
         "one in the file, and no other"
     ),
     (EXPIRED,): (
-        "the token was sent to a server whose certificate had expired. Its key may have been given "
-        "away since, and nobody would tell you: an end is part of what the authority has signed"
+        "the token was sent to a server whose certificate had expired. Its key may have leaked "
+        "since, and no one would tell you: the date is part of what the authority has signed"
     ),
 }
 

@@ -1,1 +1,1 @@
-"""Lesson 00: the way of a click."""
+"""Lesson 00: the journey of a click."""

@@ -32,7 +32,7 @@ STAGES = (
 
 
 class Step(NamedTuple):
-    """One step of a traced click: what, on which thread, and for how long."""
+    """One step of a traced click: what happened, on which thread, and for how long."""
 
     what: str
     where: str
@@ -40,8 +40,10 @@ class Step(NamedTuple):
 
 
 class _TraceButton(anywidget.AnyWidget):
-    """Only ever speaks to the kernel; answers go to `status`. ipykernel hears a widget that it has
-    answered from a callback on another thread from then on, and this click shall go the usual way.
+    """A button that only sends to the kernel; answers go to `status`.
+
+    If a callback answers a widget, ipykernel receives that widget's messages on another thread from
+    then on. This click must take the usual way.
     """
 
     _esm = Path(__file__).with_name("tracer.js")
@@ -49,13 +51,14 @@ class _TraceButton(anywidget.AnyWidget):
 
 
 class ClickTracer(Panel):
-    """A button whose click is timed on its whole way. What happens in the browser is timed by
-    the browser's clock and what happens in the kernel by the kernel's, so the two never have to
-    agree; the rest of the time is the way between them, there and back, and the waiting until
-    the kernel's event loop is free.
+    """A button whose clicks are timed from the press to the painted answer.
 
-    `click()` does from Python what a click does, from where the kernel hears of it. `traces`
-    holds the steps of each click that has been answered, newest last.
+    The browser's clock times the whole and the kernel's clock the steps in the kernel, so the two
+    need not agree. The rest of the time is the way there and back, painting, and waiting until the
+    kernel's event loop is free.
+
+    `click()` does from Python what the kernel does for a click. `traces` holds the steps of each
+    click that was answered, newest last.
     """
 
     def __init__(self, answer: Callable[[int], None] | None = None):
@@ -80,7 +83,7 @@ class ClickTracer(Panel):
         return f"[Click tracer: {len(self.traces)} clicks traced]"
 
     def click(self, pressed: float | None = None) -> None:
-        """Fire what a click fires. `pressed` is the browser's clock, None where there is none."""
+        """Fire what a click fires. `pressed` is the browser's time of the press, if any."""
         self._clicks += 1
         called = perf_counter_ns()
         self.bus.fire(

@@ -1,5 +1,5 @@
-"""The live counter: clicks are events, the number is shown live, and reaching a set count tells
-the user.
+"""The live counter: clicks are events, the count is shown live, and at a set count the user is
+notified.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 
 
 class Counter:
-    """Counts clicks and says when the count crosses a threshold.
+    """Counts clicks and fires an event when the count crosses a threshold.
 
-    All clicks are fired with one key, so they are counted one after another on every executor:
-    that is what makes reading and writing `value` safe without a lock.
+    All clicks are fired with the same key, so every executor counts them one after another. That
+    makes reading and writing `value` safe without a lock.
     """
 
     KEY = "counter"
@@ -63,7 +63,7 @@ class Counter:
             self._bus.fire("button.click", {"count": 1}, key=self.KEY)
 
     def reset(self) -> None:
-        """Fire the event that sets the count to 0, behind the clicks that came before it."""
+        """Fire the event that sets the count to 0. Earlier clicks are counted first."""
         self._bus.fire("counter.reset", key=self.KEY)
 
     def _count(self, event: Event) -> dict[str, int]:
@@ -86,7 +86,7 @@ class Counter:
         return {"before": before, "after": 0}
 
     def _compare(self, event: Event) -> dict[str, int] | None:
-        """A crossing is from below the threshold to the threshold or above it."""
+        """Return a notification if the count went from below the threshold to it or above."""
         before, after = event.data["before"], event.data["after"]
         if before < self.threshold <= after:
             return {"threshold": self.threshold, "count": after}
@@ -96,8 +96,8 @@ class Counter:
 class CounterPanel(Panel):
     """Buttons whose clicks are events, the count they add up to, and the notification.
 
-    The number is painted a few times a second, always the newest. `counter`, `bus` and
-    `notifications` can be looked at from other cells.
+    The newest count is painted a few times a second. Other cells can read `counter`, `bus` and
+    `notifications`.
     """
 
     patience = 5.0  # seconds for the old processor to end
@@ -168,8 +168,10 @@ class CounterPanel(Panel):
         self.counter.work = milliseconds / 1e3
 
     def _change_executor(self, _: str) -> None:
-        """Connect a new bus for the new executor. The old one first counts the clicks that wait,
-        without their work, so that the page is not held up.
+        """Connect a new bus for the new executor.
+
+        The old executor first counts the waiting clicks, without their work, so that the page is
+        not held up.
         """
         old, before = self.bus, self.counter.value
         self.counter.work = 0.0
@@ -182,12 +184,12 @@ class CounterPanel(Panel):
             self._tell_change(f"{given_up} clicks were given up: the old one was stuck.", False)
         elif self.counter.value != before:
             self._tell_change(
-                "The clicks that waited were counted at once, without their work: from "
+                "The waiting clicks were counted at once, without their work: from "
                 f"{before} to {self.counter.value}."
             )
 
     def _tell_change(self, said: str, good: bool | None = None) -> None:
-        """Say what became of the clicks. It stays until the next click."""
+        """Show what happened to the waiting clicks, until the next click."""
         self._changed = f"Processor changed. {said}", good
         self._paint()
 

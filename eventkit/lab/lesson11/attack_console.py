@@ -1,4 +1,4 @@
-"""AttackersConsole: choose an attack, leave its guard on or take it away, and see what happens."""
+"""AttackersConsole: choose an attack, switch its guard on or off, and see what happens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRY = "attack.try"
 
 
 class Try(NamedTuple):
-    """An attack that was tried, what came of it, and how many audit events it left."""
+    """An attack that was tried, its outcome, and the number of audit events it left."""
 
     name: str
     guarded: bool
@@ -27,12 +27,11 @@ class Try(NamedTuple):
 
 
 class AttackersConsole(Panel):
-    """Attacks on a bus that is served over HTTPS, each on one of its own that is made for it and
-    ends with it: real sockets, certificates and ciphers.
+    """Attacks on a bus that is served over HTTPS, with real sockets, certificates and ciphers. Each
+    attack gets a new bus, which ends with it.
 
-    What the button does happens as well when you call `attack(name, guarded)`: it fires
-    `attack.try` on `bus`. One worker handles it: it alone writes `tries`, never changed, only
-    replaced.
+    The button does the same as `attack(name, guarded)`: it fires `attack.try` on `bus`. One worker
+    handles these events and alone writes `tries`, a tuple that is replaced and never changed.
     """
 
     def __init__(self) -> None:
@@ -62,17 +61,17 @@ class AttackersConsole(Panel):
 
     @property
     def audited(self) -> int:
-        """How many audit events all tries have left."""
+        """Number of audit events that all tries have left."""
         return sum(one.audited for one in self.tries)
 
     def attack(self, name: str, guarded: bool = True) -> None:
-        """Try an attack, with its guard or without. Raises ValueError if there is no such one."""
+        """Try an attack, with or without its guard. Raises ValueError if it does not exist."""
         if name not in ATTACKS:
             raise ValueError(f"the attacks are {', '.join(ATTACKS)}; got {name!r}.")
         self.bus.fire(TRY, (name, guarded))
 
     def end(self) -> None:
-        """Handle what has been fired, and no more. Can be called twice."""
+        """Finish the attacks that were started, and accept no more. Can be called twice."""
         self.bus.close()
 
     def text(self) -> str:
@@ -93,7 +92,7 @@ class AttackersConsole(Panel):
             tried = Try(name, guarded, *attempt(name, guarded))
         except Exception as error:
             self._status.say(f"{name} went wrong: {type(error).__name__}: {error}", good=False)
-            raise  # the bus keeps it, and the end of the lesson shows it
+            raise  # the bus records it, and the end of the lesson shows it
         self.tries = (*self.tries, tried)
         self._painter.changed()
 

@@ -1,4 +1,4 @@
-"""The attacks of the attacker's console: each on a bus of its own, with its guard or without."""
+"""The attacks of the attacker's console, each on its own bus, with or without the guard."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .broken_ciphers import Unauthenticated, Unbound, flip
 from .insecure_servers import Door, FalseNats, Posted, Tap, connect, post
 
 NO_CHECK_TIME = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME. Python has no name for it, and needs none."""
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which Python has no name."""
 DAY = 24 * 3600.0
 SECRET = "meet me at eight"
 
 
 class Outcome(NamedTuple):
-    """What was sent, what the defence said, and whether the attacker got what he wanted."""
+    """What was sent, what the defence said, and whether the attack worked."""
 
     sent: str
     said: str
@@ -39,8 +39,8 @@ class Outcome(NamedTuple):
 
 
 class Target:
-    """What is attacked: a bus with a policy, served over HTTPS. Ann may press buttons and see the
-    counter. `got` are the presses that were handled, `audit` what was recorded.
+    """The bus under attack: it has a policy and is served over HTTPS. Ann may press buttons and see
+    the counter. `got` lists the handled events, `audit` the audit events.
     """
 
     def __init__(self) -> None:
@@ -76,9 +76,7 @@ class Target:
         self.bus.assert_clean()
 
     def expired(self) -> security.Credentials:
-        """A certificate that was good for a day, two days ago. The authority has made it, so the
-        authority itself is as old.
-        """
+        """Return a certificate that was valid for a day, two days ago, from an authority as old."""
         self._late = 2 * DAY
         self.ca = security.CertificateAuthority(
             self.folder / "old", clock=lambda: time.time() - self._late
@@ -88,7 +86,7 @@ class Target:
         return own
 
     def door(self, take: Callable[[Posted], int], context: ssl.SSLContext | None = None) -> Door:
-        """A server that stands beside the real one until the end."""
+        """Start a server beside the real one. It runs until the target is closed."""
         return self._ends.enter_context(Door(take, context))
 
     def post(
@@ -110,14 +108,15 @@ class Attack(NamedTuple):
 
 
 def attempt(name: str, guarded: bool = True) -> tuple[Outcome, int]:
-    """Try one of ATTACKS, on a target of its own. What came of it, and how many audit events it
-    left. Raises ValueError.
+    """Try one of ATTACKS on a new target. Return the outcome and the number of audit events.
+
+    Raises ValueError if there is no such attack.
     """
     if name not in ATTACKS:
         raise ValueError(f"the attacks are {', '.join(ATTACKS)}; got {name!r}.")
     with Target() as target:
         outcome = ATTACKS[name].attempt(target, guarded)
-    return outcome, len(target.audit)  # what closing has handled counts as well
+    return outcome, len(target.audit)  # includes what was handled while closing
 
 
 # On the line
@@ -125,7 +124,7 @@ def attempt(name: str, guarded: bool = True) -> tuple[Outcome, int]:
 
 def _pose(target: Target, own: security.Credentials, ca: security.CertificateAuthority,
           client: ssl.SSLContext, shown: str) -> Outcome:  # fmt: skip
-    """A false server with these credentials, and Ann's client, which takes it for the real one."""
+    """Let Ann's client connect to a false server that shows these credentials."""
     taken: list[str] = []
 
     def take(posted: Posted) -> int:
@@ -171,7 +170,7 @@ def _listen(target: Target, guarded: bool) -> Outcome:
         target.post(tap.port, "button.click", SECRET, target.token, client)
     heard = SECRET.encode() in tap.heard
     said = "all of it, the token too" if heard else "nothing of the text"
-    return Outcome("Ann's event, past somebody on the line", f"he can read {said}", heard)
+    return Outcome("Ann's event, past an eavesdropper on the line", f"he can read {said}", heard)
 
 
 # At the door
@@ -179,7 +178,7 @@ def _listen(target: Target, guarded: bool) -> Outcome:
 
 def _ask(target: Target, guarded: bool, token: str, topic: str,
          careless: Callable[[Posted], bool], sent: str) -> Outcome:  # fmt: skip
-    """A request to the real door, or to one that asks no more than `careless` does."""
+    """Send a request to the real server, or to one that checks only `careless`."""
 
     def take(posted: Posted) -> int:
         if not careless(posted):
@@ -217,7 +216,7 @@ def _forbidden(target: Target, guarded: bool) -> Outcome:
 
 
 class Seals(Protocol):
-    """Something that encrypts events and decrypts them."""
+    """A cipher for events."""
 
     def seal(self, event: CloudEvent) -> CloudEvent: ...
 
@@ -230,7 +229,7 @@ def _from_ann(data: object) -> CloudEvent:
 
 def _deliver(target: Target, cipher: Seals, sealed: CloudEvent, sent: str,
              aim: Callable[[CloudEvent], bool]) -> Outcome:  # fmt: skip
-    """What a receiver makes of an event that the attacker had in his hands."""
+    """Let a receiver open an event that the attacker may have changed."""
     try:
         opened = cipher.open(sealed)
     except security.CipherError as error:
@@ -243,7 +242,7 @@ def _deliver(target: Target, cipher: Seals, sealed: CloudEvent, sent: str,
 def _flipped(target: Target, guarded: bool) -> Outcome:
     key = security.Cipher.new_key()
     cipher = security.Cipher("1", key) if guarded else Unauthenticated(key)
-    last = -17 if guarded else -1  # behind it is the tag, by which a change is noticed
+    last = -17 if guarded else -1  # before the tag, which reveals changes
     sealed = flip(cipher.seal(_from_ann(1)), last, bit=3)
     sent = "Ann's sealed click, a 1, with one bit of it flipped"
     return _deliver(target, cipher, sealed, sent, lambda opened: opened.data == 9)
@@ -267,7 +266,7 @@ def _replayed(target: Target, guarded: bool) -> Outcome:
 
 
 def _stored(target: Target, guarded: bool) -> Outcome:
-    """Over HTTPS it came; what is kept is what the server wrote down."""
+    """Read the server's log: TLS does not protect what is stored."""
     event = _from_ann(SECRET)
     if guarded:
         event = security.Cipher("1", security.Cipher.new_key()).seal(event)
@@ -284,8 +283,9 @@ def _stored(target: Target, guarded: bool) -> Outcome:
 
 
 def _tell(url: str, tls: ssl.SSLContext | None, topic: str, data: object) -> None:
-    """Fire an event on a bus of Ann's own, which is joined to this server. What goes wrong is what
-    is looked at: it is raised, and not logged as well.
+    """Fire an event on Ann's own bus, which is bridged to this server.
+
+    Failures are the point of the attack: they are raised and not logged.
     """
     from ...nats import Bridge
 
@@ -335,7 +335,7 @@ def _downgraded(target: Target, guarded: bool) -> Outcome:
 
 
 def _revoked(target: Target, guarded: bool) -> Outcome:
-    """Ann has lost her rights while an event for her was waiting in a queue."""
+    """Revoke Ann's rights while an event for her waits in a queue."""
     handling, is_revoked = threading.Event(), threading.Event()
     seen: list[object] = []
 

@@ -1,4 +1,4 @@
-"""Two ciphers that leave something out, to be seen broken. For your own events use ek.Cipher."""
+"""Two ciphers that each lack something, to be broken. For your own events use ek.Cipher."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ...event import CloudEvent
 
 
 class Unauthenticated:
-    """AES-256 in counter mode: nobody can read it without the key, and everybody can change it.
+    """AES-256 in counter mode: it cannot be read without the key, but it can be changed.
 
-    What is sent is the text, each bit of it flipped or not, as the key says. Flip a bit on the
-    way, and the same bit of the text is flipped.
+    The ciphertext is the text with some bits flipped, as the key says. Flip a bit on the way, and
+    the same bit of the text is flipped.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -26,7 +26,7 @@ class Unauthenticated:
         return replace(event, data=msgspec.UNSET, data_base64=start + body)
 
     def open(self, sealed: CloudEvent) -> CloudEvent:
-        """The event with what its bits say now. Raises msgspec.DecodeError for no JSON."""
+        """Decrypt the event as it arrived. Raises msgspec.DecodeError if the result is not JSON."""
         start, body = _parts(sealed, 16)
         data = msgspec.json.decode(self._flipped(start, body))
         return replace(sealed, data=data, data_base64=msgspec.UNSET)
@@ -39,8 +39,8 @@ class Unauthenticated:
 
 
 class Unbound:
-    """AES-256-GCM, but for the payload alone: nobody can read or change it, and everybody can put
-    it into another event.
+    """AES-256-GCM for the payload alone: without the key it cannot be read or changed, but anyone
+    can put it into another event.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -54,8 +54,9 @@ class Unbound:
         return replace(event, data=msgspec.UNSET, data_base64=nonce + body)
 
     def open(self, sealed: CloudEvent) -> CloudEvent:
-        """The event as it was sealed, whatever else was changed. Raises cryptography's InvalidTag
-        if the payload was.
+        """Decrypt the payload; changes to the rest of the event go unnoticed.
+
+        Raises cryptography's InvalidTag if the payload was changed.
         """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -65,7 +66,7 @@ class Unbound:
 
 
 def flip(sealed: CloudEvent, place: int, bit: int) -> CloudEvent:
-    """The same event with one bit of its ciphertext flipped, in the byte at this place."""
+    """Return the event with one bit of its ciphertext flipped, in the byte at this place."""
     assert sealed.data_base64 is not msgspec.UNSET
     blob = bytearray(sealed.data_base64)
     blob[place] ^= 1 << bit

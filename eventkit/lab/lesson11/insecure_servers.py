@@ -1,4 +1,4 @@
-"""What else may stand at the end of a line: a door that asks nobody anything, and a tap on it."""
+"""Deliberately insecure servers and an eavesdropper, for the attacks of lesson 11."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class Posted(NamedTuple):
-    """A request as it came: whoever runs the server can read all of it."""
+    """A request as the server got it: its operator can read all of it."""
 
     path: str
     headers: Mapping[str, str]
@@ -30,15 +30,15 @@ class Posted(NamedTuple):
 
     @property
     def token(self) -> str:
-        """What was sent as a bearer token; empty if nothing was."""
+        """The bearer token; empty if there was none."""
         return self.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 class Door:
-    """An HTTP server as it is written first: whatever is posted, `take` decides about, and what it
-    returns is the status of the answer. With a context it speaks TLS. It is here to be attacked,
-    or to be the attacker's; for a server of your own use HttpsTrigger. `refused` counts clients
-    that have hung up in the middle of the handshake.
+    """A naive HTTP server: it calls `take` with each post and answers with the status returned.
+
+    With a context it speaks TLS. It is attacked in the lesson, or is the attacker's own; for a
+    server of your own use HttpsTrigger. `refused` counts clients that hung up during the handshake.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Door:
         return self._server.refused
 
     def close(self) -> None:
-        """Take nobody any more, hear nobody any more, and answer what was asked before."""
+        """Accept no more connections or requests, and answer those that have arrived."""
         self._server.shutdown()
         self._thread.join()
         self._server.hear_no_more()
@@ -72,8 +72,9 @@ class Door:
 
 
 class FalseNats:
-    """Says that it is a NATS server, lets everybody in, and keeps in `heard` what it is told. With
-    a context it speaks TLS from the first byte on; without, it offers plaintext.
+    """Poses as a NATS server, accepts every client and keeps what it receives in `heard`.
+
+    With a context it speaks TLS from the first byte on; without, it offers plaintext.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -88,7 +89,7 @@ class FalseNats:
         self._thread.start()
 
     def close(self) -> None:
-        """Take nobody any more. Who is there is heard on until he leaves."""
+        """Accept no more clients. Those that are connected are heard until they leave."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -104,8 +105,9 @@ class FalseNats:
 
 
 class Tap:
-    """Somebody on the line between a client and a server: passes on all that is sent, both ways,
-    and keeps a copy in `heard`. Takes one connection.
+    """An eavesdropper between a client and a server, for one connection.
+
+    It passes on all bytes, both ways, and keeps a copy in `heard`.
     """
 
     def __init__(self, port: int) -> None:
@@ -154,7 +156,7 @@ class Tap:
 def connect(
     port: int, context: ssl.SSLContext | None = None, host: str = HOST
 ) -> http.client.HTTPConnection:
-    """A client's connection, over TLS if there is a context. It is opened by the first request."""
+    """Return a client's connection, over TLS if there is a context. The first request opens it."""
     if context is None:
         return http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     return http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=context)
@@ -163,8 +165,9 @@ def connect(
 def post(
     connection: http.client.HTTPConnection, topic: str, data: Any = None, token: str = ""
 ) -> int:
-    """Post JSON to a topic and return the status of the answer. Raises OSError, of which
-    ssl.SSLError is a kind, before anything is sent.
+    """Post JSON to a topic and return the status of the answer.
+
+    Raises OSError if the connection fails, or its subclass ssl.SSLError before anything is sent.
     """
     headers = {"Content-Type": "application/json"}
     if token:
@@ -176,7 +179,7 @@ def post(
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that they are waited for
+    daemon_threads = False  # so that server_close waits for them
     take: Callable[[Posted], int]
     context: ssl.SSLContext | None
     refused = 0
@@ -186,7 +189,7 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """In the connection's own thread: a slow handshake holds up nobody else."""
+        """Run in the connection's own thread, so that a slow handshake delays no other client."""
         if self.context is not None:
             request = self.context.wrap_socket(
                 request, server_side=True, do_handshake_on_connect=False
@@ -201,11 +204,11 @@ class _Server(ThreadingHTTPServer):
 
     def hear_no_more(self) -> None:
         for one in [*self._open]:
-            with suppress(OSError):  # it has left
-                socket.socket.shutdown(one, socket.SHUT_RD)  # TLS's own would take the answer back
+            with suppress(OSError):  # the client has left
+                socket.socket.shutdown(one, socket.SHUT_RD)  # TLS's own would drop the answer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever leaves in the middle of it, a handshake too, has left: that is all."""
+        """Ignore clients that leave early, also during a handshake."""
 
     def _shake_hands(self, request: Any) -> None:
         request.settimeout(_PATIENCE)
@@ -220,7 +223,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or an answer waits until the client has had its TLS tickets
+    disable_nagle_algorithm = True  # else the answer waits until the client has its TLS tickets
     server: _Server
 
     def do_POST(self) -> None:
@@ -231,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
-        """A path may hold what nobody should read in a log."""
+        """Log nothing: a path may hold a secret."""
 
 
 class _FalseServer(socketserver.ThreadingTCPServer):
@@ -247,7 +250,7 @@ class _FalseServer(socketserver.ThreadingTCPServer):
             super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hangs up, in the middle of the handshake for example, has hung up."""
+        """Ignore clients that hang up, for example during the handshake."""
 
 
 class _FalseHandler(socketserver.StreamRequestHandler):
@@ -257,7 +260,7 @@ class _FalseHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.wfile.write(b'INFO {"server_id":"1","version":"2.0.0","max_payload":1048576}\r\n')
         begun = self.rfile.peek(1)[:1]  # type: ignore[attr-defined]
-        if begun == b"\x16":  # a handshake, which is nothing for him
+        if begun == b"\x16":  # a TLS handshake, which a plaintext server cannot read
             return
         for line in self.rfile:
             self.server.hear(line)

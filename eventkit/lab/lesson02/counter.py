@@ -184,7 +184,7 @@ class CounterPanel(Panel):
             self._tell_change(f"{given_up} clicks were given up: the old one was stuck.", False)
         elif self.counter.value != before:
             self._tell_change(
-                "The waiting clicks were counted at once, without their work: from "
+                "The clicks that waited were counted at once, without their work: from "
                 f"{before} to {self.counter.value}."
             )
 

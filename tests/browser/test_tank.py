@@ -84,7 +84,7 @@ def test_inflow_can_be_changed_while_it_flows(tank: RunPanel) -> None:
 
     tank.panel.get_by_role("slider", name="Inflow (per s)").fill("200")
 
-    expect(tank.status).to_contain_text("Whoever fires is held up from now on")
+    expect(tank.status).to_contain_text("The producer is held up from now on")
     tank.press("Stop")
     expect(tank.status).to_contain_text("Stopped.", timeout=10_000)
     tank.notebook.do("lab.assert_clean(tank)")

@@ -198,7 +198,7 @@ def test_the_panel_says_when_the_tank_is_full() -> None:
     wait_until(lambda: panel.run and panel.run.lost)
     panel._painter.paint_now()
     assert panel._status.text == (
-        "The tank is full. What comes now is given up, unless there is room at that moment."
+        "The tank is full. A new event is given up, unless there is room at that moment."
     )
     frame = panel._view.frame
     assert frame["bounded"] and frame["scale"] == 5 and frame["level"] > 0

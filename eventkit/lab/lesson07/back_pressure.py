@@ -1,4 +1,4 @@
-"""What a bounded queue makes of given arrivals: who is answered, who is given up, who waits.
+"""What a bounded queue does with given arrivals: which jobs are answered, given up, or wait.
 
 The exact counterpart of `Threads(workers, capacity=, overflow=)`, with no clock in it.
 """
@@ -16,14 +16,14 @@ from ...executors.queue import Overflow
 
 
 class Passage:
-    """Jobs through a queue, first come, first served, by `servers` that each take one at a time.
+    """Jobs in a queue, served first come, first served by `servers` that take one job at a time.
 
-    `arrivals[i]` is when job i is due, in ascending order, and `services[i]` how long it takes;
-    any unit will do. At most `capacity` jobs wait (None: no bound), and `overflow` is as for the
-    executors: "block" holds up whoever fires until half of the queue is free.
+    `arrivals[i]` is when job i is due, in ascending order, and `services[i]` how long it takes, in
+    any unit of time. At most `capacity` jobs wait (None: no bound). `overflow` is as for the
+    executors: "block" holds up the producer until half of the queue is free.
 
     `responses[i]` is the time from due to finished, None for a job that was given up. `late[i]` is
-    how long after it was due the job could be handed over. `most` is how many waited at the most.
+    the delay from when job i was due until it was handed over. `most` is the longest queue.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Passage:
 
     @property
     def answered(self) -> list[float]:
-        """The response times of the jobs that were not given up, in order of arrival."""
+        """Response times of the jobs that were not given up, in order of arrival."""
         return [time for time in self.responses if time is not None]
 
     @property
     def given_up(self) -> int:
-        """How many jobs were given up, by whatever policy."""
+        """Number of jobs that were given up, under any policy."""
         return self.responses.count(None)
 
     def _run(self) -> None:
@@ -79,7 +79,7 @@ class Passage:
         self._begin_until(math.inf)
 
     def _make_room(self, job: int, now: float) -> float:
-        """What becomes of a job that finds the queue full, and when whoever brought it may go."""
+        """Handle a job that finds the queue full. Return when its producer may go on."""
         if self._overflow in ("drop_newest", "raise"):
             return now
         if self._overflow == "drop_oldest":

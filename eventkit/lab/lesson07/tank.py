@@ -1,4 +1,4 @@
-"""Tank: events flow into a queue and out of it; what happens when more come than can leave."""
+"""Tank: events flow into a queue and out of it, and sometimes more come than can leave."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ BURST = 50
 
 class Tank:
     """For `seconds`, `inflow` events a second flow evenly into the queue of `Threads(workers)`,
-    where each takes `work` seconds; then the queue is left to run empty. `capacity` and `overflow`
-    are the queue's, and a capacity of None is no bound.
+    where each takes `work` seconds. Then the queue runs empty. `capacity` (None: no bound) and
+    `overflow` are the queue's.
 
-    `run()` waits for the end, or for `stop()`. `inflow` and `work` may be changed meanwhile, and
-    `burst` adds events at once. `came` counts the events fired, `times` are the seconds from due
-    to finished of those that were answered, `dropped` counts what the queue gave up, and `refused`
-    what it raised QueueFull for. `held_up` is how many seconds late, at the most, an event could be
-    handed over because whoever fires was kept waiting. `most` is how many waited at the most.
+    `run()` waits for the end, or for `stop()`. Meanwhile `inflow` and `work` may be changed, and
+    `burst` adds events at once. `came` counts the events fired. `times` lists the response times in
+    seconds, from due to finished. `dropped` counts events that the queue gave up, and `refused`
+    those that raised QueueFull. `held_up` is the longest delay in seconds of an event whose
+    producer was kept waiting. `most` is the longest queue.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Tank:
         self._end: int | None = None
 
     def run(self) -> Tank:
-        """Let it flow, then let it run empty. Raises what a handler raised."""
+        """Let events flow, then let the queue run empty. Raises what a handler raised."""
         with self.bus, self.bus.record() as self.timeline, self._no_warnings():
             self.bus.subscribe(TOPIC, self._handle, executor=self.executor)
             self._pour()
@@ -73,11 +73,11 @@ class Tank:
         return self
 
     def stop(self) -> None:
-        """End it early: nothing more comes, and what waits is let out at once."""
+        """End early: no more events come, and those that wait leave at once."""
         self._stopped.set()
 
     def burst(self, events: int = BURST) -> None:
-        """Let so many more events come, all of them due now."""
+        """Add this many events, all due now."""
         self._bursts.extend([perf_counter_ns()] * events)
 
     @property
@@ -86,7 +86,7 @@ class Tank:
 
     @property
     def waiting(self) -> int:
-        """How many wait in the queue."""
+        """Number of events in the queue."""
         return self.executor.waiting
 
     @property
@@ -95,7 +95,7 @@ class Tank:
 
     @property
     def lost(self) -> int:
-        """How many will never be answered."""
+        """Number of events that will never be answered."""
         return self.dropped + self.refused
 
     @property
@@ -105,12 +105,12 @@ class Tank:
 
     @property
     def poured(self) -> float:
-        """How many of its seconds are done: fewer than `elapsed`, if whoever fires was held up."""
+        """Seconds of the inflow that are done: fewer than `elapsed` if the producer was held up."""
         return min(self.seconds, (self._due - self._start) / 1e9)
 
     @property
     def late(self) -> float:
-        """For how many seconds the next event has been due."""
+        """Seconds for which the next event has been due."""
         is_pouring = self.poured < self.seconds and self._end is None
         return max(0.0, (perf_counter_ns() - self._due) / 1e9) if is_pouring else 0.0
 
@@ -121,7 +121,7 @@ class Tank:
             if self._bursts:
                 self._fire(self._bursts.popleft())
             elif (left := (self._due - perf_counter_ns()) / 1e9) > 0:
-                self._stopped.wait(min(left, 0.02))  # and look whether there is a burst
+                self._stopped.wait(min(left, 0.02))  # then check for a burst
             else:
                 self._fire(self._due)
                 self._due += math.ceil(1e9 / self.inflow)
@@ -141,7 +141,7 @@ class Tank:
 
     @contextmanager
     def _no_warnings(self) -> Iterator[None]:
-        """The bus warns when an executor begins to drop. Here that is what is looked at."""
+        """Silence the bus's warning about dropped events: here they are the point."""
 
         def is_news(record: logging.LogRecord) -> bool:
             return self.executor not in (record.args or ())
@@ -155,7 +155,7 @@ class Tank:
 
 
 def tank_table(tanks: Sequence[Tank]) -> Table:
-    """What each queue cost: whom, and how much."""
+    """Return a table of what each queue did to its events and its producer."""
     return Table(
         ["when full", "capacity", "came", "answered", "given up", "refused", "median (ms)",
          "slowest (ms)", "producer held up (ms)", "most waiting"],
@@ -169,15 +169,15 @@ def tank_table(tanks: Sequence[Tank]) -> Table:
 
 
 def middle_and_slowest(tank: Tank) -> list[str]:
-    """The median and the longest response time in milliseconds; nothing, if there was none."""
+    """Return the median and the longest response time in milliseconds; empty if there is none."""
     if not tank.times:
         return ["", ""]
     return [f"{percentile(tank.times, rank) * 1e3:,.0f}" for rank in (50, 100)]
 
 
 def tank_figure(tanks: Sequence[Tank]) -> Picture:
-    """For each queue, when each event was due and how long its answer took; a cross at the bottom
-    for one that was given up or refused.
+    """Draw response times over due times for each queue, with a cross at the bottom for each event
+    that was given up or refused.
     """
 
     def draw(figure: Figure) -> str:
@@ -201,7 +201,7 @@ def tank_figure(tanks: Sequence[Tank]) -> Picture:
 
 
 def _dots(tank: Tank) -> tuple[list[tuple[float, float]], list[float]]:
-    """(due in s, response time in ms) of what was answered, and when the rest was due."""
+    """Return (due in s, response time in ms) of answered events, and when the others were due."""
     journeys = tank.timeline.journeys(TOPIC)
     start = min(journey.event.time for journey in journeys)
     answered, lost = [], []

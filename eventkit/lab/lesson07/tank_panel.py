@@ -24,7 +24,7 @@ from .tank import BURST, NO_BOUND, POLICIES, Tank, middle_and_slowest, tank_tabl
 
 
 class Sample(NamedTuple):
-    """How it stood at one moment, in seconds since the start."""
+    """The numbers at one moment, in seconds since the start."""
 
     moment: float
     waiting: int
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 
 class TankView(anywidget.AnyWidget):
-    """A canvas with the tank and its level, and the same in words below it."""
+    """A canvas with the tank and its level, and the same in words below."""
 
     _esm = script(__file__, "canvas.js", "tank.js")
     frame = traitlets.Dict().tag(sync=True)
@@ -71,8 +71,8 @@ class TankPanel(RunPanel[Tank]):
             above=[
                 row(inflow, work), row(workers, capacity), row(self._policy, self._burst_button),
                 widgets.HTML(quiet(
-                    "Inflow and work can be changed while it flows. Workers, capacity and what "
-                    "happens when it is full count from the next start.")),
+                    "Inflow and work can be changed while it flows. Workers, capacity and “When "
+                    "full” take effect at the next start.")),
             ],
             below=[self._view, self._result],
         )  # fmt: skip
@@ -97,7 +97,7 @@ class TankPanel(RunPanel[Tank]):
         )  # fmt: skip
 
     def _show_empty(self) -> None:
-        """The tank that the next start will fill, unless one is being filled."""
+        """Show the tank that the next start will fill, unless one is being filled."""
         if self._stop_button.disabled:
             self._samples.clear()
             self._view.frame = self._frame(self._chosen(), running=False)
@@ -149,7 +149,7 @@ class TankPanel(RunPanel[Tank]):
         self._result.value = tank_table(self.tanks).html
 
     def _frame(self, tank: Tank, running: bool) -> dict[str, Any]:
-        """What the live view draws: few enough points to send often."""
+        """Return what the live view draws, with few enough points to send often."""
         points = [(round(one.moment, 2), one.waiting) for one in self._samples]
         step = max(1, len(points) // 200)
         came, answered, lost = self._rates() if running else (0.0, 0.0, 0.0)
@@ -170,7 +170,7 @@ class TankPanel(RunPanel[Tank]):
         }
 
     def _rates(self) -> tuple[float, float, float]:
-        """How many came, were answered and were lost in each second of the last one."""
+        """Return how many came, were answered and were lost per second, over the last second."""
         now = self._samples[-1]
         then = next((one for one in self._samples if one.moment >= now.moment - 1), now)
         spent = max(now.moment - then.moment, 0.05)
@@ -182,11 +182,11 @@ class TankPanel(RunPanel[Tank]):
 
 
 WHEN_FULL = {
-    NO_BOUND: "Whoever fires is late by itself.",
-    "block": "Whoever fires is held up from now on.",
-    "drop_oldest": "For each that comes, the one that has waited longest is given up.",
-    "drop_newest": "What comes now is given up, unless there is room at that moment.",
-    "raise": "Whoever fires is told so by QueueFull, for each event that finds no room.",
+    NO_BOUND: "The producer falls behind by itself.",
+    "block": "The producer is held up from now on.",
+    "drop_oldest": "For each event that comes, the one that has waited longest is given up.",
+    "drop_newest": "A new event is given up, unless there is room at that moment.",
+    "raise": "The producer gets QueueFull for each event that finds no room.",
 }
 
 
@@ -203,7 +203,7 @@ def _says(tank: Tank) -> str:
 
 
 def _round_up(level: int) -> int:
-    """The next of 20, 50, 100, 200, 500, …"""
+    """Return the next of 20, 50, 100, 200, 500, …"""
     size = 10
     while True:
         for factor in (2, 5, 10):

@@ -68,7 +68,7 @@ def test_the_end_is_told_and_nobody_goes_on_after_it(driven: Driven) -> None:
     assert driven.at.said.endswith("The end: what must hold does not: count = 1.")
     assert driven.at.good is False
     driven.go("A")
-    assert driven.at.said.startswith("Nobody can go on: what must hold does not")
+    assert driven.at.said.startswith("No task can go on: what must hold does not")
     driven.do("reset")
     driven.go("AAABBB")
     assert driven.at.said.endswith("The end: all is well.")

@@ -1,4 +1,4 @@
-"""InterleavingPicker: you are the scheduler, and choose who goes next."""
+"""InterleavingPicker: you are the scheduler, and choose which task goes next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .programs import PROGRAMS
 
 
 def schedule_table(one: Run, steps: int | None = None) -> Table:
-    """The first `steps` steps of a run (None: all), with a column for each task."""
+    """Return a table of the first `steps` steps (None: all), with a column for each task."""
     names = list(one.places[0])
     rows = [
         [number, *(shown(step) if step.task == name else "" for name in names), step.state]
@@ -32,15 +32,16 @@ def schedule_table(one: Run, steps: int | None = None) -> Table:
 
 
 def outcomes_table(exploration: Exploration) -> Table:
-    """How the runs of an exploration ended, and how many of them in which way."""
+    """Return a table of the ways in which the runs of an exploration ended, and how many did."""
     ends = Counter(_end(one) for one in exploration.runs)
     return Table(["how it ended", "orders"], ends.most_common())
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a program has been taken: so many steps of this run. Never changed, only replaced:
-    whoever draws it sees all of one position.
+    """How far a program has been run: the first `steps` steps of this run.
+
+    It is replaced and never changed, so that the panel always draws one consistent position.
     """
 
     program: str
@@ -60,7 +61,7 @@ class Position:
         return self.steps == len(self.run.steps)
 
     def go(self, name: str) -> Position:
-        """Let this task make a step, if it can."""
+        """Return the position after a step of this task, if it can make one."""
         if self.is_over or name not in self.run.choices[self.steps]:
             return replace(self, said=self._why_not(name))
         schedule = [*self.run.schedule[: self.steps], name]
@@ -75,14 +76,14 @@ class Position:
         return replace(Position.start(self.program), exploration=self.exploration)
 
     def explored(self) -> Position:
-        """Run all orders, and say how many of them go wrong."""
+        """Run all orders, and count those that go wrong."""
         exploration = self.exploration or explore(PROGRAMS[self.program])
         orders, bad = len(exploration.runs), len(exploration.failures)
         said = f"{orders} orders are possible: {bad} go wrong, {orders - bad} end well."
         return replace(self, exploration=exploration, said=said, good=bad == 0)
 
     def bad_one(self) -> Position:
-        """Show a run that goes wrong; another one each time."""
+        """Show a run that goes wrong, another one each time."""
         explored = self.explored()
         assert explored.exploration is not None
         failures, orders = explored.exploration.failures, len(explored.exploration.runs)
@@ -107,11 +108,11 @@ class Position:
 
     def _why_not(self, name: str) -> str:
         if self.is_over:
-            return f"Nobody can go on: {_end(self.run)}. Press Undo or Reset."
+            return f"No task can go on: {_end(self.run)}. Press Undo or Reset."
         return f"{name} {self.waits(name) or 'has finished'} and cannot go on: let the other go."
 
     def waits(self, name: str) -> str:
-        """What this task waits for, in words, or nothing if it can go."""
+        """Return in words what this task waits for; empty if it can go."""
         if not self.is_over and name in self.run.choices[self.steps]:
             return ""
         own = [step for step in self.run.steps[: self.steps] if step.task == name]
@@ -120,10 +121,10 @@ class Position:
 
 
 class InterleavingPicker(Panel):
-    """Choose a program, then choose step by step which task goes on. Undo, start again, have all
-    orders run, or be shown one that goes wrong.
+    """Choose a program, then step by step the task that goes on. Undo, start again, run all orders,
+    or show one that goes wrong.
 
-    Each click is an event, and one worker handles them one after another: it alone writes
+    Each click is an event. One worker handles them one after another, and it alone writes
     `position`. From other cells, call `choose` with a program's name, and fire the same events:
     `picker.go` with "A" or "B", `picker.undo`, `picker.reset`, `picker.all`, `picker.bad`.
     """
@@ -166,7 +167,7 @@ class InterleavingPicker(Panel):
         return "\n".join([f"[{self.title} {at.program}]", *steps, at.said])
 
     def choose(self, program: str) -> None:
-        """Take another program, one of those in the list."""
+        """Switch to another program, one of those in the list."""
         self._program.value = program
 
     def _choose(self, program: str) -> None:
@@ -197,7 +198,7 @@ class InterleavingPicker(Panel):
 
 
 def _table_widget() -> widgets.HTML:
-    """Where tables look as they do outside of panels."""
+    """Return a widget in which tables look as they do outside of panels."""
     made = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
     made.add_class("jp-RenderedHTMLCommon")
     return made
@@ -221,7 +222,7 @@ def _listings(program: Program) -> dict[str, _Listing]:
 
 
 def _code_html(name: str, listing: _Listing, at: Position) -> str:
-    """The code with a mark before the line at which the task stands."""
+    """Return the code with a mark before the line at which the task stands."""
     place = at.run.places[at.steps].get(name)
     state = "has finished" if place is None else at.waits(name) or "can go"
     code = "\n".join(
@@ -236,5 +237,5 @@ def _end(one: Run) -> str:
 
 
 def shown(step: Step) -> str:
-    """A step's line, and what it did with locks."""
+    """Return a step's line, and what it did with locks."""
     return f"{step.line}  ({step.note})" if step.note else step.line

@@ -67,7 +67,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(switch: Switch) -> None:
     for _ in range(3):
         press("Tab")  # over ×10 and Cut
     press("Space")
-    expect(switch.status).to_contain_text("Frozen: nobody is told")
+    expect(switch.status).to_contain_text("Frozen: neither side is told")
     switch.panel.get_by_role("button", name="+1", exact=True).focus()
     press("Enter")
     switch.shows(waiting=1, there=1)

@@ -200,7 +200,7 @@ def test_of_what_was_on_the_line_when_it_was_cut_nobody_here_knows(switch: Parti
     switch.click(1)
     switch.settle()
     assert switch.counts == Counts(fired=3, confirmed=1, unknown=2, counted=1, shown=1)
-    assert "Of 2 clicks nobody here knows" in switch.text()
+    assert "The outcome of 2 clicks is unknown here" in switch.text()
 
 
 def wait_until_on_the_line(switch: PartitionSwitch) -> None:

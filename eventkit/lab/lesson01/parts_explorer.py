@@ -1,4 +1,4 @@
-"""PartsExplorer: who gets which event, in which order, and what one slow or broken part does."""
+"""PartsExplorer: which part gets which event, in which order, and what a bad part does."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class PartsExplorer(Panel):
             *self._modes.values(),
             row(
                 button("Fire button.click", lambda: self.fire("button.click"), "a click"),
-                button("Fire door.opened", lambda: self.fire("door.opened"), "nobody counts it"),
+                button("Fire door.opened", lambda: self.fire("door.opened"), "not counted"),
             ),
             self._said,
             self._steps,
         )
 
     def fire(self, topic: str) -> str:
-        """Fire an event, and return in words who heard it, in order, and how long fire took."""
+        """Fire an event. Return in words which parts heard it, in order, and how long fire took."""
         self.heard.clear()
         letters = len(self.bus.dead_letters)
         began = perf_counter()

@@ -26,7 +26,7 @@ TOPIC = "button.click"
 
 
 class Side:
-    """One of the two: a bus whose processor works for a while on each event, and its record."""
+    """One side: a bus whose processor works for a while on each event, and its record."""
 
     def __init__(self, title: str, executor: Executor, servers: int, colour: str):
         self.title = title
@@ -41,7 +41,7 @@ class Side:
         """Fire the burst and wait until it is answered, or until `stop` is set."""
 
         def process(event: Event) -> None:
-            stop.wait(work)  # as good as time.sleep(work), and it can be interrupted
+            stop.wait(work)  # equivalent to time.sleep(work), and can be interrupted
 
         self.bus.subscribe(TOPIC, process, executor=self._executor)
         self.trigger = OpenLoop(rate, events, arrivals="even")
@@ -55,10 +55,10 @@ class Side:
 
 
 class Race:
-    """`events` come `rate` a second and take `work` seconds each: once handled inline by the
-    thread that fires them, once by `Threads(workers)`. Both sides run at the same time.
+    """A burst of `events`, `rate` a second, each `work` seconds of work, handled twice: inline by
+    the thread that fires them, and by `Threads(workers)`. Both sides run at the same time.
 
-    `run()` waits for the end; then `measured`, `predicted`, `table`, `waterfall` and `responses`
+    `run()` waits for the end. Then `measured`, `predicted`, `table`, `waterfall` and `responses`
     have the result. `predicted` is the exact first-come-first-served schedule for the same
     arrivals and the nominal work.
     """
@@ -83,7 +83,7 @@ class Race:
         return self.sides[1]
 
     def run(self) -> Race:
-        """Run both sides to their end. What goes wrong in one of them is raised here."""
+        """Run both sides to their end. Raises what went wrong in either."""
         settings = self.events, self.rate, self.work, self.stopped
         side_by_side([partial(side.run, *settings) for side in self.sides], self.stop)
         for side in self.sides:
@@ -91,36 +91,36 @@ class Race:
         return self
 
     def stop(self) -> None:
-        """End the race early; what has been answered by then remains in the record."""
+        """End the race early. Answers that came before remain in the record."""
         self.stopped.set()
         for side in self.sides:
             if side.trigger:
                 side.trigger.stop()
 
     def measured(self, side: Side) -> list[float]:
-        """Response times in seconds, in the order in which the events were due."""
+        """Return response times in seconds, in the order in which the events were due."""
         done = sorted(side.journeys(), key=lambda journey: journey.event.time)
         return [j.response_time for j in done if j.response_time is not None]
 
     def predicted(self, side: Side) -> list[float]:
-        """What queueing theory says these response times must be, in seconds."""
+        """Return the response times that queueing theory predicts, in seconds."""
         arrivals = [number / self.rate for number in range(self.events)]
         return response_times(arrivals, [self.work] * self.events, side.servers)
 
     def error(self, side: Side) -> float:
-        """The median of |measured − predicted| / predicted."""
+        """Return the median of |measured − predicted| / predicted."""
         pairs = zip(self.measured(side), self.predicted(side), strict=False)
         return statistics.median(abs(one - other) / other for one, other in pairs)
 
     def to_come(self, fired: list[Journey]) -> list[int]:
-        """When the events are due that have not been fired yet, on the clock of the journeys."""
+        """Return when the events not fired yet are due, on the clock of the journeys."""
         if not fired:
             return []
         start = fired[0].event.time
         return [start + int(number / self.rate * 1e9) for number in range(len(fired), self.events)]
 
     def span(self) -> float:
-        """Seconds from the first event to the last answer, as predicted."""
+        """Return the predicted seconds from the first event to the last answer."""
         slowest = max(self.predicted(self.blocking), default=0.0)
         return self.events / self.rate + max(slowest, self.work)
 
@@ -153,7 +153,7 @@ class Race:
 
 
 class RacePanel(RunPanel[Race]):
-    """The race with its knobs: set rate, work, events and workers, run it, watch it live."""
+    """The race with its controls: set rate, work, events and workers, run it, watch it live."""
 
     what = "race"
 

@@ -1,4 +1,4 @@
-"""The event filter bench: one burst through each filter, what comes out drawn on one time axis."""
+"""The event filter bench: one burst through each filter, drawn on one time axis."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from ..theory.queueing import response_times
 TOPIC = "button.click"
 WORK = 0.003
 
-# 600 clicks in 600 ms, a pause, 400 in 400 ms: somebody leans on the button, twice.
+# 600 clicks in 600 ms, a pause, 400 in 400 ms: the button is held down twice.
 BURST = [0.3 + number / 1000 for number in range(600)] + [1.3 + n / 1000 for n in range(400)]
 
 
 class FixedWindow(Flow):
-    """The quota that is written first: at most `quota` events in each window of `window` seconds,
-    counted anew when the next window begins. It is here to be seen: where two windows meet, twice
-    the quota can pass at once. Use TokenBucket.
+    """The naive quota: at most `quota` events in each window of `window` seconds.
+
+    It shows a fault: where two windows meet, twice the quota can pass at once. Use TokenBucket.
     """
 
     per_key = False
@@ -72,7 +72,7 @@ class FixedWindow(Flow):
 
 
 class Filter(NamedTuple):
-    """A filter to choose: the numbers that it takes, how to make it of them, and its colour."""
+    """A filter to choose: the numbers that it takes, its maker, and its colour."""
 
     numbers: tuple[str, ...]
     make: Callable[..., Flow | None]
@@ -100,14 +100,15 @@ UNITS = {"Time": "ms", "Size": "", "Rate": "/s", "Burst": ""}
 
 
 class FilterRun:
-    """`due` clicks, in seconds from the start, through one of the FILTERS with its `numbers`, and
-    on to a handler that takes `work` seconds for whatever the filter lets out.
+    """Clicks that pass one of the FILTERS, made with `numbers`, to a handler.
 
-    `exactly()` runs it on a clock that is moved by hand and has theory's queue for the handler;
-    `run()` runs it on the real clock, on a bus, with one thread, until the end or `stop()`. Then
-    `left` has the seconds at which something left the filter, `times` the response times in
-    seconds, from due to handled, and `events` what was handled; after a real run `journeys` has
-    what became of each click.
+    Clicks are `due` at these seconds from the start, and the handler takes `work` seconds for each
+    event. `exactly()` runs on a clock that is moved by hand, with theory's queue in place of the
+    handler. `run()` runs on the real clock, on a bus, with one thread, until the end or `stop()`.
+
+    Then `left` has the seconds at which events left the filter, `times` the response times in
+    seconds, from due to handled, and `events` the handled events. After a real run, `journeys` has
+    the journey of each click.
     """
 
     def __init__(self, kind: str, *numbers: int, due: Sequence[float] = BURST, work: float = WORK):
@@ -141,7 +142,7 @@ class FilterRun:
         return self._stopped.is_set()
 
     def exactly(self) -> FilterRun:
-        """Run on a clock that is moved by hand: it takes no time, and comes out the same always."""
+        """Run on a clock that is moved by hand: in no time, and with the same result always."""
         clock = ManualClock()
         flow = FILTERS[self.kind].make(*self.numbers, clock=clock) or _Everything(clock)
 
@@ -183,7 +184,7 @@ class FilterRun:
         return self
 
     def stop(self) -> None:
-        """End the run early: nothing more is fired, and what waits for the handler is let go."""
+        """End the run early: fire no more, and let waiting events pass without work."""
         self._stopped.set()
         self.trigger.stop()
 
@@ -207,14 +208,14 @@ class _Scheduled(Trigger):
 
 
 class _Everything(Flow):
-    """No filter: what comes goes."""
+    """No filter: every event passes."""
 
     def _came(self, line: Line, held: Held, now: int) -> None:
         line.pass_on(held)
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
-    """The most moments that any stretch of so many seconds has in it; its end is not part of it."""
+    """Return the most times within any stretch of `seconds`, its end excluded."""
     most = begin = 0
     for end, moment in enumerate(times):
         while moment - times[begin] >= seconds - 1e-9:
@@ -224,8 +225,8 @@ def most_within(times: Sequence[float], seconds: float) -> int:
 
 
 def drawn(flow: Flow, keys: str, seconds: float = 0.1) -> str:
-    """What a flow on a ManualClock makes of `keys`, as a drawing: one character for each
-    `seconds`, a dot where nothing happens. What comes out is drawn when it comes out.
+    """Draw what comes out of a flow on a ManualClock for these `keys`: one character for each step
+    of `seconds`, and a dot where nothing comes out.
     """
     clock = flow.clock
     assert isinstance(clock, ManualClock)
@@ -244,7 +245,7 @@ def drawn(flow: Flow, keys: str, seconds: float = 0.1) -> str:
 
 
 def bench_figure(runs: Iterable[FilterRun]) -> Picture:
-    """A row of strokes for what came, and one for what left each filter, on one time axis."""
+    """Draw a row of strokes for the clicks, and one for the output of each filter."""
     shown = list(runs)
     came = shown[0].due if shown else BURST
 
@@ -267,7 +268,7 @@ def bench_figure(runs: Iterable[FilterRun]) -> Picture:
 
 
 def bench_table(runs: Iterable[FilterRun]) -> Table:
-    """The same in numbers. What is handled is neither merged into something newer nor dropped."""
+    """Return the same in numbers. Handled events were neither merged nor dropped."""
     return Table(
         ["filter", "came", "handled", "merged", "dropped", "most in 100 ms",
          "median (ms)", "worst (ms)"],
@@ -293,8 +294,8 @@ def _times(times: Sequence[float]) -> list[str]:
 
 
 class FilterBench(RunPanel[FilterRun]):
-    """Choose a filter and its numbers and send the burst: what comes out is drawn below what came,
-    beside what came out of the filters before.
+    """Choose a filter and its numbers, and send the burst. The output is drawn below the clicks and
+    the outputs of earlier filters.
     """
 
     what = "burst"

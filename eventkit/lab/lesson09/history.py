@@ -1,4 +1,4 @@
-"""A counter's history in a log, and the state after any of its events, by two projections."""
+"""A counter's history in a log, and two projections of its state after any event."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ THRESHOLD = 10
 
 
 class Count(NamedTuple):
-    """What the counter of lesson 02 knows: the count, and how often it reached the threshold."""
+    """The state of lesson 02's counter: the count, and how often it reached the threshold."""
 
     value: int = 0
     reached: int = 0
 
 
 def counted(state: Count, entry: Entry) -> Count:
-    """One projection: the counter after this entry."""
+    """Return the counter's state after this entry: one projection."""
     if entry.topic == RESET:
         return Count(0, state.reached)
     count = state.value + entry.data["count"]
@@ -30,13 +30,13 @@ def counted(state: Count, entry: Entry) -> Count:
 
 
 def pressed(presses: Mapping[str, int], entry: Entry) -> Mapping[str, int]:
-    """Another: how many events came from each button."""
+    """Return how many events came from each button: another projection."""
     name = "Reset" if entry.topic == RESET else entry.data["button"]
     return {**presses, name: presses.get(name, 0) + 1}
 
 
 class Moment(NamedTuple):
-    """Both states after the event with this sequence. One that is kept is a snapshot."""
+    """Both states after the event with this sequence. A stored one is a snapshot."""
 
     sequence: int = 0
     counter: Count = Count()
@@ -48,8 +48,8 @@ class Moment(NamedTuple):
 
 
 class Rebuilt(NamedTuple):
-    """A moment, the event that led to it, and what it took: the snapshot's sequence, and how many
-    entries were read after it.
+    """A rebuilt moment and the event that led to it. `since` is the sequence of the snapshot used,
+    and `read` the number of entries read after it.
     """
 
     moment: Moment = Moment()
@@ -59,8 +59,10 @@ class Rebuilt(NamedTuple):
 
 
 class History:
-    """Follows a log by `grow`, and rebuilds by `at` what was true after any event. Keeps a
-    snapshot every `every` events, so that no rebuild reads more than that. For one thread.
+    """Follows a log with `grow`, and rebuilds the state after any event with `at`.
+
+    It keeps a snapshot every `every` events, so that no rebuild reads more entries than that. Use
+    it from one thread.
     """
 
     def __init__(self, log: EventLog, every: int = 20) -> None:
@@ -72,11 +74,11 @@ class History:
 
     @property
     def last(self) -> int:
-        """The newest sequence that is known."""
+        """The newest known sequence."""
         return self._newest.sequence
 
     def grow(self) -> None:
-        """Read what has been appended since the last time."""
+        """Read what was appended since the last call."""
         for entry in self.log.read(self.last, PATTERN):
             self._newest = self._newest.after(entry)
             self.counts.append((entry.sequence, self._newest.counter.value))
@@ -84,7 +86,7 @@ class History:
                 self._snapshots.append(self._newest)
 
     def at(self, sequence: int) -> Rebuilt:
-        """What was true after the event of that sequence, or the last one before it."""
+        """Return the state after the event with that sequence, or after the last one before it."""
         place = bisect_right(self._snapshots, sequence, key=lambda one: one.sequence)
         moment, read = self._snapshots[place - 1], 0
         since = moment.sequence
@@ -95,10 +97,10 @@ class History:
         return Rebuilt(moment, self._entry(moment.sequence), since, read)
 
     def after(self, sequence: int) -> int:
-        """The sequence of the next event of the counter; the last one, if there is none."""
+        """Return the sequence of the counter's next event; of its last event if there is none."""
         place = bisect_right(self.counts, sequence, key=lambda one: one[0])
         return self.counts[place][0] if place < len(self.counts) else self.last
 
     def _entry(self, sequence: int) -> Entry | None:
-        """The event of that sequence, which a snapshot does not hold."""
+        """Return the event with that sequence, which a snapshot does not hold."""
         return next(iter(self.log.read(sequence - 1, limit=1)), None) if sequence else None

@@ -1,4 +1,4 @@
-"""What a rebuild costs, from the start of a log and from a snapshot, over the length of the log."""
+"""The cost of a rebuild, from the start of a log and from a snapshot, by the log's length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..panels.panel import BLOCKING, NON_BLOCKING
 
 
 def rebuild_figure(costs: Mapping[int, tuple[float, float]]) -> Picture:
-    """`costs` maps a log's length to (seconds from the start, seconds from a snapshot)."""
+    """Draw `costs`, which maps a log's length to (seconds from the start, from a snapshot)."""
 
     def draw(figure: Figure) -> str:
         axes = figure.subplots()

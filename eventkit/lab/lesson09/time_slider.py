@@ -1,4 +1,4 @@
-"""TimeSlider: buttons that append to a log, and a slider through all that it has been."""
+"""TimeSlider: buttons that append to a log, and a slider through its whole history."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ MOST_POINTS = 500
 
 @dataclass(frozen=True)
 class Position:
-    """Where in time one stands: what was true there, and the newest event that there is. Never
-    changed, only replaced.
+    """A place in time: the state there, and the newest event's sequence.
+
+    It is replaced and never changed.
     """
 
     there: Rebuilt
@@ -56,13 +57,13 @@ class Position:
 
 
 class TimeSlider(Panel):
-    """A counter whose every click is kept in a log. Its state after any event is rebuilt from
-    there, from the newest snapshot before it.
+    """A counter whose every click is kept in a log. Its state after any event is rebuilt from the
+    newest snapshot before it.
 
-    Without a log, the panel keeps one in a folder that goes at `end()`, or with the kernel. What
-    the buttons do happens as well when you fire on `bus`: `counter.clicked` with {"button": "+1",
+    Without a log, the panel makes one in a folder that is removed at `end()`, or with the kernel.
+    The buttons fire events on `bus`, and so can you: `counter.clicked` with {"button": "+1",
     "count": 1} and `counter.reset` are stored; `travel.to` with a sequence, `travel.play` and
-    `travel.stop` move through time. One worker handles them: it alone writes `position`.
+    `travel.stop` move through time. One worker handles them, and it alone writes `position`.
     """
 
     def __init__(self, log: EventLog | None = None) -> None:
@@ -89,17 +90,18 @@ class TimeSlider(Panel):
         return "\n".join(lines)
 
     def click(self, name: str, times: int = 1) -> None:
-        """Fire as many clicks of the button with this name."""
+        """Fire this many clicks of the button with this name."""
         for _ in range(times):
             self.bus.fire(CLICKED, {"button": name, "count": 1})
 
     def reset(self) -> None:
-        """Fire the event that sets the count to 0. Those before it stay."""
+        """Fire the event that sets the count to 0. Earlier events stay in the log."""
         self.bus.fire(RESET)
 
     def end(self) -> None:
-        """Handle what has been fired, and let go of the log; away with it if it is the panel's
-        own. Can be called twice.
+        """Handle what has been fired. Close and remove the log if it is the panel's own.
+
+        Can be called twice.
         """
         if self._timer:
             self._timer.stop()
@@ -111,7 +113,7 @@ class TimeSlider(Panel):
     # In the beginning
 
     def _own_log(self) -> EventLog:
-        """A log with a little history, so that there is something to travel through."""
+        """Return a log with a little history, so that there is something to travel through."""
         self._folder = tempfile.TemporaryDirectory(prefix="eventkit-", ignore_cleanup_errors=True)
         log = open_log(Path(self._folder.name, "clicks.db"))
         names = ["+1"] * 3 + ["×10"] * 10 + ["Reset"] + ["+1"] * 6 + ["×10"] * 10
@@ -187,7 +189,7 @@ class TimeSlider(Panel):
         return replace(at, said=_said(at))
 
     def _grown(self) -> Position:
-        """Whoever stands at the newest event goes along; whoever is in the past stays there."""
+        """Read new events. Move to the newest if the position was at the end, else stay."""
         at = self.position
         self._history.grow()
         goes_along = at.is_newest and not at.playing
@@ -203,7 +205,7 @@ class TimeSlider(Panel):
     def _step(self) -> Position:
         at = self.position
         if not at.playing:
-            return at  # this beat was on its way when it was stopped
+            return at  # this step was fired before the stop
         after = self._to(self._history.after(at.sequence), playing=True)
         return self._stop(after) if after.is_newest else after
 
@@ -226,7 +228,7 @@ class TimeSlider(Panel):
 
     def _paint(self) -> None:
         at = self.position
-        self._painting = True  # to move the slider from here is nobody's wish to travel
+        self._painting = True  # moving the slider from here must not fire travel.to
         self._where.max = self._progress.max = at.last
         self._where.value = self._progress.value = at.sequence
         self._painting = False
@@ -272,7 +274,8 @@ def _told(entry: Entry, with_time: bool = False) -> str:
 
 
 def curve_svg(counts: Sequence[tuple[int, int]], at: Position) -> str:
-    """The count over all events: what lies behind one's position in colour, what is to come grey.
+    """Draw the count over all events, in colour up to the position and grey after it.
+
     `counts` are pairs of sequence and count.
     """
     last, top = max(at.last, 1), max(THRESHOLD, *(count for _, count in counts))

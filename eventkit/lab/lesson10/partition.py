@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CAPACITY = 20
 TIMEOUT = 1.0
 LONG = 20.0
-_PATIENCE = 120  # seconds between pings: a frozen line is not noticed while one looks at it
+_PATIENCE = 120  # seconds between pings: long enough that a frozen line is not noticed
 _POLL = 0.01
 
 COUNTER = """
@@ -49,8 +49,10 @@ threading.Event().wait()
 
 
 class Counts(NamedTuple):
-    """What either side knows. Every click that was fired here is confirmed by the server, waiting,
-    refused, or of unknown outcome; `counted` is the number there, and `shown` the last heard here.
+    """What each side knows.
+
+    Every click that was fired here is confirmed by the server, waiting, refused, or of unknown
+    outcome. `counted` is the number there, and `shown` the last number received here.
     """
 
     fired: int = 0
@@ -63,15 +65,15 @@ class Counts(NamedTuple):
 
     @property
     def agree(self) -> bool:
-        """Whether nothing is under way: the number here is the number there."""
+        """True if nothing is under way and the number here is the number there."""
         return self.waiting == 0 and self.confirmed <= self.counted == self.shown
 
 
 class Halves:
-    """Here a bus with a button; there, in a process of its own, a counter; between them a real
-    server. The line from here to the server can be "cut" or "frozen"; `state` says how it is.
+    """A bus with a button here, a counter in another process there, and a real server between them.
 
-    The bridge here has room for `CAPACITY` clicks on their way out. Ends with `close()`, and with
+    The line from here to the server can be "whole", "cut" or "frozen", as `state` says. The bridge
+    here has room for `CAPACITY` clicks on their way out. All of it ends with `close()`, or with
     the process that made it.
     """
 
@@ -96,7 +98,7 @@ class Halves:
 
     @property
     def counts(self) -> Counts:
-        """How it stands at this moment."""
+        """The numbers at this moment."""
         confirmed, waiting = self._bridge.sent, self._bridge.waiting
         numbers = [line for line in self._machine.said if line != "ready"]
         unknown = len(self.bus.dead_letters)
@@ -106,8 +108,8 @@ class Halves:
         )  # fmt: skip
 
     def click(self) -> None:
-        """Fire one click. With no room left it waits for some, unless the line is known to be cut,
-        and is then refused.
+        """Fire one click. If there is no room it waits for some and is then refused; if the line is
+        known to be cut, it is refused at once.
         """
         self.fired += 1
         try:
@@ -116,30 +118,30 @@ class Halves:
             self.refused += 1
 
     def cut(self) -> None:
-        """End the connection, and wait until it is noticed here."""
+        """End the connection, and wait until the bridge here has noticed."""
         self._cable.cut()
         self.state = "cut"
         _until(lambda: not self._bridge.is_connected)
 
     def freeze(self) -> None:
-        """Let nothing through. Nobody notices. What is cut stays cut."""
+        """Let nothing through, without either side noticing. A cut line stays cut."""
         if self.state != "cut":
             self._cable.freeze()
             self.state = "frozen"
 
     def mend(self) -> None:
-        """Let it be whole again, and wait until the bridge is."""
+        """Mend the line, and wait until the bridge is connected."""
         self._cable.mend()
         _until(lambda: self._bridge.is_connected)
         self.state = "whole"
 
     def settle(self) -> None:
-        """Wait until both sides say the same. TimeoutError if they do not come to."""
+        """Wait until both numbers agree. Raises TimeoutError if they do not."""
         _until(lambda: self.counts.agree)
 
     def close(self) -> None:
         """End all of it. Can be called twice."""
-        self._cable.mend()  # what waits may leave
+        self._cable.mend()  # so that waiting clicks can leave
         self._ends.close()
         self.bus.close()
 
@@ -155,7 +157,7 @@ class Halves:
         self.shown = event.data["after"]
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        """That the connection breaks, and what becomes of clicks then, is what is looked at."""
+        """Drop the bridge's log records: its failures are what the lesson shows."""
         args = record.args if isinstance(record.args, tuple) else ()
         return self._bridge not in args and repr(self._bridge) not in args
 

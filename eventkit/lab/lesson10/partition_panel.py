@@ -1,4 +1,4 @@
-"""PartitionSwitch: a button here, its counter elsewhere, and the line between them, to be cut."""
+"""PartitionSwitch: a button here, its counter elsewhere, and a line between them to cut."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAID = {
     "whole": "Whole: each click goes over the line and is counted on the other machine.",
     "cut": "Cut: both sides know. The number here is old, and clicks wait for the line.",
     "cut, full": "Cut, and every place is taken: who clicks now is refused, and knows it.",
-    "frozen": "Frozen: nobody is told. Clicks are sent, and no answer comes.",
+    "frozen": "Frozen: neither side is told. Clicks are sent, and no answer comes.",
     "frozen, full": f"Frozen, and every place is taken: who clicks now waits {TIMEOUT:g} s, and is "
     "refused.",
 }
@@ -29,11 +29,11 @@ SAID = {
 
 class PartitionSwitch(Panel):
     """Two halves of a counter: a button on this machine, and the count in another process, behind a
-    real server. The line between them can be cut, or frozen, and mended.
+    real server. The line between them can be cut, frozen, and mended.
 
-    The first click starts them; they end at `end()`, or with the kernel. What the buttons do
-    happens as well when you call `click`, `cut`, `freeze` and `mend`, which fire `partition.*` on
-    `bus`. One worker does it all, in turn; `halves` is what it works on.
+    The first click starts them. They end at `end()`, or with the kernel. The buttons do the same as
+    `click`, `cut`, `freeze` and `mend`, which fire `partition.*` on `bus`. One worker handles these
+    events in order, and works on `halves`.
     """
 
     def __init__(self) -> None:
@@ -58,14 +58,14 @@ class PartitionSwitch(Panel):
 
     @property
     def counts(self) -> Counts:
-        """What either side knows at this moment."""
+        """What each side knows at this moment."""
         return self.halves.counts if self.halves else Counts()
 
     def text(self) -> str:
         return f"[{self.title}]\n{self._said()}\n{self._table()!r}"
 
     def click(self, times: int = 1) -> None:
-        """Click so many times."""
+        """Click this many times."""
         for _ in range(times):
             self.bus.fire("partition.click")
 
@@ -74,17 +74,15 @@ class PartitionSwitch(Panel):
         self.bus.fire("partition.cut")
 
     def freeze(self) -> None:
-        """Let nothing through the line, and leave it open: neither end notices."""
+        """Let nothing through the line, but leave it open: neither end notices."""
         self.bus.fire("partition.freeze")
 
     def mend(self) -> None:
-        """Let the line be whole again."""
+        """Make the line whole again."""
         self.bus.fire("partition.mend")
 
     def settle(self, timeout: float = 30.0) -> None:
-        """Wait until all that was clicked has happened and, if the line is whole, both sides say
-        the same.
-        """
+        """Wait until all clicks are handled and, if the line is whole, both numbers agree."""
         self.bus.drain(timeout)
         if self.halves and self.halves.state == "whole":
             self.halves.settle()
@@ -127,7 +125,7 @@ class PartitionSwitch(Panel):
                 button("+1", self.click, "one click"),
                 button("×10", lambda: self.click(10), "ten clicks, one after another"),
                 button("Cut", self.cut, "cut the line: both ends notice"),
-                button("Freeze", self.freeze, "nothing comes through, and no one knows"),
+                button("Freeze", self.freeze, "nothing comes through, and neither end knows"),
                 button("Mend", self.mend, "make the line whole", button_style="primary"),
             ),
             self._picture,
@@ -156,7 +154,7 @@ class PartitionSwitch(Panel):
         full = ", full" if state != "whole" and counts.waiting >= CAPACITY else ""
         unknown = ""
         if state == "whole" and counts.unknown:
-            unknown = f" Of {counts.unknown} clicks nobody here knows what became of them."
+            unknown = f" The outcome of {counts.unknown} clicks is unknown here."
         return self._no_change + SAID[state + full] + unknown
 
     def _table(self) -> Table:
@@ -176,7 +174,7 @@ class PartitionSwitch(Panel):
 
 
 def halves_svg(state: str, counts: Counts) -> str:
-    """Both sides with their numbers, the places before the line, and the line as it is."""
+    """Draw both sides with their numbers, the places before the line, and the line itself."""
     words = (
         f"the line is {state}; here the number is {counts.shown}, {counts.waiting} of {CAPACITY} "
         f"places are taken; there the number is {counts.counted}"
@@ -201,7 +199,7 @@ def _side(x: int, name: str, number: int, colour: str) -> str:
 
 
 def _places(taken: int) -> str:
-    """Small squares below the left side: filled is taken."""
+    """Draw small squares below the left side, filled if taken."""
     squares = (
         f"<rect x='{12 + place % 10 * 16}' y='{108 + place // 10 * 18}' width='12' height='14' "
         f"stroke='{WAITING}' fill='{BLOCKING if place < taken else 'none'}'/>"

@@ -1,1 +1,1 @@
-"""What panels and figures are made of."""
+"""The common parts of panels and figures."""

@@ -32,7 +32,7 @@ STYLE: dict[Any, Any] = {
 
 
 class Picture:
-    """A finished figure, with the words that say the same.
+    """A finished figure with its alt text.
 
     It is an image on a white card, so it can be read in dark themes as well.
     """
@@ -57,8 +57,9 @@ class Picture:
 
 
 def picture(draw: Callable[[Figure], str], width: float = 8.0, height: float = 3.2) -> Picture:
-    """Draw on a figure of its own, in the common style. `draw` returns the alt text. No pyplot:
-    this can be called in a button's callback or a thread.
+    """Draw on a new figure in the common style. `draw` returns the alt text.
+
+    This uses no pyplot, so it can be called in a button's callback or a thread.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
@@ -67,7 +68,7 @@ def picture(draw: Callable[[Figure], str], width: float = 8.0, height: float = 3
 
 
 def waterfall(axes: Axes, journeys: Sequence[Journey], colour: str) -> None:
-    """One row for each event: waiting grey, processing coloured, the milliseconds at the end."""
+    """Draw a row for each event: waiting grey, processing coloured, with its milliseconds."""
     done = sorted((j for j in journeys if j.finished is not None), key=lambda j: j.event.time)
     start = min((j.event.time for j in done), default=0)
     for number, journey in enumerate(done, 1):
@@ -80,7 +81,7 @@ def waterfall(axes: Axes, journeys: Sequence[Journey], colour: str) -> None:
         axes.barh(number, due + response - began, left=began, height=0.7, color=colour)
         if len(done) <= 30:
             axes.text(due + response, number, f" {response:.0f}", va="center", fontsize=8)
-    if not axes.yaxis_inverted():  # axes that are shared are turned over once
+    if not axes.yaxis_inverted():  # shared axes must be inverted once only
         axes.invert_yaxis()
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("time since the first event (ms)")
@@ -89,7 +90,7 @@ def waterfall(axes: Axes, journeys: Sequence[Journey], colour: str) -> None:
 
 
 def waterfall_figure(sides: dict[str, tuple[Sequence[Journey], str]]) -> Picture:
-    """Waterfalls side by side on one time axis. `sides` maps a title to (journeys, colour)."""
+    """Draw waterfalls side by side on one time axis. `sides` maps titles to (journeys, colour)."""
 
     def draw(figure: Figure) -> str:
         grid = figure.subplots(1, len(sides), sharex=True, sharey=True, squeeze=False)[0]
@@ -105,8 +106,9 @@ def waterfall_figure(sides: dict[str, tuple[Sequence[Journey], str]]) -> Picture
 
 
 def responses_figure(sides: dict[str, tuple[Sequence[float], Sequence[float], str]]) -> Picture:
-    """Response times by event, theory's prediction drawn over the measurement. `sides` maps a
-    label to (measured, predicted, colour), times in seconds.
+    """Draw response times by event, with theory's prediction over the measurement.
+
+    `sides` maps a label to (measured, predicted, colour), with times in seconds.
     """
 
     def draw(figure: Figure) -> str:

@@ -26,14 +26,14 @@ class Painter:
             self._loop = asyncio.get_running_loop()
 
     def changed(self) -> None:
-        """Something that the screen shows has changed."""
+        """Ask for a repaint, because something on the screen has changed."""
         if self._pending.is_set() or self._loop is None or self._loop.is_closed():
             return
         self._pending.set()
         self._loop.call_soon_threadsafe(self._schedule)
 
     def catch_up(self, patience: float = 0.002) -> None:
-        """Paint what has changed, or changes within `patience` seconds, before returning.
+        """Paint a change made by now, or within `patience` seconds, before returning.
 
         For the end of a button's callback: JupyterLab shows what reaches it before the kernel
         reports idle about 5 ms sooner than what comes after.
@@ -43,7 +43,7 @@ class Painter:
 
     def paint_now(self) -> None:
         """Paint at once, in the calling thread."""
-        self._pending.clear()  # first, so that a change from now on is painted again
+        self._pending.clear()  # before painting, so that a later change is painted again
         self._paint()
 
     def _schedule(self) -> None:
@@ -55,13 +55,13 @@ class Painter:
             self._loop.call_later(wait, self._paint_on_loop)
 
     def _wait(self) -> float:
-        """Seconds until it is time to paint again."""
+        """Return the seconds until it is time to paint again."""
         assert self._loop is not None
         return self._last + self._interval - self._loop.time()
 
     def _paint_on_loop(self) -> None:
         assert self._loop is not None
         if not self._pending.is_set():
-            return  # somebody has caught up
+            return  # catch_up has painted already
         self._last = self._loop.time()
         self.paint_now()

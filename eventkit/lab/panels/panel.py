@@ -24,8 +24,9 @@ LISTENER = "#009E73"
 
 
 def script(beside: str, *names: str) -> str:
-    """Return scripts as one, because widgets' scripts cannot import each other. Each lies in the
-    folder of the file `beside`, or in this one.
+    """Return scripts joined into one, because widgets' scripts cannot import each other.
+
+    Each is looked up in the folder of the file `beside`, then in this one.
     """
     folders = [Path(beside).parent, Path(__file__).parent]
     files = (next(f for folder in folders if (f := folder / name).exists()) for name in names)
@@ -33,7 +34,7 @@ def script(beside: str, *names: str) -> str:
 
 
 class _Heading(anywidget.AnyWidget):
-    """A panel's heading; in the browser it also names the panel and brings its style."""
+    """A panel's heading. In the browser it also names the panel and loads its style."""
 
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")
@@ -41,14 +42,14 @@ class _Heading(anywidget.AnyWidget):
 
 
 class Status(anywidget.AnyWidget):
-    """A line of text whose changes are announced by screen readers."""
+    """A line of text whose changes screen readers announce."""
 
     _esm = Path(__file__).with_name("status.js")
     text = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode("ek-quiet").tag(sync=True)
 
     def say(self, text: str, good: bool | None = None) -> None:
-        """Show this: as plain text, or in a box as good or bad news."""
+        """Show a text: plain, or in a box as good or bad news."""
         boxed = "ek-notice ek-good" if good else "ek-notice"
         with self.hold_sync():
             self.kind = "ek-quiet" if good is None else boxed
@@ -63,7 +64,7 @@ class _Slider(anywidget.AnyWidget):
     value = traitlets.Int().tag(sync=True)
 
 
-class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A framed panel with a heading. `text()` says the same where there is no browser."""
 
     def __init__(self, title: str, *children: Any):
@@ -82,14 +83,14 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets comes without typ
 
 
 def row(*children: Any) -> widgets.HBox:
-    """Widgets side by side, wrapping where the page is narrow."""
+    """Return widgets side by side, which wrap where the page is narrow."""
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
 
 
 def button(
     label: str, on_click: Callable[[], object], tooltip: str, **options: Any
 ) -> widgets.Button:
-    """A button that is as wide as its label and says what it does."""
+    """Return a button as wide as its label, with a tooltip that says what it does."""
     made = widgets.Button(
         description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"), **options
     )
@@ -98,13 +99,14 @@ def button(
 
 
 def on_change(widget: widgets.Widget, act: Callable[[Any], object]) -> None:
-    """Call `act(value)` with the new value when that of a widget has changed."""
+    """Call `act(value)` with the new value when a widget's value has changed."""
     widget.observe(one_at_a_time(lambda change: act(change["new"])), "value")
 
 
 def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Return a callback that calls `act` on the notebook's event loop, whatever thread it is called
-    in. JupyterLab spreads a panel's messages over two threads of the kernel: without this, a click
+    """Return a callback that calls `act` on the notebook's event loop, from any thread.
+
+    JupyterLab spreads a panel's messages over two threads of the kernel: without this, a click
     could be counted while another thread replaces the counter.
 
     Where no event loop runs, as in a plain script, `act` is called at once.
@@ -124,14 +126,14 @@ def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], None]:
 
 
 def quiet(text: str) -> str:
-    """Plain text in the panel's font."""
+    """Return plain text in the panel's font."""
     return f"<div class='ek-quiet'>{html.escape(text)}</div>"
 
 
 def number_with_slider(
     label: str, value: int, low: int, high: int, unit: str
 ) -> tuple[widgets.BoundedIntText, widgets.HBox]:
-    """A number field, and a slider tied to it; either can be used."""
+    """Return a number field, and a row of the field with a slider tied to it."""
     name = f"{label} ({unit})"
     field = widgets.BoundedIntText(
         value=value,

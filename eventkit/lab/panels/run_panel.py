@@ -1,4 +1,4 @@
-"""RunPanel: a panel with something to run, a bar that shows how far it is, and a way to stop it."""
+"""RunPanel: a panel with something to run, a progress bar, and a way to stop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .panel import Panel, Status, button, row
 
 
 class Runs(Protocol):
-    """What a panel can run: `run()` waits for the end, and `stop()` brings it about early."""
+    """Something that a panel can run: `run()` waits for the end, and `stop()` ends it early."""
 
     def run(self) -> object: ...
 
@@ -24,8 +24,10 @@ Run = TypeVar("Run", bound=Runs)
 
 
 def side_by_side(jobs: Iterable[Callable[[], object]], stop: Callable[[], None]) -> None:
-    """Do all at the same time, each in a thread of its own, and wait for their end. What goes wrong
-    in one of them is raised here. An interrupt of the waiting (the notebook's ■) stops them.
+    """Run all jobs at the same time, each in its own thread, and wait for their end.
+
+    Raises what went wrong in one of them. An interrupt of the waiting (the notebook's ■) calls
+    `stop`.
     """
     failures: list[Exception] = []
 
@@ -49,13 +51,12 @@ def side_by_side(jobs: Iterable[Callable[[], object]], stop: Callable[[], None])
 
 
 class RunPanel(Panel, Generic[Run]):
-    """A run that takes its time goes on in a thread of its own, and the panel can be watched and
-    used meanwhile. `run` is the last one.
+    """A panel whose runs take place in their own thread, so that the panel can be used meanwhile.
 
-    A subclass says how: `_begin` makes a run of what is chosen in the panel and says in the status
-    how long it takes, `_steps` counts what it has to do, `_watch` paints how far it is and counts
-    what is done, and `_finish` shows what came out once it has ended or was stopped. A run that
-    raises is told of here.
+    `run` is the last run. A subclass defines `_begin`, which makes a run of the panel's settings
+    and says in the status how long it takes; `_steps`, which returns the number of steps; `_watch`,
+    which paints the progress and returns the number of steps done; and `_finish`, which shows the
+    result after the end or a stop. If a run raises, the status says so.
     """
 
     what = "run"
@@ -104,7 +105,7 @@ class RunPanel(Panel, Generic[Run]):
 
     def _stop(self) -> None:
         if self.run:
-            self._in_thread("-stop", self.run.stop)  # which may wait for what is under way
+            self._in_thread("-stop", self.run.stop)  # it may wait for running handlers
 
     def _in_thread(self, name: str, target: Any, *args: Any) -> None:
         threading.Thread(target=target, args=args, name=self.what + name, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Machine: a program in a process of its own, as on another machine, to be killed at any moment."""
+"""Machine: a program in its own process, as on another machine, to be killed at any moment."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LIFELINE = Path(__file__).with_name("lifeline.py").read_text("utf-8")
 class Machine:
     """A Python program that runs beside this one and shares nothing with it.
 
-    It tells of itself by lines on stdout, which are in `said`. Where it calls `here(place)`, it
-    stays until `go_on()`. It ends with `close()`, with its block, with `kill()`, and with the
-    process that made it, however that ends; an interrupt of the notebook leaves it running.
+    Its lines on stdout are in `said`. Where it calls `here(place)`, it stays until `go_on()`. It
+    ends with `close()`, at the end of a with block, with `kill()`, and with the process that made
+    it, however that ends. An interrupt of the notebook leaves it running.
     """
 
     def __init__(
@@ -38,17 +38,19 @@ class Machine:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process id."""
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there."""
+        """True while the process runs."""
         return self._process.poll() is None
 
     def wait_for(self, line: str, timeout: float = 20.0) -> None:
-        """Wait until it has said this. RuntimeError, with the program's own words, if it ends
-        without; TimeoutError after `timeout` seconds.
+        """Wait until the program has printed this line.
+
+        Raises RuntimeError, with the program's output, if it ends before. Raises TimeoutError after
+        `timeout` seconds.
         """
         with self._news:
             heard = self._news.wait_for(
@@ -60,20 +62,20 @@ class Machine:
             raise RuntimeError(f"it ended without saying {line!r}. {self._last_words()}")
 
     def go_on(self) -> None:
-        """Let it go on from the place where it is."""
+        """Let the program go on from the place where it waits."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):  # it has ended meanwhile
             self._process.stdin.write(".")
             self._process.stdin.flush()
 
     def kill(self) -> None:
-        """End it at once: kill -9. Nothing is tidied up, and nobody is told."""
+        """End it at once, as with kill -9: no clean-up, no warning."""
         self._process.kill()
         self._process.wait()
         self._listener.join()
 
     def close(self) -> None:
-        """Let go of it: it ends. Can be called twice."""
+        """End the program. Can be called twice."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(OSError):
             self._process.stdin.close()

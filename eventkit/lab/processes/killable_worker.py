@@ -1,4 +1,4 @@
-"""A worker in a process of its own, killed at a place that it names."""
+"""A worker in its own process, killed at a place that it names."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import NamedTuple
 
 
 class Worked(NamedTuple):
-    """What a worker said, and whether it was killed before it had done all."""
+    """The lines that a worker printed, and whether it was killed before it had finished."""
 
     said: list[str]
     killed: bool
 
 
 def run_worker(program: str, *arguments: object, kill_at: str | None = None) -> Worked:
-    """Run a Python program in a process of its own. It says where it is by a line on stdout and
-    then waits for one on stdin: it goes on, unless the line was `kill_at`. Then it is killed as by
-    `kill -9`, which no program can notice, delay or clean up after.
+    """Run a Python program in its own process.
 
-    Raises RuntimeError with the worker's own words if it fails, or ends without having been there.
+    At each place the program prints a line and reads one from stdin, which lets it go on. At the
+    line `kill_at` it is killed as by `kill -9`, which no program can notice, delay or clean up
+    after.
+
+    Raises RuntimeError with the worker's output if it fails, or ends without printing `kill_at`.
     """
     said: list[str] = []
     with tempfile.TemporaryFile() as errors, subprocess.Popen(

@@ -1,6 +1,6 @@
-"""What stands before the program of a Machine: it ends when its owner does, and can be held up.
+"""Code put before the program of a Machine: the program ends with its owner, and can be held up.
 
-In the program, `here(place)` says where it is and waits until it is let go on.
+`here(place)` prints the place and waits until the owner lets the program go on.
 """
 
 import os
@@ -19,8 +19,8 @@ def here(place: str) -> None:
 def _listen() -> None:
     while sign := os.read(0, 1):
         _signs.put(sign)
-    os._exit(0)  # the owner has let go, or is no more
+    os._exit(0)  # the owner has closed the pipe, or has ended
 
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the owner alone
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the owner only
 threading.Thread(target=_listen, daemon=True).start()

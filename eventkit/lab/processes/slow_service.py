@@ -1,7 +1,8 @@
-"""SlowService: a real TCP server in a process of its own that takes its time to answer.
+"""SlowService: a real TCP server in its own process that takes its time to answer.
 
-It speaks in lines. `work` is answered with `done` after the answer time, or with `busy` at once if
-as many requests as allowed are in work. A line of JSON changes settings; `stats` asks for counts.
+Requests and answers are lines. `work` is answered with `done` after the answer time, or with `busy`
+at once if the limit of running requests is reached. JSON changes settings, and `"stats"` asks for
+counts.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class SlowService:
 
     `answer` is the mean answer time in seconds; `kind` says how it varies: "fixed", "uniform"
     (from half to one and a half of the mean) or "exponential". `limit` bounds how many requests
-    may be in work at once (None: no bound). `address` is (host, port) on the loopback interface.
+    may run at once (None: no bound). `address` is (host, port) on the loopback interface.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class SlowService:
         settings = _checked({"answer": answer, "kind": kind, "limit": limit, "seed": seed})
         self._process = subprocess.Popen(
             [sys.executable, "-P", __file__, json.dumps(settings)],
-            stdin=subprocess.PIPE,  # its end is the server's sign to stop
+            stdin=subprocess.PIPE,  # the server stops when it is closed
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
@@ -51,7 +52,7 @@ class SlowService:
             self._process.communicate()
             raise RuntimeError(
                 f"the slow service did not start (exit code {self._process.returncode}). "
-                "What it said stands above."
+                "Its own message is above."
             )
         self.address = ("127.0.0.1", int(line))
         self._control = socket.create_connection(self.address)
@@ -63,11 +64,11 @@ class SlowService:
         self._tell(_checked(settings))
 
     def stall(self, seconds: float) -> None:
-        """Answer nobody for so long; who asks meanwhile is answered afterwards."""
+        """Send no answers for `seconds`. Requests that come meanwhile are answered afterwards."""
         self._tell({"stall": float(seconds)})
 
     def stats(self) -> dict[str, int]:
-        """How many requests were `served` and `refused`, and the `most` in work at once."""
+        """Return how many requests were `served` and `refused`, and the `most` that ran at once."""
         answer: dict[str, int] = self._tell("stats")
         return answer
 
@@ -91,7 +92,7 @@ class SlowService:
 
 
 class _Server:
-    """The other side, in the process of its own."""
+    """The server, in its own process."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings: dict[str, Any] = {}
@@ -107,7 +108,7 @@ class _Server:
             lambda: _Connection(self), "127.0.0.1", 0, backlog=2048
         )
         print(server.sockets[0].getsockname()[1], flush=True)
-        await asyncio.to_thread(sys.stdin.read)  # until the owner closes it, or is no more
+        await asyncio.to_thread(sys.stdin.read)  # until the owner closes it or ends
 
     def ask(self, line: bytes, reply: Callable[[bytes], None]) -> None:
         """Handle one line; call `reply` with the answer, now or when the answer time is over."""
@@ -156,8 +157,10 @@ class _Server:
 
 
 class _Connection(asyncio.Protocol):
-    """A client's lines, one answered after another. A protocol, because a task and a stream for
-    each client take so long that with a thousand of them the server would be what is measured.
+    """A client's lines, answered one after another.
+
+    It is a protocol because a task and a stream for each client are so slow that, with a thousand
+    clients, a measurement would measure the server.
     """
 
     def __init__(self, server: _Server) -> None:
@@ -175,12 +178,12 @@ class _Connection(asyncio.Protocol):
         self._go_on()
 
     def eof_received(self) -> bool:
-        self._ended = True  # who has said all may still wait for an answer
+        self._ended = True  # the client may still wait for an answer
         self._go_on()
         return True
 
     def _go_on(self) -> None:
-        if self._going_on:  # the answer came at once, and the loop below goes on
+        if self._going_on:  # the answer came at once: the loop below continues
             return
         self._going_on = True
         while self._lines and not self._busy:

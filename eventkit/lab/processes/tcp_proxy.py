@@ -1,4 +1,4 @@
-"""Cable: a line between clients and a server on this machine, to be cut and mended."""
+"""Cable: a TCP proxy between clients and a server on this machine, to cut and mend."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _HOST = "127.0.0.1"
 
 
 class Cable:
-    """Takes connections at `address` and passes on what is sent, both ways, to `there`.
+    """Accepts connections at `address` and passes data on, both ways, to `there`.
 
-    `cut()` ends all of them, and whoever connects is turned away, until `mend()`. `freeze()` leaves
-    them open and passes nothing on: neither end notices, and what is sent stays on the way until
-    `mend()`. `freeze_answers()` does so to what comes back from there, and to nothing else.
+    `cut()` ends all connections and refuses new ones until `mend()`. `freeze()` leaves them open
+    but passes nothing on until `mend()`, and neither end notices. `freeze_answers()` freezes only
+    what comes back from `there`.
     """
 
     def __init__(self, there: str) -> None:
@@ -30,7 +30,7 @@ class Cable:
         threading.Thread(target=self._run, name="cable", daemon=True).start()
 
     def cut(self) -> None:
-        """End all connections, and take none."""
+        """End all connections, and accept none."""
         with self._lock:
             self._is_cut = True
             for end in self._open:
@@ -39,16 +39,16 @@ class Cable:
         self._let_flow()
 
     def freeze(self) -> None:
-        """Pass nothing on, and tell nobody."""
+        """Pass nothing on, but leave connections open."""
         self._goes.clear()
         self._comes.clear()
 
     def freeze_answers(self) -> None:
-        """Pass on what goes there, and nothing that comes back."""
+        """Pass on what goes there, but nothing that comes back."""
         self._comes.clear()
 
     def mend(self) -> None:
-        """As if nothing had been."""
+        """Pass everything on again, and accept connections."""
         self._is_cut = False
         self._let_flow()
 

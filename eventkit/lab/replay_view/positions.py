@@ -1,4 +1,4 @@
-"""Whereabouts: where each event of a recorded timeline was, at any time."""
+"""Whereabouts: where each event of a recorded timeline was at any time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_RANGES = 12
 
 
 class Place(IntEnum):
-    """The places on an event's way, in their order. On the bus it is fired and not handed over yet:
-    a flow holds it back, or somebody else is called first.
+    """The places on an event's way, in order. On the bus it is fired but not handed over yet: a
+    flow holds it back, or another handler is called first.
     """
 
     TO_COME = 0
@@ -36,8 +36,8 @@ ALWAYS_SAID = {Place.TRIGGER, Place.QUEUE, Place.WORK, Place.HANDLED}
 
 
 class Stamps(NamedTuple):
-    """When one journey reached each place, in nanoseconds since the record's first stamp. None is
-    never, or not yet.
+    """When one journey reached each place, in nanoseconds since the record's first stamp; None if
+    it has not.
     """
 
     due: int
@@ -50,7 +50,7 @@ class Stamps(NamedTuple):
 
 
 def place_at(stamps: Stamps, now: int) -> Place:
-    """Where a journey with these stamps is: at the furthest place that it has reached by then."""
+    """Return the furthest place that a journey with these stamps has reached by `now`."""
 
     def reached(stamp: int | None) -> bool:
         return stamp is not None and stamp <= now
@@ -69,11 +69,11 @@ def place_at(stamps: Stamps, now: int) -> Place:
 
 
 class Whereabouts:
-    """What a record says of every moment, for the journeys as they stand now. Times are in
-    nanoseconds since `start`, the record's first stamp; `span` is when the last one was made.
+    """The positions of recorded journeys at any time. Times are in nanoseconds since `start`, the
+    record's first stamp; `span` is the time of the last one.
 
-    `due` are the times of events that a trigger is going to fire and has not fired yet. Numbers
-    follow the firing, from 1 on; a result has the number of the event that caused it.
+    `due` are the times of events that a trigger has yet to fire. Events are numbered from 1 in the
+    order of firing; a result has the number of the event that caused it.
     """
 
     def __init__(self, journeys: Iterable[Journey], due: Sequence[int] = ()):
@@ -97,11 +97,11 @@ class Whereabouts:
         ] + [(0, 0, 0)] * len(due)
 
     def at(self, now: int) -> list[Place]:
-        """The place of each journey, in the order of the record."""
+        """Return the place of each journey, in the order of the record."""
         return [place_at(stamps, now) for stamps in self.stamps]
 
     def says(self, now: int) -> str:
-        """How many are where, in words."""
+        """Return in words how many events are at each place."""
         places = self.at(now)
         counts = {place: places.count(place) for place in Place}
         told = [
@@ -114,7 +114,7 @@ class Whereabouts:
         return f"{clock}: {came:,} of {len(places):,} came; {', '.join(told)}."
 
     def rows(self, now: int) -> list[list[str]]:
-        """A row for each place where somebody is: its name, how many, and their numbers."""
+        """Return a row for each place with events: its name, how many, and their numbers."""
         found: dict[tuple[Place, int], list[int]] = {}
         for index, place in enumerate(self.at(now)):
             if place is not Place.TO_COME:
@@ -125,9 +125,10 @@ class Whereabouts:
         ]
 
     def buffers(self) -> tuple[bytes, bytes]:
-        """The same for the page, column after column: the six stamps as doubles, where infinity
-        stands for never; and as unsigned integers the number, worker, subscriber and outcome, the
-        last three counted from 1, and 0 for none.
+        """Return the positions for the page, column after column.
+
+        First the six stamps as doubles, with infinity for never. Then, as unsigned integers, the
+        number, worker, subscriber and outcome; the last three count from 1, and 0 is none.
         """
         stamps = array("d")
         for column in list(zip(*self.stamps, strict=True))[:6]:
@@ -138,7 +139,7 @@ class Whereabouts:
         return stamps.tobytes(), marks.tobytes()
 
     def _lane(self, place: Place, index: int) -> int:
-        """Which of several is meant, where a place is of one worker, subscriber or outcome."""
+        """Return the worker, subscriber or outcome to which the place belongs, counted from 1."""
         worker, subscriber, outcome = self._who[index]
         lanes = {Place.WORK: worker, Place.HANDLED: subscriber, Place.FAILED: subscriber}
         return outcome if place is Place.LEFT_OUT else lanes.get(place, 0)
@@ -169,7 +170,7 @@ def _stamps(journey: Journey, start: int) -> Stamps:
 
 
 def _numbers(journeys: Sequence[Journey], to_come: int) -> list[int]:
-    """One for each event that no other event of the record has caused, in the order of firing."""
+    """Number events in the order of firing. A caused event has the number of its cause."""
     numbers: dict[int, int] = {}
     last = 0
     for event in (journey.event for journey in journeys):
@@ -181,7 +182,7 @@ def _numbers(journeys: Sequence[Journey], to_come: int) -> list[int]:
 
 
 def _natural(name: str) -> list[tuple[str, int]]:
-    """So that worker 2 comes before worker 10."""
+    """Return a sort key that puts worker 2 before worker 10."""
     return [(text, int(part or 0)) for text, part in re.findall(r"(\D*)(\d*)", name)]
 
 
@@ -190,14 +191,14 @@ def _ordinal(names: Sequence[str], name: str | None) -> int:
 
 
 def _milliseconds(nanoseconds: int, span: int) -> str:
-    """With as many places as the whole span deserves, cut off."""
+    """Return milliseconds, cut off to as many places as suit the whole span."""
     places = 0 if span >= 10**9 else 1 if span >= 10**7 else 3
     unit = 10 ** (6 - places)
     return f"{nanoseconds // unit / 10**places:,.{places}f}"
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """1, 2, 3 and 7 as "1–3, 7"; of a long list, its beginning."""
+    """Return 1, 2, 3 and 7 as "1–3, 7"; of a long list, only its beginning."""
     ranges: list[list[int]] = []
     for number in sorted(set(numbers)):
         if ranges and ranges[-1][1] == number - 1:

@@ -1,4 +1,4 @@
-"""Replay: the one live view. A recorded timeline on a stage of trigger, queue, processors and
+"""Replay: the live view. It shows a recorded timeline on a stage of trigger, queue, processors and
 listeners, while it happens or afterwards, at any speed and at any time.
 """
 
@@ -17,8 +17,9 @@ from .positions import OUTCOMES, Whereabouts
 
 
 class Stage(anywidget.AnyWidget):
-    """A canvas with each event as a numbered dot, controls for its time, and the same in words.
-    What is drawn are recorded stamps, never a motion in between.
+    """A canvas with each event as a numbered dot, controls for the time, and the same in words.
+
+    It draws recorded stamps only, never a motion in between.
     """
 
     _esm = script(__file__, "positions.js", "canvas.js", "stage.js", "player.js", "replay.js")
@@ -45,8 +46,8 @@ class Stage(anywidget.AnyWidget):
     def show(
         self, journeys: Iterable[Journey], due: Sequence[int] = (), running: bool = False
     ) -> None:
-        """Show these journeys as they stand. While it is `running`, the view follows the clock;
-        `due` are the times at which a trigger is going to fire what it has not fired yet.
+        """Show these journeys as they are now. While `running`, the view follows the clock. `due`
+        are the times of events that a trigger has yet to fire.
         """
         self.where = where = Whereabouts(journeys, due)
         stamps, marks = where.buffers()
@@ -63,7 +64,7 @@ class Stage(anywidget.AnyWidget):
 
 
 class Replay(Panel):
-    """A recorded timeline to play, to slow down and to go through stamp by stamp."""
+    """A recorded timeline to play, slow down, and step through stamp by stamp."""
 
     def __init__(self, journeys: Iterable[Journey], title: str = "Replay"):
         self.stage = Stage(title)
@@ -72,7 +73,7 @@ class Replay(Panel):
 
     @property
     def seconds(self) -> float:
-        """How long the record is, from its first stamp to its last."""
+        """Length of the record, from its first stamp to its last."""
         return self.stage.where.span / 1e9
 
     def text(self) -> str:
@@ -80,14 +81,14 @@ class Replay(Panel):
         return f"[{self.title}: run this cell in JupyterLab to play {number:,} journeys]"
 
     def says(self, seconds: float) -> str:
-        """How many events are where so many seconds after the first stamp, in words."""
+        """Return in words how many events are at each place, `seconds` after the first stamp."""
         return self.stage.where.says(round(seconds * 1e9))
 
     def table(self, seconds: float) -> Table:
-        """Where each event is so many seconds after the first stamp."""
+        """Return a table of where each event is, `seconds` after the first stamp."""
         return Table(["where", "how many", "events"], self.stage.where.rows(round(seconds * 1e9)))
 
 
 def replay(journeys: Iterable[Journey], title: str = "Replay") -> Replay:
-    """Play what was recorded: a whole timeline, or those of its journeys that you pick."""
+    """Return a replay of recorded journeys: a whole timeline, or those that you pick."""
     return Replay(journeys, title)

@@ -1,4 +1,4 @@
-"""The course: what the notebooks use, each lesson in a folder of its own."""
+"""The course: the code behind the notebooks, with a folder for each lesson."""
 
 from importlib.util import find_spec
 

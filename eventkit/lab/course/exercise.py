@@ -21,13 +21,13 @@ END = "# solution ends"
 
 
 class NotAttempted(Exception):
-    """The stub has been left as it was."""
+    """The stub is unchanged."""
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer that the check must refuse: the belief behind it, and words that its
-    diagnosis must contain.
+    """A wrong answer that the check must refuse, the belief behind it, and words that its diagnosis
+    must contain.
     """
 
     belief: str
@@ -37,8 +37,10 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """`diagnose(attempt)` returns None for a right answer, and otherwise what is wrong with it:
-    the misconception, and the smallest case that refutes it. It raises NotAttempted for a stub.
+    """A task with its check, hints and solution.
+
+    `diagnose(attempt)` returns None for a right answer, and otherwise the misconception and the
+    smallest case that refutes it. It raises NotAttempted for a stub.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Exercise:
     wrong: Sequence[Wrong] = field(default=())
 
     def check(self, attempt: Any) -> None:
-        """Print whether the attempt is right, wrong and why, or not an attempt yet."""
+        """Print whether the attempt is right, not attempted yet, or wrong, and then why."""
         try:
             diagnosis = self.diagnose(attempt)
         except NotAttempted:
@@ -62,18 +64,19 @@ class Exercise:
         print(f"Not yet: {diagnosis}" if diagnosis else f"Right. {self.praise}")
 
     def help(self, *, solution: bool = True) -> Help:
-        """Three hints, from a nudge to nearly all of it, and the solution; each folded away.
+        """Return three hints, from a nudge to nearly everything, and the solution, all folded.
+
         Handouts for a class leave the solution out.
         """
         return Help(self, solution)
 
     def solution_source(self) -> str:
-        """The solution's code, without the markers."""
+        """Return the solution's code, without the markers."""
         lines = self._source().splitlines()
         return "\n".join(line for line in lines if line.strip() not in (BEGIN, END))
 
     def stub(self) -> str:
-        """The code that learners start from: the solution with each marked part replaced by …"""
+        """Return the code that learners start from: the solution with … for each marked part."""
         lines, hidden = [], False
         for line in self._source().splitlines():
             if line.strip() == BEGIN:
@@ -92,7 +95,7 @@ class Exercise:
 
 
 class Help:
-    """Hints and solution, folded away until somebody opens them."""
+    """Hints and solution, folded until the learner opens them."""
 
     def __init__(self, exercise: Exercise, solution: bool = True):
         folded = [
@@ -113,12 +116,12 @@ class Help:
 
 
 def _with_code(text: str) -> str:
-    """As HTML, with what stands between backticks as code."""
+    """Return text as HTML, with code between backticks marked as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def attempted(result: Any) -> Any:
-    """The result of a learner's function, or NotAttempted if it is still the stub's …"""
+    """Return a learner's result. Raises NotAttempted if it is still the stub's …"""
     if result is ...:
         raise NotAttempted
     return result

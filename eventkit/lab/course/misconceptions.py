@@ -1,8 +1,8 @@
-"""The wrong beliefs that the lessons are about: one list, which gates, checks and a page draw on.
+"""The wrong beliefs that the lessons are about: one list for predictions, checks and a page.
 
-For each lesson, each belief and the part of the lesson whose experiment refutes it. Where no part
-but the exercise does, the check answers with the smallest case. The belief's own words are its
-name: a wrong option of a prediction carries it, and so does each wrong answer of an exercise.
+It has, for each lesson, each belief and the part whose experiment refutes it. If only the exercise
+does, its check answers with the smallest case. A belief's words are its name, which each wrong
+option of a prediction and each wrong answer of an exercise carries.
 `docs/misconceptions.md` is made from this by `python -m tests.notebooks.misconceptions`.
 """
 

@@ -1,4 +1,4 @@
-"""Prediction: say what will happen before you see it. A wrong prediction is what teaches."""
+"""Prediction: say what will happen before you see it. A wrong prediction teaches most."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on
 
 class Option(NamedTuple):
     """An answer, the reason that is shown on choosing it, and the wrong belief behind it: one of
-    `beliefs.LEDGER`, or none for the right answer.
+    `misconceptions.LEDGER`, or none for the right answer.
     """
 
     answer: str
@@ -24,11 +24,11 @@ class Option(NamedTuple):
 
 
 class Prediction(Panel):
-    """A question with its options; each carries the reason that is shown on choosing it.
+    """A question with options, each with a reason that is shown on choosing it.
 
-    `options` maps a letter to (answer, reason), or for a wrong one to (answer, reason, belief);
+    `options` maps a letter to (answer, reason), or for a wrong one to (answer, reason, belief).
     `right` is the letter of the right one. Click an option, or without a browser call
-    `choose("b")`. `again()` asks once more, at the end.
+    `choose("b")`. `again()` asks the question once more, at the end.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Prediction(Panel):
         print(self._record(letter))
 
     def again(self) -> Prediction:
-        """The same question once more, now that you have seen what happens."""
+        """Return the same question, to ask again after you have seen what happens."""
         return Prediction(self.question, self.answers, self.right, before=self)
 
     def _title(self) -> str:
@@ -87,13 +87,13 @@ class Prediction(Panel):
         return f"{letter}) {opening}. {self.answers[letter].reason}{self._at_first(letter)}"
 
     def _mark(self, chosen: str) -> None:
-        """Mark the button of this option, which the focus alone would show for a moment only."""
+        """Mark the button of this option. Focus alone would show it only for a moment."""
         for letter, button in self._buttons.items():
             is_chosen = letter == chosen
             button.button_style = "primary" if is_chosen else ""
             button.tooltip = "your choice" if is_chosen else None
 
     def _at_first(self, letter: str) -> str:
-        """What was chosen before anything was seen, if it was something else."""
+        """Return a sentence about the first choice, if it was another one."""
         first = self.before.chosen[0] if self.before and self.before.chosen else letter
         return "" if first == letter else f" At first you chose {first})."

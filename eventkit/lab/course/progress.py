@@ -2,7 +2,7 @@
 
 The file is itself an event list, as in lesson 09: each answer is a line, and what you see is
 computed from the lines. EVENTKIT_PROGRESS names another file, or is "off" to keep nothing. Tests
-and CI keep nothing: an answer of theirs is nobody's.
+and CI keep nothing.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def _can_write(file: Path) -> bool:
 
 
 def note(what: str, name: str, answer: str, right: bool, again: bool = False) -> None:
-    """Keep an answer: `what` is "prediction" or "exercise". A file that cannot be written stops no
-    lesson: the panel says that nothing is kept.
+    """Keep an answer to a `what`: "prediction" or "exercise".
+
+    A file that cannot be written stops no lesson. The panel then says that nothing is kept.
     """
     file = place()
     if file is None:
@@ -62,16 +63,16 @@ def note(what: str, name: str, answer: str, right: bool, again: bool = False) ->
 
 
 def answers() -> list[dict[str, Any]]:
-    """All that was answered, in its order. A line that was cut off is left out."""
+    """Return all answers in order, without lines that cannot be read."""
     file = place()
     try:
         return list(_lines(file)) if file else []
-    except OSError:  # no such file yet, or none that may be read
+    except OSError:  # no such file yet, or it cannot be read
         return []
 
 
 def delete() -> None:
-    """Forget all of it. Raises OSError if the file cannot be removed."""
+    """Delete all answers. Raises OSError if the file cannot be removed."""
     file = place()
     if file is not None:
         file.unlink(missing_ok=True)
@@ -86,7 +87,7 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def summary() -> list[list[str]]:
-    """One row for each question and each exercise: what was answered first, and what last."""
+    """Return a row for each question and exercise, with the first and the last answer."""
     asked: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for answer in answers():
         asked.setdefault((answer["what"], answer["name"]), []).append(answer)

@@ -1,4 +1,4 @@
-"""How a lesson begins and ends: the banner, and the proof that nothing failed in the background."""
+"""How a lesson begins and ends: the banner, and the check for failures in the background."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _LEFT = " style='text-align:left'"
 
 
 def setup(seed: int = 1) -> None:
-    """Begin a lesson: seed chance, watch for failures in the background, and show what this runs
-    on. Raises RuntimeError if the kernel is too old for its buttons to behave as described.
+    """Begin a lesson: seed random numbers, watch for failures in the background, and print the
+    versions in use. Raises RuntimeError if the kernel is too old for the lesson's buttons.
     """
     random.seed(seed)
     _failures.clear()
@@ -68,8 +68,8 @@ def _own_settings() -> list[str]:
 
 
 def assert_clean(*watched: Any) -> None:
-    """End a lesson: raise if a bus or panel has dead letters, or anything failed in a thread or
-    task since `setup`. A failure that nobody sees is the worst kind.
+    """End a lesson: raise if a bus or panel has dead letters, or a thread or task has failed since
+    `setup`. An unseen failure is the worst kind.
     """
     for one in watched:
         bus = one if isinstance(one, EventBus) else one.bus
@@ -82,15 +82,15 @@ def assert_clean(*watched: Any) -> None:
 
 
 def verdict(claim: str, holds: bool) -> None:
-    """Print whether a claim about the measurement above held. Raises AssertionError if not, so
-    that a notebook whose claim is false cannot pass unnoticed.
+    """Print whether a claim about the measurement above holds. Raises AssertionError if not, so
+    that a notebook with a false claim fails.
     """
     print(f"{'✓' if holds else '✗'} {claim}")
     assert holds, f"measured otherwise on this machine: {claim}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> None:
-    """Show rows as a table; as plain text where there is no browser."""
+    """Show rows as a table, as plain text where there is no browser."""
     display(Table(headings, rows, caption))  # type: ignore[no-untyped-call]
 
 
@@ -113,7 +113,7 @@ class Table:
 
 
 def _html_table(rows: list[list[str]], caption: str) -> str:
-    # Jupyter aligns to the right, which is for numbers.
+    # Jupyter aligns all cells to the right, which suits numbers only.
     ends = ["" if _is_numeric(column[1:]) else _LEFT for column in zip(*rows, strict=True)]
 
     def line(cells: list[str], tag: str, extra: str = "") -> str:

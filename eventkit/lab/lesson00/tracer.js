@@ -9,7 +9,7 @@ async function render({ model, el }) {
   button.textContent = "Click me and trace it";
   el.append(button);
 
-  // Only clicks that this view has sent: another view of the same widget, or Python, has its own.
+  // Only clicks that this view has sent: other views of the widget, and Python, send their own.
   const waiting = new Set();
   button.addEventListener("click", () => {
     const pressed = performance.now();

@@ -73,7 +73,7 @@ class _Eventkit:
 # Each scenario returns what happened on a bus. What happens on eventkit's bus is right.
 
 
-def _to_nobody(bus: Any) -> list[str]:
+def _unheard(bus: Any) -> list[str]:
     bus.fire("door.opened")
     return ["fire returned"]
 
@@ -175,7 +175,7 @@ def _raise(text: str, event: ek.Event) -> None:
 
 CASES: list[tuple[Callable[[Any], list[str]], str, str]] = [
     (
-        _to_nobody,
+        _unheard,
         "fire on a topic without subscribers",
         "an event without a listener is no error. The code that fires need not know who listens",
     ),

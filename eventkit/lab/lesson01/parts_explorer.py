@@ -56,7 +56,7 @@ class PartsExplorer(Panel):
         for letter in failed:
             self.heard.append(f"the bus kept a dead letter: {letter.error}")
         self.bus.dead_letters.clear()
-        steps = self.heard or ["nobody heard it"]
+        steps = self.heard or ["no part heard it"]
         said = "\n".join([f"fire({topic!r}) returned after {took * 1e3:.1f} ms", *steps])
         lines = "".join(f"<li>{html.escape(step)}</li>" for step in steps)
         self._said.say(said.splitlines()[0])

@@ -10,7 +10,7 @@ from ..theory.interleavings import Lock, Program
 
 
 class Count:
-    """What two visitors share."""
+    """The count that two visitors share."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,7 +24,7 @@ class Count:
 
 
 def say_hello() -> None:
-    """Any call at all."""
+    """Do nothing: any call will do here."""
 
 
 def threads_that_lose() -> Program:

@@ -34,12 +34,12 @@ COLOURS: dict[Service, str] = {"fixed": NON_BLOCKING, "exponential": BLOCKING}
 
 
 class LoadRun:
-    """Requests that come at random, so many that `Threads(servers)` is busy for the share `rho`
-    of the time; each takes `work` seconds, "fixed" or on average ("exponential").
+    """Requests at random times that keep `Threads(servers)` busy for the share `rho` of the time.
 
-    `run()` waits for the end, or for `stop()`. Then the times are there, in seconds and in the
-    order of arrival: `measured` from due to answered, and `exact`, which is what theory has for
-    the same arrivals at the queue and the service times as measured.
+    Each takes `work` seconds: always ("fixed") or on average ("exponential"). `run()` waits for the
+    end, or for `stop()`. Then these times are known, in seconds and in the order of arrival:
+    `measured` from due to answered, and `exact`, which theory predicts for the same arrivals at the
+    queue and the measured service times.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LoadRun:
         return self
 
     def stop(self) -> None:
-        """End the run early: nothing more is fired, and what waits is answered at once."""
+        """End the run early: fire no more, and answer waiting requests at once."""
         self._stopped.set()
         self.trigger.stop()
 
@@ -87,16 +87,16 @@ class LoadRun:
 
     @property
     def answered(self) -> int:
-        """How many requests have been answered so far."""
+        """Number of requests answered so far."""
         return len(self.timeline.response_times(TOPIC))
 
     def journeys(self) -> list[Journey]:
-        """The journeys of the requests, in the order in which they were due."""
+        """Return the requests' journeys, in the order in which they were due."""
         return self.timeline.journeys(TOPIC)
 
     @property
     def measured(self) -> list[float]:
-        """Seconds from due to answered: what users felt."""
+        """Seconds from due to answered, as users felt them."""
         return self.timeline.response_times(TOPIC)
 
     @property
@@ -112,25 +112,26 @@ class LoadRun:
 
     @property
     def load(self) -> float:
-        """The utilisation as it came out: measured work for each server, over the time in which
-        the requests came. Above `rho` if the machine was slow or chance sent many.
+        """Measured utilisation: work per server over the time in which the requests came.
+
+        It is above `rho` if the machine was slow or, by chance, many requests came.
         """
         arrivals = self._arrivals()
         return sum(self.services) / self.servers / (arrivals[-1] - arrivals[0])
 
     @property
     def exact(self) -> list[float]:
-        """What theory has for the same arrivals at the queue and the measured service times."""
+        """Theory's times for the same arrivals at the queue and the measured service times."""
         return response_times(self._arrivals(), self.services, self.servers)
 
     @property
     def nominal(self) -> list[float]:
-        """What theory has for the same arrivals if each service took what it was meant to."""
+        """Theory's times for the same arrivals and the nominal service times."""
         return response_times(self._arrivals(), self._needs, self.servers)
 
     @property
     def endless(self) -> float:
-        """The mean response time of a run without end, by formula."""
+        """Mean response time of a run without end, by formula."""
         return endless_mean(self.rho, self.servers, self.service, self.work)
 
     def _arrivals(self) -> list[float]:
@@ -149,11 +150,12 @@ class LoadRun:
 
 
 def endless_mean(rho: float, servers: int, service: Service, work: float) -> float:
-    """Mean response time in seconds of random arrivals in a run without end, by formula.
+    """Return the mean response time in seconds of random arrivals without end, by formula.
 
-    M/M/c for exponential services, M/D/1 for fixed ones; for fixed ones and more servers no closed
-    formula exists, and this is the approximation of G. P. Cosmetatos (1975), "Approximate explicit
-    formulae for the average queueing time in the processes (M/D/r) and (D/M/r)", INFOR 13:328.
+    The formula is M/M/c for exponential services and M/D/1 for fixed ones. For fixed services and
+    more servers no closed formula exists, so this uses the approximation of G. P. Cosmetatos
+    (1975), "Approximate explicit formulae for the average queueing time in the processes (M/D/r)
+    and (D/M/r)", INFOR 13:328.
     """
     rate, speed = rho * servers / work, 1 / work
     if service == "exponential":
@@ -165,9 +167,10 @@ def endless_mean(rho: float, servers: int, service: Service, work: float) -> flo
 
 
 def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work: float) -> Picture:
-    """Theory's curve from a utilisation of 0.1 to 0.95, with the means of runs drawn over it: a
-    dot for what was measured, a cross for what theory has for that run's own arrivals, both at the
-    utilisation as it came out.
+    """Draw theory's curve for utilisations from 0.1 to 0.95, with the means of runs over it.
+
+    For each run a dot marks the measured mean and a cross theory's mean for its arrivals, both at
+    the measured utilisation.
     """
     shown = [run for run in runs if (run.servers, run.service) == (servers, service)]
 
@@ -202,8 +205,8 @@ def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work:
 
 
 def load_curves_figure(runs: Sequence[LoadRun], work: float) -> Picture:
-    """Theory's four curves, for fixed and exponential work on one and two servers, with all runs
-    drawn over them as in `hockey_figure`. The axes stay as they are, unless a run needs more room.
+    """Draw theory's four curves, for fixed and exponential work on one and two servers, with all
+    runs over them as in `hockey_figure`. The axes grow only if a run needs more room.
     """
 
     def draw(figure: Figure) -> str:
@@ -230,7 +233,7 @@ def load_curves_figure(runs: Sequence[LoadRun], work: float) -> Picture:
 
 
 def curves_limits(means: Iterable[float], work: float) -> float:
-    """The upper end of the time axis in seconds: room for every curve, and for these means."""
+    """Return the end of the time axis in seconds, with room for all curves and these means."""
     return max([endless_mean(HIGHEST / 100, 1, "exponential", work), *means]) * 1.08
 
 
@@ -258,9 +261,7 @@ def _draw_curve(
 
 
 def hockey_table(runs: Iterable[LoadRun], percent: bool = False) -> Table:
-    """The same in numbers: mean response times in milliseconds. Utilisation is a share, or given
-    in per cent.
-    """
+    """Return the mean response times in milliseconds. Utilisation is a share, or in per cent."""
 
     def share(rho: float) -> str:
         return f"{rho * 100:.0f} %" if percent else f"{rho:.2f}"
@@ -278,8 +279,9 @@ def hockey_table(runs: Iterable[LoadRun], percent: bool = False) -> Table:
 
 
 def run_together(runs: Sequence[Runs]) -> None:
-    """Run all at the same time, each on a bus and threads of its own, such as LoadRuns or Tanks.
-    What goes wrong in one is raised here; an interrupt stops them.
+    """Run LoadRuns, Tanks or the like at the same time, each on its own bus and threads.
+
+    Raises what went wrong in one of them. An interrupt stops all.
     """
 
     def stop() -> None:
@@ -296,9 +298,9 @@ def _means(run: LoadRun) -> tuple[float, float, float]:
 class HockeyStick(RunPanel[LoadRun]):
     """Choose a utilisation and measure there: the point appears beside theory's curve.
 
-    Every run has the same `seed`, so that two points differ by what was changed and not by chance.
-    With this one, the runs of five seconds come out in the order that theory has at each
-    utilisation: exponential work is slower than fixed work, one server slower than two.
+    Every run has the same `seed`, so that two points differ by their settings and not by chance.
+    With this seed, runs of five seconds are ordered as in theory at each utilisation: exponential
+    work is slower than fixed work, and one server slower than two.
     """
 
     work = 0.010

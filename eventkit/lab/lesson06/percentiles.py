@@ -1,4 +1,4 @@
-"""Percentile curves side by side: how long the slowest tenth, hundredth, thousandth takes."""
+"""Percentile curves side by side: how slow the slowest tenth, hundredth, thousandth are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ SHOWN = [0.0, 50.0, 90.0, 99.0]
 
 
 def percentiles_figure(sides: dict[str, tuple[Sequence[float], str]]) -> Picture:
-    """Response times by percentile, a curve for each side on a common logarithmic axis. `sides`
-    maps a title to (seconds, colour). Towards the right, each step is a tenth of the requests of
-    the step before, so that the tail has as much room as the rest.
+    """Draw response times by percentile, with a curve for each side on a common logarithmic axis.
+
+    `sides` maps a title to (seconds, colour). Each step to the right covers a tenth of the requests
+    of the step before, so that the tail has as much room as the rest.
     """
 
     def draw(figure: Figure) -> str:

@@ -1,5 +1,5 @@
-// A queue as a tank: what comes flows in at the top, what is answered leaves at the bottom, what
-// has no room spills over the rim. Beside it the level since the start, on an axis in seconds.
+// A queue as a tank: events flow in at the top, answered ones leave at the bottom, and those
+// without room spill over the rim. Beside it is the level since the start, on an axis in seconds.
 
 const SPAN = 220;
 

@@ -1,7 +1,7 @@
-// What the live views share: a canvas in the page's colours, drawn at most once a frame, with the
-// same in words below it. `draw` gets a sheet to draw on and the frame that the kernel sent last,
-// and returns whether it wants to draw again soon; `say` fills in the words and returns the
-// picture's name; `begin` is given what asks for a drawing.
+// The common part of the live views: a canvas in the page's colours, drawn at most once a frame,
+// with the same in words below it. `draw` gets a sheet to draw on and the last frame from the
+// kernel, and returns whether it wants to draw again soon. `say` fills in the words and returns the
+// picture's name. `begin` gets a function that asks for a drawing.
 
 function theme(element) {
   const style = getComputedStyle(element);

@@ -1,5 +1,5 @@
-// A panel's heading. It makes the panel a group with a name, and keeps plain keys that are pressed
-// inside from JupyterLab, which would take the arrows from a dropdown and cut the cell on X.
+// A panel's heading. It makes the panel a group with a name, and hides plain keys pressed inside
+// from JupyterLab, which would take the arrows from a dropdown and cut the cell on X.
 
 function frame(panel, title) {
   panel.setAttribute("role", "group");
@@ -13,7 +13,7 @@ function render({ model, el }) {
   const heading = document.createElement("strong");
   heading.textContent = model.get("title");
   el.append(heading);
-  // The heading is made before it is put into its panel: wait until it is there.
+  // The heading is made before it is put into its panel: wait for that.
   const placed = new ResizeObserver(() => {
     const panel = el.closest(".ek-panel");
     if (!panel) return;

@@ -1,4 +1,4 @@
-// The browser's own slider, with a name, which the handle of ipywidgets' sliders has not.
+// The browser's own slider, with a name. The handle of ipywidgets' sliders has none.
 
 function render({ model, el }) {
   const slider = document.createElement("input");
@@ -9,7 +9,7 @@ function render({ model, el }) {
   el.append(slider);
 
   function changed() {
-    slider.max = model.get("high");  // first: a value above it would be cut off
+    slider.max = model.get("high");  // before the value, which could be cut off
     slider.value = model.get("value");
   }
   slider.addEventListener("input", () => {

@@ -1,5 +1,5 @@
-// A line of text whose changes screen readers announce. The element stays and its text changes:
-// a region that is replaced together with its text is not reliably announced.
+// A line of text whose changes screen readers announce. Only the text changes: if the element were
+// replaced with it, the change would not be announced reliably.
 
 function render({ model, el }) {
   const line = document.createElement("div");

@@ -1,15 +1,15 @@
-// The time that is shown of a record: it stands still, is played at some speed, or follows the
-// kernel's clock while the run goes on and nobody has stopped it.
+// The time at which a record is shown: it stands still, is played at some speed, or follows the
+// kernel's clock during a run, unless the learner has stopped it.
 
 const SPEEDS = [0.0001, 0.001, 0.01, 0.1, 0.25, 0.5, 1, 2, 4, 10, 100];
-const BEAT = 500;  // milliseconds from picture to picture where motion is not wanted
+const BEAT = 500;  // milliseconds between pictures if the reader prefers reduced motion
 
 function newPlayer() {
   return { time: 0, speed: 1, chosen: false, playing: false, following: false, running: false,
     drawn: 0, told: 0 };
 }
 
-// Real time; slower if it would be over in the twinkling of an eye, faster if it took minutes.
+// Real time, but slower for a very short record and faster for one of minutes.
 function fittingSpeed(span) {
   const seconds = span / 1e9;
   if (seconds < 0.5) return SPEEDS.findLast((speed) => seconds / speed >= 5) || SPEEDS[0];
@@ -24,7 +24,7 @@ function end({ running, clock, record }) {
   return running ? Math.max(clock, 0) : record.span;
 }
 
-// A record has come, or the next state of one that is being made.
+// Takes a new record, or the next state of one that is still being made.
 function receive(player, record, running, clock) {
   const wasRunning = player.running;
   Object.assign(player, { record, running, clock, received: performance.now(),
@@ -77,7 +77,7 @@ function faster(player, by) {
   setSpeed(player, SPEEDS[Math.max(0, Math.min(place, SPEEDS.length - 1))]);
 }
 
-// The moment after or before a time.
+// Returns the next moment after or before a time.
 function neighbour(moments, time, by) {
   let low = 0, high = moments.length;  // halved until `low` is the first after `time`
   while (low < high) {

@@ -1,5 +1,5 @@
-// What whereabouts.py says of a record, for the page: where each journey is at a time, in words and
-// in rows. A test holds the two together.
+// The same as positions.py, for the page: where each journey is at a time, in words and in rows. A
+// test compares the two.
 
 const TO_COME = 0, TRIGGER = 1, BUS = 2, QUEUE = 3, WORK = 4, HANDLED = 5, FAILED = 6, LEFT_OUT = 7;
 const PLACES = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled",

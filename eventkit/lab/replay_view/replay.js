@@ -1,4 +1,4 @@
-// The live view: a record on the stage, the controls of its time, and the same in words and rows.
+// The live view: a record on the stage, controls for its time, and the same in words and rows.
 
 const KEYS = "Keys: space plays and pauses, ← and → go to the stamp before and after, Page Up and "
   + "Page Down a tenth on and back, Home and End to the ends; + and − change the speed.";
@@ -18,7 +18,7 @@ function speedLabel(speed) {
   return speed < 1 ? `1/${(1 / speed).toLocaleString("en")} speed` : `${speed}× speed`;
 }
 
-// `then` wraps what changes the player, so that the change is seen.
+// `then` wraps a function that changes the player, so that the change is drawn.
 function controls(player, then) {
   const slider = make("input", { type: "range", min: 0, step: 1 }, "flex: 1 1 120px");
   slider.setAttribute("aria-label", "Time");

@@ -1,6 +1,6 @@
 // The stage on which a record is played: trigger, queue, a lane for each worker, and the listeners.
-// Each event is a numbered dot that stands where the record says; in a lane it is as far as its work
-// was done. Nothing moves that the record does not move.
+// Each event is a numbered dot at its recorded place; in a lane, its position shows how much of its
+// work is done. Nothing moves unless the record says so.
 
 const HEAD = 30, FOOT = 6, GAP = 10;
 const SHARES = [0.16, 0.26, 0.32, 0.26];
@@ -25,7 +25,7 @@ function contrasting(colour) {
   return 0.3 * red + 0.59 * green + 0.11 * blue > 105 ? "#000000" : "#ffffff";
 }
 
-// One dot: filled, hollow while it is on the bus, crossed out if nobody handled it.
+// One dot: filled, hollow while it is on the bus, crossed out if it was not handled.
 function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
   if (radius < 3) {
     ink.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
@@ -57,7 +57,7 @@ function useLook(ink, { colour }, radius) {
   ink.textAlign = "center";
 }
 
-// Dots row by row, as large as there is room for; the first of them stands left, or right.
+// Dots row by row, as large as there is room for; the first is on the left, or on the right.
 function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
   const room = (pitch) => Math.floor(box.width / pitch) * Math.floor(box.height / pitch);
   const pitch = PITCHES.find((one) => room(one) >= dots.length) || PITCHES[PITCHES.length - 1];
@@ -89,7 +89,7 @@ function drawLane(ink, record, dots, box, look, now, still) {
   });
 }
 
-// Who is where: a list of journeys for each crowd and each lane.
+// Returns where the journeys are: a list of them for each crowd and each lane.
 function sortOut(record, places) {
   const { names, order, workers, subscribers } = record;
   const crowds = { trigger: [], bus: [], queue: [], lanes: names.workers.map(() => []),
@@ -100,7 +100,7 @@ function sortOut(record, places) {
     if (place === WORK) crowds.lanes[workers[at] - 1]?.push(at);
     else if (place >= TRIGGER && place <= QUEUE) waiting[place].push(at);
   }
-  for (const at of order) {  // in the order in which they came to their end
+  for (const at of order) {  // in the order in which they ended
     if (places[at] === HANDLED) crowds.listeners[record.rowOf[subscribers[at]]]?.push(at);
     else if (places[at] === FAILED) crowds.failed.push(at);
     else if (places[at] === LEFT_OUT) crowds.left.push(at);
@@ -150,7 +150,7 @@ function drawListeners({ ink, colours }, record, crowds, box, looks) {
   });
 }
 
-// Who has been fired and not been handed over yet stands below.
+// Events that were fired but not handed over yet are drawn below.
 function drawQueue({ ink, colours }, record, crowds, box, looks) {
   const high = box.height * 0.75;
   const below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
@@ -163,7 +163,7 @@ function drawQueue({ ink, colours }, record, crowds, box, looks) {
   drawCrowd(ink, record, crowds.bus, below, looks.held, true);
 }
 
-// What is the same at all times: who has a row of their own, and the order of coming to an end.
+// Computes what is the same at all times: the rows, and the order in which journeys end.
 function layOut(record) {
   const { names, outcomes, finished, left, failed } = record;
   const over = Float64Array.from(finished, (at, index) => Math.min(at, left[index]));

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 def response_times(
     arrivals: Sequence[float], services: Sequence[float], servers: int = 1
 ) -> list[float]:
-    """Response times (finished − arrived) of a first-come-first-served queue, exactly.
+    """Return the exact response times (finished − arrived) of a first-come-first-served queue.
 
-    `arrivals[i]` is when job i comes, in ascending order; `services[i]` how long it takes. With
-    one server this is Lindley's recursion (Wikipedia, "Lindley equation"); with more, the job at
+    `arrivals[i]` is when job i comes, in ascending order, and `services[i]` how long it takes. With
+    one server this is Lindley's recursion (Wikipedia, "Lindley equation"). With more, the job at
     the head goes to the server that is free first.
     """
     if len(arrivals) != len(services):
@@ -44,7 +44,8 @@ def response_times(
 
 
 def mm1(arrival_rate: float, service_rate: float) -> float:
-    """Mean response time with random arrivals, exponential services, one server: 1 / (μ − λ).
+    """Return the mean response time with random arrivals, exponential services and one server:
+    1 / (μ − λ).
 
     Handbook, with n = 1; Survey, section 4.2.
     """
@@ -53,7 +54,7 @@ def mm1(arrival_rate: float, service_rate: float) -> float:
 
 
 def md1(arrival_rate: float, service_rate: float) -> float:
-    """Mean response time with random arrivals and constant services, one server:
+    """Return the mean response time with random arrivals, constant services and one server:
     1/μ + ρ / (2 μ (1 − ρ)).
 
     Survey, section 4.5, where it reads (2 − ρ) / (2 μ (1 − ρ)).
@@ -63,9 +64,10 @@ def md1(arrival_rate: float, service_rate: float) -> float:
 
 
 def mmc(arrival_rate: float, service_rate: float, servers: int) -> float:
-    """Mean response time with random arrivals, exponential services, `servers` servers:
-    1/μ + C(c, λ/μ) / (cμ − λ), where C is the probability of having to wait: Handbook, where C is
-    P_b and the second term ρ P_b / (n − ρ) / λ, with its ρ = λ/μ and n = c.
+    """Return the mean response time with random arrivals, exponential services, `servers` servers:
+    1/μ + C(c, λ/μ) / (cμ − λ), where C is the probability of having to wait.
+
+    Handbook, where C is P_b and the second term is ρ P_b / (n − ρ) / λ, with ρ = λ/μ and n = c.
     """
     _check(arrival_rate, service_rate, servers)
     waiting = erlang_c(arrival_rate, service_rate, servers)
@@ -73,7 +75,7 @@ def mmc(arrival_rate: float, service_rate: float, servers: int) -> float:
 
 
 def erlang_c(arrival_rate: float, service_rate: float, servers: int) -> float:
-    """The probability that an arrival must wait: Erlang's C (Wikipedia, "M/M/c queue").
+    """Return the probability that an arrival must wait: Erlang's C (Wikipedia, "M/M/c queue").
 
     Computed from Erlang's B by its recursion (Wikipedia, "Erlang (unit)"), which does not overflow
     for many servers: C = B / (1 − ρ (1 − B)).

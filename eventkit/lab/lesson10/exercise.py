@@ -44,8 +44,8 @@ class TooOften(Exception):
 
 class Unsure:
     """A log whose answers to `append` go missing. `answers` has an entry for each append:
-    "stored"; "lost" if the event is stored but the answer is lost; "nothing" if neither happens;
-    or "full". Later appends are stored.
+    "stored"; "lost" if the event is stored but the answer is lost; "nothing" if it is neither
+    stored nor answered; or "full". Later appends are stored.
     """
 
     def __init__(self, log: ek.EventLog, answers: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ SAID = {
     "cut": "Cut: both sides know. The number here is old, and clicks wait for the line.",
     "cut, full": "Cut, and every place is taken: who clicks now is refused, and knows it.",
     "frozen": "Frozen: neither side is told. Clicks are sent, and no answer comes.",
-    "frozen, full": f"Frozen, and every place is taken: who clicks now waits {TIMEOUT:g} s, and is "
+    "frozen, full": f"Frozen, and every place is taken: a new click waits {TIMEOUT:g} s and is "
     "refused.",
 }
 

@@ -332,8 +332,8 @@ def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None
     return Finding(
         f"count.changed with 1 to {len(expected)}, each visitor once",
         said or f"the numbers {numbers}",
-        "the code that changes the count: read, add and fire under one lock, as a single step; "
-        'and the data is {"count": ..., "visitor": ...}',
+        "the code that changes the count: read, add and fire must be one step, in one thread at "
+        'a time, and the data is {"count": ..., "visitor": ...}',
     )
 
 

@@ -107,7 +107,7 @@ def _raised(executor: Threads, passages: Passages) -> str | None:
     when = readings(seed)[one.responses.index(None)]
     return (
         "'raise' tells the firing thread that there is no room. That is the machine's own thread, "
-        "and it has no way to use the answer."
+        "and it can do nothing about it."
         + _case(seed, f"QueueFull is raised there at {when:.2f} s")
     )
 

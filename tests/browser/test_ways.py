@@ -1,4 +1,4 @@
-"""The race of five, run in the page."""
+"""The time trial, run in the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .run_panel import BLUE, GREEN, ORANGE, RunPanel
 
 @pytest.fixture
 def five(pages: Pages) -> RunPanel:
-    return RunPanel(pages.cells("five = lab.WaysPanel(); five"), "The race of five")
+    return RunPanel(pages.cells("five = lab.WaysPanel(); five"), "Time trial: the same requests")
 
 
 def lines(five: RunPanel) -> Locator:
@@ -21,10 +21,10 @@ def lines(five: RunPanel) -> Locator:
 
 
 @pytest.mark.long
-def test_a_race_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
+def test_a_trial_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
     expect(lines(five)).to_have_text([re.compile("not begun")] * 5)
     five.set("Connections", 20)
-    five.press("Run the race of five")
+    five.press("Run the time trial")
 
     expect(five.status).to_contain_text("Blocking comes last: 2.0 s")
     begun = re.compile(r"Blocking: Inline\(\): 1?\d of 20")
@@ -33,11 +33,9 @@ def test_a_race_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
 
     expect(lines(five)).to_have_text([re.compile("20 of 20 answered after")] * 5)
     expect(five.rows).to_have_count(5)
-    expect(five.canvas("Race of five")).to_have_accessible_name(
-        re.compile(r"Selector\(\): 20 of 20")
-    )
+    expect(five.canvas("Time trial")).to_have_accessible_name(re.compile(r"Selector\(\): 20 of 20"))
     for colour in (ORANGE, BLUE, GREEN):
-        five.wait_for_colour(five.canvas("Race of five"), colour)
+        five.wait_for_colour(five.canvas("Time trial"), colour)
     blocking, *others = map(float, five.column(3))
     assert blocking >= 1.98
     assert max(others) < blocking
@@ -45,9 +43,9 @@ def test_a_race_rises_live_and_ends_in_a_table(five: RunPanel) -> None:
 
 
 @pytest.mark.long
-def test_stop_ends_a_race_early_and_the_next_one_works(five: RunPanel) -> None:
+def test_stop_ends_a_trial_early_and_the_next_one_works(five: RunPanel) -> None:
     five.set("Connections", 1000)
-    five.press("Run the race of five")
+    five.press("Run the time trial")
     expect(lines(five).nth(1)).to_contain_text("1,000 of 1,000", timeout=60_000)
 
     five.press("Stop")
@@ -57,7 +55,7 @@ def test_stop_ends_a_race_early_and_the_next_one_works(five: RunPanel) -> None:
     expect(five.button("Stop")).to_be_disabled()
 
     five.set("Connections", 2)
-    five.press("Run the race of five")
+    five.press("Run the time trial")
     expect(five.status).to_contain_text("Done.", timeout=60_000)
     expect(five.rows).to_have_count(5)
     five.notebook.do("lab.assert_clean(five)")

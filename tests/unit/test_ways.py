@@ -1,4 +1,4 @@
-"""The race of five: every way serves all requests, one thread is enough for a thousand waits."""
+"""The time trial: every way serves all requests, one thread is enough for a thousand waits."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ def test_blocking_waits_for_one_after_another(small: Ways) -> None:
 
 @pytest.mark.parametrize("way", ["selector", "asyncio"])
 def test_a_thousand_connections_on_one_thread(way: str) -> None:
-    race = Ways(connections=MANY, answer=0.1, ways=[way]).run()
-    outcome = race.outcomes[way]
+    trial = Ways(connections=MANY, answer=0.1, ways=[way]).run()
+    outcome = trial.outcomes[way]
     assert len(outcome.times) == MANY
     assert outcome.threads == 1
-    assert outcome.finish < race.predicted("blocking")[-1] / 10
+    assert outcome.finish < trial.predicted("blocking")[-1] / 10
 
 
 def test_a_connection_may_ask_many_questions() -> None:
-    race = Ways(connections=2, answer=0.02, questions=5, ways=["selector", "asyncio"]).run()
-    assert race.ideal == pytest.approx(0.1)
-    assert all(outcome.times[0] > 0.09 for outcome in race.outcomes.values())
+    trial = Ways(connections=2, answer=0.02, questions=5, ways=["selector", "asyncio"]).run()
+    assert trial.ideal == pytest.approx(0.1)
+    assert all(outcome.times[0] > 0.09 for outcome in trial.outcomes.values())
 
 
 def test_what_the_table_says(small: Ways) -> None:
@@ -93,10 +93,10 @@ def test_the_figure_says_the_same_in_words(small: Ways) -> None:
 
 @pytest.mark.usefixtures("no_greenlets")
 def test_without_eventlet_the_others_run_and_it_says_what_to_install() -> None:
-    race = Ways(connections=2, answer=0.01).run()
-    assert sorted(race.outcomes) == ["asyncio", "blocking", "selector", "threads"]
-    assert race.missing == ["greenlets"]
-    assert "pip install 'eventkit-notebooks[greenlets]'" in repr(race.table())
+    trial = Ways(connections=2, answer=0.01).run()
+    assert sorted(trial.outcomes) == ["asyncio", "blocking", "selector", "threads"]
+    assert trial.missing == ["greenlets"]
+    assert "pip install 'eventkit-notebooks[greenlets]'" in repr(trial.table())
 
 
 @pytest.mark.parametrize(
@@ -127,40 +127,40 @@ class _Refusing(SlowService):
         super().__init__(answer, limit=1)
 
 
-def test_stop_ends_a_race_early() -> None:
-    race = Ways(connections=1_000, answer=0.1, ways=["blocking"])
-    running = threading.Thread(target=race.run)
+def test_stop_ends_a_trial_early() -> None:
+    trial = Ways(connections=1_000, answer=0.1, ways=["blocking"])
+    running = threading.Thread(target=trial.run)
     began = time.monotonic()
     running.start()
-    while not race.progress.get("blocking"):
+    while not trial.progress.get("blocking"):
         time.sleep(0.01)
-    race.stop()
+    trial.stop()
     running.join(LONG)
     assert time.monotonic() - began < 50
-    assert race.outcomes == {}
+    assert trial.outcomes == {}
 
 
 def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    race = Ways(connections=3, answer=0.01, ways=["threads", "blocking"])
-    messages = race._messages
+    trial = Ways(connections=3, answer=0.01, ways=["threads", "blocking"])
+    messages = trial._messages
 
     def stop_at_the_last_answer(*args: Any) -> Iterator[dict[str, Any]]:
         for message in messages(*args):
             yield message
             if message.get("answered") == 3:
-                race.stop()
+                trial.stop()
 
-    monkeypatch.setattr(race, "_messages", stop_at_the_last_answer)
-    race.run()
-    assert list(race.outcomes) == ["threads"]
+    monkeypatch.setattr(trial, "_messages", stop_at_the_last_answer)
+    trial.run()
+    assert list(trial.outcomes) == ["threads"]
 
 
 def test_who_stops_before_the_start_runs_nothing() -> None:
-    race = Ways(connections=2)
-    race.stop()
-    assert race.run().outcomes == {}
+    trial = Ways(connections=2)
+    trial.stop()
+    assert trial.run().outcomes == {}
 
 
 def test_a_measuring_process_ends_with_its_owner() -> None:
@@ -197,7 +197,7 @@ def test_the_lesson_shows_the_handlers_word_for_word(way: str) -> None:
     assert inspect.getsource(WAYS[way].handler).strip() in source
 
 
-def test_the_panel_runs_a_race_and_shows_its_table() -> None:
+def test_the_panel_runs_a_trial_and_shows_its_table() -> None:
     panel = WaysPanel()
     panel._connections.value, panel._answer.value = 3, 10
     panel._start()
@@ -230,7 +230,7 @@ def test_the_panel_tells_of_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     panel._start()
     assert panel._over.wait(LONG)
     panel._painter.paint_now()
-    assert panel._status.text == "The race failed: too many"
+    assert panel._status.text == "The time trial failed: too many"
 
 
 def test_an_outcome_ends_with_its_last_answer() -> None:

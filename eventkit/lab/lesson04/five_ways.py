@@ -1,4 +1,4 @@
-"""The race of five: the same requests to one slow service, waited for in five ways."""
+"""Time trial: the same requests to one slow service, waited for in five ways."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Ways:
         return self
 
     def stop(self) -> None:
-        """End the race early; the ways that have answered everyone remain in `outcomes`."""
+        """End the trial early; the ways that have answered everyone remain in `outcomes`."""
         with self._lock:
             self.stopped.set()
             if self._process is not None and not self._is_all_answered():
@@ -182,27 +182,27 @@ def allow_connections(number: int) -> None:
     )
 
 
-def ways_table(races: Sequence[Ways]) -> Table:
-    """What the races measured, and where blocking was left out, what theory says it takes."""
+def ways_table(trials: Sequence[Ways]) -> Table:
+    """What the trials measured, and where blocking was left out, what theory says it takes."""
     headings = ["way", "connections", "finished (s)", "of the ideal", "median (ms)", "p95 (ms)",
                 "threads", "memory (MB)"]  # fmt: skip
     rows: list[list[Any]] = []
     for way in WAYS:
-        for race in races:
-            rows += _rows(race, way)
-    return Table(headings, rows, f"Answered after {races[0].answer * 1e3:g} ms, whoever asks")
+        for trial in trials:
+            rows += _rows(trial, way)
+    return Table(headings, rows, f"Answered after {trials[0].answer * 1e3:g} ms, whoever asks")
 
 
-def _rows(race: Ways, way: str) -> Iterator[list[Any]]:
-    title, number = WAYS[way].title, f"{race.connections:,}"
-    if way in race.missing:
+def _rows(trial: Ways, way: str) -> Iterator[list[Any]]:
+    title, number = WAYS[way].title, f"{trial.connections:,}"
+    if way in trial.missing:
         yield [title, number, asking.INSTALL, *"–––––"]
-    elif way in race.outcomes:
-        times, threads, memory = race.outcomes[way]
-        yield [title, number, *_times(times, race.ideal), f"{threads:,}", f"{memory / 1e6:.1f}"]
-    elif way == "blocking" and not race.stopped.is_set():
-        times = race.predicted(way)
-        yield [f"{title}, by theory", number, *_times(times, race.ideal), "1", "–"]
+    elif way in trial.outcomes:
+        times, threads, memory = trial.outcomes[way]
+        yield [title, number, *_times(times, trial.ideal), f"{threads:,}", f"{memory / 1e6:.1f}"]
+    elif way == "blocking" and not trial.stopped.is_set():
+        times = trial.predicted(way)
+        yield [f"{title}, by theory", number, *_times(times, trial.ideal), "1", "–"]
 
 
 def _times(times: list[float], ideal: float) -> list[str]:
@@ -214,33 +214,33 @@ def _times(times: list[float], ideal: float) -> list[str]:
     ]
 
 
-def ways_figure(races: Sequence[Ways]) -> Picture:
+def ways_figure(trials: Sequence[Ways]) -> Picture:
     """Time to finish by number of connections, each way a line; blocking's theory dotted."""
 
     def draw(figure: Figure) -> str:
         axes = figure.subplots()
         said = []
-        numbers = [race.connections for race in races]
-        theory = [race.predicted("blocking")[-1] for race in races]
+        numbers = [trial.connections for trial in trials]
+        theory = [trial.predicted("blocking")[-1] for trial in trials]
         axes.plot(numbers, theory, ":", color=COLOURS["blocking"], linewidth=1.5)
         axes.text(numbers[0] * 1.2, theory[0] * 2.5, "blocking, by theory", va="bottom")
         for way, (title, *_) in WAYS.items():
-            points = [(r.connections, r.outcomes[way].finish) for r in races if way in r.outcomes]
+            points = [(t.connections, t.outcomes[way].finish) for t in trials if way in t.outcomes]
             if points:
                 axes.plot(*zip(*points, strict=True), color=COLOURS[way], linestyle=DASHES[way],
                           marker=MARKERS[way], markersize=5, label=title)  # fmt: skip
                 said.append(f"{title} {points[-1][1]:.2f} s with {points[-1][0]:,}")
-        axes.axhline(races[0].ideal, color="#000000", linewidth=0.8)
-        axes.text(numbers[0], races[0].ideal * 0.93, "ideal", va="top")
+        axes.axhline(trials[0].ideal, color="#000000", linewidth=0.8)
+        axes.text(numbers[0], trials[0].ideal * 0.93, "ideal", va="top")
         axes.set(xscale="log", yscale="log", xlabel="connections", ylabel="time to finish (s)")
-        axes.set_ylim(bottom=races[0].ideal / 2)
+        axes.set_ylim(bottom=trials[0].ideal / 2)
         axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
         axes.yaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
         axes.minorticks_off()
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return (
             f"Time to finish by number of connections. {'; '.join(said)}. Blocking by theory "
-            f"{theory[-1]:,.0f} s with {numbers[-1]:,}; the ideal is {races[0].ideal:g} s."
+            f"{theory[-1]:,.0f} s with {numbers[-1]:,}; the ideal is {trials[0].ideal:g} s."
         )
 
     return picture(draw)
@@ -254,9 +254,9 @@ class WaysView(anywidget.AnyWidget):
 
 
 class WaysPanel(RunPanel[Ways]):
-    """The race of five with its knobs: connections, answer time, questions; watch it live."""
+    """The time trial with its knobs: connections, answer time, questions; watch it live."""
 
-    what = "race"
+    what = "time trial"
 
     def __init__(self) -> None:
         self._connections, connections = number_with_slider("Connections", 100, 1, 1000, "n")
@@ -267,68 +267,68 @@ class WaysPanel(RunPanel[Ways]):
         self._result = widgets.HTML()
         self.bus = EventBus()  # nothing is fired here: the buses are in processes of their own
         super().__init__(
-            "The race of five: the same requests, five ways to wait",
-            "Run the race of five", "ask in five ways",
+            "Time trial: the same requests, five ways to wait",
+            "Run the time trial", "ask in five ways, one after another",
             above=[row(connections, answer), row(questions)], below=[self._view, self._result],
         )  # fmt: skip
 
     def _begin(self) -> Ways:
-        race = Ways(self._connections.value, self._answer.value / 1e3, self._questions.value)
+        trial = Ways(self._connections.value, self._answer.value / 1e3, self._questions.value)
         self._result.value = ""
-        longest = race.predicted("blocking")[-1]
+        longest = trial.predicted("blocking")[-1]
         self._status.say(f"Running, one way after another. Blocking comes last: {longest:,.1f} s.")
-        return race
+        return trial
 
-    def _steps(self, race: Ways) -> int:
-        return race.connections * len(race.ways)
+    def _steps(self, trial: Ways) -> int:
+        return trial.connections * len(trial.ways)
 
-    def _watch(self, race: Ways, running: bool) -> int:
-        self._view.frame = _frame(race)
-        return sum(_answered(points) for points in race.progress.values())
+    def _watch(self, trial: Ways, running: bool) -> int:
+        self._view.frame = _frame(trial)
+        return sum(_answered(points) for points in trial.progress.values())
 
-    def _finish(self, race: Ways) -> None:
-        if race.stopped.is_set():
+    def _finish(self, trial: Ways) -> None:
+        if trial.stopped.is_set():
             self._status.say("Stopped. The table has the ways that had finished.", good=False)
         else:
-            self._status.say(_summary(race))
-        self._result.value = race.table().html
+            self._status.say(_summary(trial))
+        self._result.value = trial.table().html
 
 
 def _answered(points: Sequence[tuple[float, int]]) -> int:
     return points[-1][1] if points else 0
 
 
-def _frame(race: Ways) -> dict[str, Any]:
+def _frame(trial: Ways) -> dict[str, Any]:
     """What the live view draws: milliseconds, and few enough points to send often."""
     lines = []
     for way in WAYS:
-        points = list(race.progress.get(way, ()))
+        points = list(trial.progress.get(way, ()))
         step = max(1, len(points) // 100)
         kept = points[::step] + points[-1:]
         lines.append({
             "title": WAYS[way].title,
             "colour": COLOURS[way],
             "points": [(round(seconds * 1e3, 1), answered) for seconds, answered in kept],
-            "says": _says(race, way),
+            "says": _says(trial, way),
         })  # fmt: skip
     return {
         "lines": lines,
-        "total": race.connections,
-        "ideal": race.ideal * 1e3,
-        "span": race.predicted("blocking")[-1] * 1e3,
+        "total": trial.connections,
+        "ideal": trial.ideal * 1e3,
+        "span": trial.predicted("blocking")[-1] * 1e3,
     }
 
 
-def _says(race: Ways, way: str) -> str:
-    if way in race.missing:
+def _says(trial: Ways, way: str) -> str:
+    if way in trial.missing:
         return f"{asking.INSTALL}."
-    points = list(race.progress.get(way, ()))
+    points = list(trial.progress.get(way, ()))
     if not points:
         return "not begun."
-    done = f"{_answered(points):,} of {race.connections:,} answered"
+    done = f"{_answered(points):,} of {trial.connections:,} answered"
     return f"{done} after {points[-1][0]:.2f} s."
 
 
-def _summary(race: Ways) -> str:
-    said = [f"{WAYS[way].title} {race.outcomes[way].finish:.2f} s" for way in race.ways]
-    return f"Done. {'; '.join(said)}. The ideal is {race.ideal:g} s."
+def _summary(trial: Ways) -> str:
+    said = [f"{WAYS[way].title} {trial.outcomes[way].finish:.2f} s" for way in trial.ways]
+    return f"Done. {'; '.join(said)}. The ideal is {trial.ideal:g} s."

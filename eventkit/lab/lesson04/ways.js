@@ -76,7 +76,7 @@ function render(view) {
     say: () => {
       const lines = view.model.get("frame").lines || [];
       words.replaceChildren(...lines.map(legend));
-      return `Race of five. ${lines.map((line) => `${line.title}: ${line.says}`).join(" ")}`;
+      return `Time trial. ${lines.map((line) => `${line.title}: ${line.says}`).join(" ")}`;
     },
   });
 }

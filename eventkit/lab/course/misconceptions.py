@@ -82,6 +82,7 @@ LEDGER: dict[str, dict[str, str]] = {
         "asyncio notices blocking calls": "`async def` can block",
         "await computes side by side": "Computing is not waiting",
         "two threads compute on two cores": "Computing is not waiting",
+        "more threads than cores compute faster": "Computing is not waiting",
         "waiting is doing nothing": "One: block",
         "each wait must be slept": _04,
         "yielding makes time pass": _04,

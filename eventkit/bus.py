@@ -370,9 +370,8 @@ class EventBus:
             raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
         deadline = None if timeout is None else time.monotonic() + timeout
         activations: list[int] = []
-        while (
-            not self._idle() or activations != self._activations()
-        ):  # a handler may have fired on meanwhile
+        # A handler that ran since the last look may have fired more events.
+        while not self._idle() or activations != self._activations():
             activations = self._activations()
             for executor in self._busy_ones():
                 if executor.is_own_thread() and not executor.wait_idle(0):

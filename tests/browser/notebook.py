@@ -27,6 +27,7 @@ POLLING = 30  # milliseconds
 HARMLESS = [
     "willReadFrequently",  # the tests read a canvas's pixels, which pages seldom do
     r"^Plugin \S+ .* to activate",  # JupyterLab starts slowly where a machine is busy
+    r"^Could not restore the debugger state",  # of a kernel that a test has ended meanwhile
     # anywidget says so after 2 s, and many programs may want the processors just then. A widget
     # that stays dead makes the tests fail that use it.
     r"^\[anywidget\] Failed to initialize model",

@@ -33,7 +33,7 @@ def test_an_overloaded_tank_fills_and_spills(tank: RunPanel) -> None:
     for colour in (BLUE, ORANGE):
         tank.wait_for_colour(tank.canvas("Tank"), colour)
     expect(tank.canvas("Tank")).to_have_accessible_name(re.compile(r"[1-9]\d* wait"))
-    expect(tank.status).to_contain_text("The tank is full. For each that comes")
+    expect(tank.status).to_contain_text("The tank is full. For each event that comes")
 
     tank.press("Stop")
     expect(tank.status).to_contain_text("Stopped.", timeout=10_000)

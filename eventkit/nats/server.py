@@ -181,6 +181,7 @@ class NatsServer:
                 [*python, self._program, "-c", str(config)],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
                 start_new_session=True, cwd=self._scratch,
+                bufsize=0,  # a buffer has a lock, which another thread may hold during a fork
             )  # fmt: skip
         self._finalizer = weakref.finalize(self, _end, self._watchdog)
         try:

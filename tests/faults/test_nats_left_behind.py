@@ -6,13 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 from jupyter_client.manager import start_new_kernel
+
+import eventkit as ek
+from eventkit.testing import wait_until
 
 ROOT = Path(__file__).parents[2]
 LONG = 30.0
@@ -184,3 +190,21 @@ def test_none_is_left_when_its_kernel_is_killed(kernel: tuple[Any, Any]) -> None
     it = started(run(client, START))
     psutil.Process(int(run(client, "import os; print(os.getpid())"))).kill()
     it.assert_gone()
+
+
+def test_a_thread_that_uses_the_pipe_during_a_fork_does_not_hang_the_child() -> None:
+    with ek.NatsServer() as server:
+        watchdog = server._watchdog
+        assert watchdog is not None and watchdog.stdin is not None
+        os.kill(watchdog.pid, signal.SIGSTOP)  # so that a large write does not end
+        threading.Thread(target=watchdog.stdin.write, args=(bytes(1 << 20),), daemon=True).start()
+        time.sleep(0.1)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        try:
+            wait_until(lambda: os.waitpid(child, os.WNOHANG)[0] == child)
+        finally:
+            os.kill(watchdog.pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)

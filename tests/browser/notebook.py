@@ -28,9 +28,6 @@ HARMLESS = [
     "willReadFrequently",  # the tests read a canvas's pixels, which pages seldom do
     r"^Plugin \S+ .* to activate",  # JupyterLab starts slowly where a machine is busy
     r"^Could not restore the debugger state",  # of a kernel that a test has ended meanwhile
-    # anywidget says so after 2 s, and many programs may want the processors just then. A widget
-    # that stays dead makes the tests fail that use it.
-    r"^\[anywidget\] Failed to initialize model",
 ]
 
 CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
@@ -89,10 +86,6 @@ ANSWERED = f"""async () => {{ {KERNEL}
   const patience = () => new Promise((resolve) => setTimeout(resolve, 2_000, "again"));
   while ((await Promise.race([helper.send({{}}).done, patience()])) === "again");
   while ((await Promise.race([kernel.requestKernelInfo(), patience()])) === "again"); }}"""
-
-
-def is_harmless(complaint: str) -> bool:
-    return any(re.search(pattern, complaint) for pattern in HARMLESS)
 
 
 class Notebook:
@@ -300,9 +293,10 @@ class Notebook:
         self.page.evaluate(f"async () => {{ {CURRENT} await notebook.sessionContext.shutdown() }}")
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not is_harmless(message.text):
+        if message.type in ("error", "warning") and not any(
+            re.search(pattern, message.text) for pattern in HARMLESS
+        ):
             self.complaints.append(f"console {message.type}: {message.text}")
 
     def _page_error(self, error: Error) -> None:
-        if not is_harmless(error.message):
-            self.complaints.append(f"uncaught: {error}")
+        self.complaints.append(f"uncaught: {error}")

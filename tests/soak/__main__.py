@@ -93,6 +93,10 @@ class Soak:
             before, after = (median([getattr(one, name) for one in part]) for part in (first, last))
             if after > before + room:
                 lines.append(f"{name} grew from {before:.0f} to {after:.0f}")
+        if any(line.startswith("threads") for line in lines):
+            lines.append(
+                "threads now: " + ", ".join(sorted(one.name for one in threading.enumerate()))
+            )
         return lines
 
     def table(self) -> str:

@@ -18,6 +18,7 @@ import pytest
 from eventkit.lab import Cable, PartitionSwitch
 from eventkit.lab.lesson10.partition import CAPACITY, LONG as GIVES_UP, TIMEOUT, Counts
 from eventkit.lab.lesson10.partition_panel import SAID, halves_svg
+from eventkit.testing import wait_until
 
 from .conftest import LONG
 
@@ -186,8 +187,31 @@ def test_after_a_freeze_longer_than_the_time_out_both_sides_agree_and_go_on(
     for press in (switch.freeze, switch.mend, switch.cut, switch.mend):
         press()
     switch.settle()
-    assert switch.counts.counted == switch.counts.shown >= 20
+    assert switch.counts.counted >= 20
     assert time.monotonic() - began < GIVES_UP
+
+    switch.click(1)
+    wait_until(lambda: switch.counts.counted == switch.counts.shown, what=switch.text)
+
+
+def test_an_answer_that_was_on_the_line_when_it_was_cut_leaves_an_old_number_here(
+    switch: PartitionSwitch,
+) -> None:
+    switch.click(1)
+    switch.settle()
+    assert switch.halves is not None
+    switch.halves._cable.freeze_answers()
+    switch.click(1)
+    wait_until(lambda: switch.counts.counted == 2)
+    switch.cut()
+    switch.mend()
+    switch.settle()
+    assert (switch.counts.shown, switch.counts.counted) == (1, 2)
+    assert SAID["whole, old"] in switch.text()
+
+    switch.click(1)
+    wait_until(lambda: (switch.counts.shown, switch.counts.counted) == (3, 3), what=switch.text)
+    assert SAID["whole, old"] not in switch.text()
 
 
 def test_of_what_was_on_the_line_when_it_was_cut_nobody_here_knows(switch: PartitionSwitch) -> None:

@@ -22,6 +22,7 @@ TIMEOUT = 1.0
 LONG = 20.0
 _PATIENCE = 120  # seconds between pings: long enough that a frozen line is not noticed
 _POLL = 0.01
+_ANSWER = 1.0  # seconds; an answer that may have been lost and takes longer is taken for lost
 
 COUNTER = """
 import sys
@@ -52,7 +53,8 @@ class Counts(NamedTuple):
     """What each side knows.
 
     Every click that was fired here is confirmed by the server, waiting, refused, or of unknown
-    outcome. `counted` is the number there, and `shown` the last number received here.
+    outcome. `counted` is the number there, and `shown` the last number received here. It stays
+    behind if a cut took an answer with it, until the next answer.
     """
 
     fired: int = 0
@@ -64,9 +66,9 @@ class Counts(NamedTuple):
     shown: int = 0
 
     @property
-    def agree(self) -> bool:
-        """True if nothing is under way and the number here is the number there."""
-        return self.waiting == 0 and self.confirmed <= self.counted == self.shown
+    def all_counted(self) -> bool:
+        """True if every click that the server has was counted, and none waits."""
+        return self.waiting == 0 and self.confirmed <= self.counted
 
 
 class Halves:
@@ -81,6 +83,7 @@ class Halves:
         from ...nats import NatsServer
 
         self.state = "whole"
+        self.may_lack_answer = False
         self.fired = self.refused = self.shown = 0
         self.bus = EventBus()
         self.bus.subscribe("counter.changed", self._hear)
@@ -119,6 +122,8 @@ class Halves:
 
     def cut(self) -> None:
         """End the connection, and wait until the bridge here has noticed."""
+        if not (self.counts.all_counted and self.shown == self.counts.counted):
+            self.may_lack_answer = True
         self._cable.cut()
         self.state = "cut"
         _until(lambda: not self._bridge.is_connected)
@@ -136,8 +141,19 @@ class Halves:
         self.state = "whole"
 
     def settle(self) -> None:
-        """Wait until both numbers agree. Raises TimeoutError if they do not."""
-        _until(lambda: self.counts.agree)
+        """Wait until every click is counted there and the number has arrived here.
+
+        If the line was cut with something on it, that may have been the number, which is then not
+        waited for for long. Raises TimeoutError if a click is not counted, or if the number does
+        not come though it cannot have been on the line.
+        """
+        _until(lambda: self.counts.all_counted)
+        timeout = _ANSWER if self.may_lack_answer else LONG
+        try:
+            _until(lambda: self.shown == self.counts.counted, timeout)
+        except TimeoutError:
+            if not self.may_lack_answer:
+                raise
 
     def close(self) -> None:
         """End all of it. Can be called twice."""
@@ -162,9 +178,9 @@ class Halves:
         return self._bridge not in args and repr(self._bridge) not in args
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
+def _until(condition: Callable[[], bool], timeout: float = LONG) -> None:
+    deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the other side did not follow within {LONG} s.")
+            raise TimeoutError(f"the other side did not follow within {timeout} s.")
         time.sleep(_POLL)

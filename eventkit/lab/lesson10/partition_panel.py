@@ -24,6 +24,8 @@ SAID = {
     "frozen": "Frozen: neither side is told. Clicks are sent, and no answer comes.",
     "frozen, full": f"Frozen, and every place is taken: a new click waits {TIMEOUT:g} s and is "
     "refused.",
+    "whole, old": "Whole again, but the number here is old: the answer was on the line when it was "
+    "cut. The next click brings a new one.",
 }
 
 
@@ -82,7 +84,10 @@ class PartitionSwitch(Panel):
         self.bus.fire("partition.mend")
 
     def settle(self, timeout: float = 30.0) -> None:
-        """Wait until all clicks are handled and, if the line is whole, both numbers agree."""
+        """Wait until all clicks are handled and, if the line is whole, both numbers agree.
+
+        After a cut they need not: the last answer may have been on the line.
+        """
         self.bus.drain(timeout)
         if self.halves and self.halves.state == "whole":
             self.halves.settle()
@@ -151,11 +156,14 @@ class PartitionSwitch(Panel):
         if self.halves is None:
             return "Nothing runs yet. The first click starts it."
         counts, state = self.counts, self._state()
-        full = ", full" if state != "whole" and counts.waiting >= CAPACITY else ""
-        unknown = ""
+        note = unknown = ""
+        if state != "whole" and counts.waiting >= CAPACITY:
+            note = ", full"
+        elif state == "whole" and self.halves.may_lack_answer and counts.shown < counts.counted:
+            note = ", old"
         if state == "whole" and counts.unknown:
             unknown = f" The outcome of {counts.unknown} clicks is unknown here."
-        return self._no_change + SAID[state + full] + unknown
+        return self._no_change + SAID[state + note] + unknown
 
     def _table(self) -> Table:
         counts = self.counts

@@ -365,6 +365,24 @@ class EventBus:
         running. Raises RuntimeError at once on a thread that the waiting events need: use
         `await drain_async()` there, and do not wait inside a handler.
         """
+        for executor, left in self._still_busy(timeout):
+            if executor.is_own_thread() and not executor.wait_idle(0):
+                raise RuntimeError(
+                    f"drain() here would wait for itself: {executor!r} needs this very thread. "
+                    "Use await bus.drain_async(), outside of handlers."
+                )
+            executor.wait_idle(left)
+
+    async def drain_async(self, timeout: float | None = None) -> None:
+        """As `drain`, without holding up the running event loop."""
+        for executor, left in self._still_busy(timeout):
+            await executor.wait_idle_async(left)
+
+    def _still_busy(self, timeout: float | None) -> Iterator[tuple[Stage | Executor, float | None]]:
+        """Yield what to wait for next, and for how many seconds, until nothing waits or runs.
+
+        Raises DrainTimeout when `timeout` seconds have passed.
+        """
         timeout = optional_seconds("timeout", timeout)
         if self._is_parents:
             raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
@@ -374,20 +392,12 @@ class EventBus:
         while not self._idle() or activations != self._activations():
             activations = self._activations()
             for executor in self._busy_ones():
-                if executor.is_own_thread() and not executor.wait_idle(0):
-                    raise RuntimeError(
-                        f"drain() here would wait for itself: {executor!r} needs "
-                        "this very thread. Use await bus.drain_async(), outside "
-                        "of handlers."
-                    )
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if not executor.wait_idle(left):
+                yield executor, left
+                is_late = deadline is not None and time.monotonic() >= deadline
+                if is_late and not executor.wait_idle(0):
                     raise DrainTimeout(timeout, self._unfinished())
         self._rest_unused()
-
-    async def drain_async(self, timeout: float | None = None) -> None:
-        """As `drain`, without holding up the running event loop."""
-        await in_daemon_thread(lambda: self.drain(timeout))
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
         """Return the next event that matches. Raises TimeoutError after `timeout` seconds."""
@@ -485,6 +495,8 @@ class EventBus:
 
     async def aclose(self, timeout: float | None = 5.0) -> None:
         """As `close`, without holding up the running event loop."""
+        from .asyncio_waits import in_daemon_thread
+
         await in_daemon_thread(lambda: self.close(timeout))
 
     def __enter__(self) -> EventBus:
@@ -588,30 +600,6 @@ class EventBus:
                 "this bus was used before the process was forked, and its threads live in the "
                 "parent only (make the bus in the child, or fork first)"
             )
-
-
-async def in_daemon_thread(call: Callable[[], None]) -> None:
-    """Run a blocking call in a daemon thread, which continues if the caller is cancelled."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: BaseException | None) -> None:
-        if not done.done():
-            done.set_result(None) if error is None else done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            call()
-        except BaseException as problem:
-            error = problem
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=run, name="eventkit-waits", daemon=True).start()
-    await done
 
 
 def _waits_for_caller(executor: Executor, event: Event, blocks: bool) -> bool:

@@ -53,6 +53,9 @@ class Executor(Protocol):
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait until nothing waits or runs. Return False if `timeout` seconds pass first."""
 
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        """As `wait_idle`, without holding up the running event loop."""
+
     def unfinished(self) -> list[str]:
         """Describe each running handler, and how many events wait."""
 
@@ -140,6 +143,9 @@ class Queued:
 
     def wait_idle(self, timeout: float | None) -> bool:
         return self._queue.wait_idle(optional_seconds("timeout", timeout))
+
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        return await self._queue.wait_idle_async(optional_seconds("timeout", timeout))
 
     def rest(self) -> None:
         self._queue.stop_when_idle = True

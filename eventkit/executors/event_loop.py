@@ -69,6 +69,19 @@ class EventLoop(Queued):
             if deadline is not None and time.monotonic() >= deadline:
                 return False
 
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        if self._given is None or self.is_own_thread():
+            return await super().wait_idle_async(timeout)
+        timeout = optional_seconds("timeout", timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._given.is_closed():
+                self._abandon()
+            if await super().wait_idle_async(_within(deadline)):
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+
     def _abandon(self) -> None:
         """Abandon all events: the given loop has ended."""
         self._queue.close(f"the event loop of {self.name} ended before this event was handled.")

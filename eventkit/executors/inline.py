@@ -34,6 +34,9 @@ class Unqueued:
     def wait_idle(self, timeout: float | None) -> bool:
         return True
 
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        return True
+
     def unfinished(self) -> list[str]:
         return []
 

@@ -21,11 +21,14 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from ..errors import BusClosed as BusClosed, QueueFull as QueueFull
 from ..event import Event
 from ..forks import renew_in_child
+
+if TYPE_CHECKING:
+    from ..asyncio_waits import Latch
 
 Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
 
@@ -98,7 +101,7 @@ class JobQueue:
         self._sleeping = workers  # includes workers that have not started, or have ended
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
         self._blocked: deque[threading.Lock] = deque()  # released when there is room
-        self._idle_waiters: deque[threading.Lock] = deque()  # released when the queue is idle
+        self._idle_waiters: deque[threading.Lock | Latch] = deque()  # released when idle
         # Re-entrant: a signal handler or the garbage collector may enter while it is held.
         self._lock = threading.RLock()
         renew_in_child(self)
@@ -192,6 +195,19 @@ class JobQueue:
         self._idle_waiters.append(done)  # before the check, so that no worker misses it
         try:
             return self.is_idle or done.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            _discard(self._idle_waiters, done)
+
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        """As `wait_idle`, without holding up the running event loop."""
+        from ..asyncio_waits import Latch
+
+        if self.wait_idle(0) or timeout == 0:
+            return self.is_idle
+        done = Latch()
+        self._idle_waiters.append(done)
+        try:
+            return self.is_idle or await done.wait(timeout)
         finally:
             _discard(self._idle_waiters, done)
 
@@ -440,7 +456,7 @@ def _move(jobs: deque[Job], to: deque[Job]) -> None:
         to.extend(iter(jobs.popleft, None))
 
 
-def _release(locks: deque[threading.Lock]) -> None:
+def _release(locks: deque[threading.Lock] | deque[threading.Lock | Latch]) -> None:
     """Release all locks. Each waiting thread removes its own lock from the deque."""
     for lock in list(locks):
         if lock.locked():  # else released before, and its thread has not woken yet
@@ -448,6 +464,6 @@ def _release(locks: deque[threading.Lock]) -> None:
                 lock.release()
 
 
-def _discard(locks: deque[threading.Lock], lock: threading.Lock) -> None:
+def _discard(locks: deque[Any], lock: threading.Lock | Latch) -> None:
     with suppress(ValueError):
         locks.remove(lock)

@@ -247,6 +247,14 @@ class Stage:
             return True
         return timeout != 0 and self._wait_idle(timeout)
 
+    async def wait_idle_async(self, timeout: float | None) -> bool:
+        """As `wait_idle`, without holding up the running event loop: a thread waits."""
+        from ..asyncio_waits import in_daemon_thread
+
+        if not self.wait_idle(0) and timeout != 0:
+            await in_daemon_thread(lambda: self.wait_idle(timeout))
+        return self.wait_idle(0)
+
     def is_own_thread(self) -> bool:
         """Return True in a thread that the waiting events need in order to come out."""
         by = self._deliverer

@@ -172,6 +172,102 @@ def test_drain_async_times_out_like_drain(bus: ek.EventBus, gate: Gate) -> None:
         asyncio.run(bus.drain_async(SHORT))
 
 
+async def handle_later(event: ek.Event) -> None:
+    await asyncio.sleep(0.01)
+
+
+def forbid_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        pytest.fail(f"{thread} is started")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def test_drain_async_needs_no_thread(bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        bus.subscribe("a", handle_later, emits="b", executor=ek.EventLoop(loop))
+        bus.subscribe("b", print)
+        for _ in range(3):
+            bus.fire("a")
+        await bus.drain_async(LONG)
+        bus.assert_clean()
+
+    forbid_threads(monkeypatch)
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("make", [lambda: ek.Threads(2), lambda: ek.EventLoop()])
+def test_drain_async_needs_no_thread_while_others_work(
+    bus: ek.EventBus, make: Callable[[], Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        waiting = asyncio.create_task(bus.drain_async(LONG))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        gate.open()
+        await waiting
+
+    bus.subscribe("a", gate, executor=make())
+    bus.fire("a")
+    gate.wait_entered()
+    forbid_threads(monkeypatch)
+    asyncio.run(main())
+    assert len(gate.handled) == 1
+
+
+def test_a_drain_async_that_is_cancelled_leaves_the_bus_usable(
+    bus: ek.EventBus, gate: Gate
+) -> None:
+    async def main() -> None:
+        waiting = asyncio.create_task(bus.drain_async(LONG))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        gate.open()
+        await bus.drain_async(LONG)
+
+    bus.subscribe("a", gate, executor=ek.Threads(1))
+    bus.fire("a")
+    gate.wait_entered()
+    asyncio.run(main())
+    bus.drain(0)
+
+
+def test_drain_async_times_out_on_the_loop_that_handles(bus: ek.EventBus) -> None:
+    async def main() -> None:
+        async def wait(event: ek.Event) -> None:
+            await leave.wait()
+
+        leave = asyncio.Event()
+        bus.subscribe("a", wait, executor=ek.EventLoop(asyncio.get_running_loop()))
+        bus.fire("a")
+        for seconds in (0, SHORT):
+            with pytest.raises(ek.DrainTimeout, match=r"with event|waiting in"):
+                await bus.drain_async(seconds)
+        leave.set()
+        await bus.drain_async(LONG)
+
+    asyncio.run(main())
+
+
+def test_drain_async_sees_that_the_loop_of_the_handlers_has_ended(bus: ek.EventBus) -> None:
+    async def sleeper(event: ek.Event) -> None:
+        await asyncio.sleep(LONG)
+
+    async def fire() -> None:
+        bus.subscribe("a", sleeper, executor=ek.EventLoop(loop))
+        bus.fire("a")
+        await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(fire())
+    loop.close()
+    asyncio.run(bus.drain_async(LONG))
+    assert [letter.handler for letter in bus.dead_letters] == ["sleeper"]
+
+
 def test_drain_gives_up_in_time_while_events_beget_events(bus: ek.EventBus) -> None:
     stop = threading.Event()
 

@@ -22,7 +22,17 @@ OUTSIDE_LAB = sorted(
 # The parts in the order in which to read them: each may import those before it, and itself.
 ORDER = [
     *("topics", "checks", "forks", "wire", "event", "handlers", "errors", "timeline"),
-    *("executors", "flow", "log", "replies", "outcomes", "subscription", "recording", "bus"),
+    *(
+        "asyncio_waits",
+        "executors",
+        "flow",
+        "log",
+        "replies",
+        "outcomes",
+        "subscription",
+        "recording",
+        "bus",
+    ),
     *("triggers", "testing", "security", "https", "nats", "lab", "lessons", "__main__"),
 ]
 

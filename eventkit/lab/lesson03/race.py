@@ -60,7 +60,7 @@ class Race:
 
     `run()` waits for the end. Then `measured`, `predicted`, `table`, `waterfall` and `responses`
     have the result. `predicted` is the exact first-come-first-served schedule for the same
-    arrivals and the nominal work.
+    arrivals and the nominal work, `exact` the one for the work as it was measured.
     """
 
     def __init__(self, events: int = 10, rate: float = 20.0, work: float = 0.3, workers: int = 8):
@@ -99,17 +99,22 @@ class Race:
 
     def measured(self, side: Side) -> list[float]:
         """Return response times in seconds, in the order in which the events were due."""
-        done = sorted(side.journeys(), key=lambda journey: journey.event.time)
-        return [j.response_time for j in done if j.response_time is not None]
+        return [j.response_time for j in _done(side) if j.response_time is not None]
 
     def predicted(self, side: Side) -> list[float]:
         """Return the response times that queueing theory predicts, in seconds."""
         arrivals = [number / self.rate for number in range(self.events)]
         return response_times(arrivals, [self.work] * self.events, side.servers)
 
+    def exact(self, side: Side) -> list[float]:
+        """Return what theory predicts for the work as it was measured, in seconds."""
+        works = [j.service_time for j in _done(side) if j.service_time is not None]
+        arrivals = [number / self.rate for number in range(len(works))]
+        return response_times(arrivals, works, side.servers)
+
     def error(self, side: Side) -> float:
-        """Return the median of |measured − predicted| / predicted."""
-        pairs = zip(self.measured(side), self.predicted(side), strict=False)
+        """Return the median of |measured − exact| / exact."""
+        pairs = zip(self.measured(side), self.exact(side), strict=True)
         return statistics.median(abs(one - other) / other for one, other in pairs)
 
     def to_come(self, fired: list[Journey]) -> list[int]:
@@ -150,6 +155,11 @@ class Race:
             side.title: (self.measured(side), self.predicted(side), side.colour)
             for side in self.sides
         })  # fmt: skip
+
+
+def _done(side: Side) -> list[Journey]:
+    """Return the journeys in the order in which the events were due."""
+    return sorted(side.journeys(), key=lambda journey: journey.event.time)
 
 
 class RacePanel(RunPanel[Race]):

@@ -40,9 +40,6 @@ def test_a_million_events_are_read_in_order_and_in_flat_memory(
     with closing(sqlite3.connect(path, isolation_level=None)) as database:  # quicker than appending
         database.execute("begin")
         database.execute(FILL, (MILLION,))
-        database.execute("insert into identities select source, id, sequence from events")
-        database.execute("insert into topics select topic, sequence from events")
-        database.execute("update settings set value = ? where name = 'indexed'", (MILLION,))
         database.execute("commit")
 
     with ek.open_log(path) as log:

@@ -21,6 +21,7 @@ from .. import (
 from ..paging import entry_of, entry_or_bytes, report_damaged
 from .sql import ROW, fitting
 from .store import Store
+from .tail import Tail
 
 _IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
 
@@ -176,7 +177,7 @@ class SqliteConsumer(Consumer):
             (position, *values, n),
         ).fetchall()
         # behind what was found; or behind everything, none of which fits
-        end = rows[-1][1] if len(rows) == n else self._store.tail.last
+        end = rows[-1][1] if len(rows) == n else Tail(sql).last
         if end > position:
             sql.execute("update consumers set position = ? where name = ?", (end, self.name))
         sql.executemany(
@@ -208,7 +209,7 @@ class SqliteConsumer(Consumer):
                 ).rowcount
             ]
 
-        if lost := self._store.do(work, durable=durable, single=len(deliveries) == 1):
+        if lost := self._store.do(work, durable=durable):
             raise claim_lost(self.name, lost)
 
     def _change_dead(self, change: str, sequences: tuple[int, ...]) -> int:

@@ -30,7 +30,7 @@ from .file_lock import FileLock
 from .writer import failure
 
 APPLICATION = 0x65766B6C  # "evkl": what SQLite keeps in the file's header to tell whose it is
-VERSION = 1
+VERSION = 2
 
 _PATIENCE_MS = 30_000
 _SETTINGS = (
@@ -48,20 +48,15 @@ _SCHEMA = f"""
         id text not null,
         stored real not null,
         bytes_so_far integer not null,  -- of all bodies from the first ever to this one
-        body blob not null
+        body blob not null,
+        unique (source, id)
     );
-    -- for all but the newest events, up to the setting 'indexed': see tail.py
-    create table identities (
-        source text not null, id text not null, sequence integer not null, primary key (source, id)
-    ) without rowid;
-    create table topics (
-        topic text not null, sequence integer not null, primary key (topic, sequence)
-    ) without rowid;
+    create index events_of_topic on events (topic);
     create table settings (name text primary key, value integer) without rowid;
     insert into settings values
         ('max_events', null), ('max_bytes', null),
         ('removed', 0), ('removed_bytes', 0),  -- the last sequence that was trimmed, and its sum
-        ('indexed', 0), ('last_token', 0);
+        ('last_token', 0);
     create table consumers (
         name text primary key,
         topic text not null,
@@ -167,7 +162,7 @@ def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
     if application == APPLICATION:
         raise LogUnusable(
             f"{path!r} is a log of version {version}, and this eventkit knows version {VERSION}. "
-            "Use a newer eventkit. The file is left as it is."
+            "Use the eventkit that made it. The file is left as it is."
         )
     if tables or application or version:
         raise LogUnusable(

@@ -50,23 +50,20 @@ class SqliteLog(PagedLog):
     ) -> int:
         check_append(expect, fence)
         packed = _pack(event)
-        store = self.store
-        if expect is None and fence is None:
-            return store.add(packed)
 
         def work(sql: sqlite3.Cursor) -> int:
-            if (first := store.tail.find(sql, packed)) is not None:
+            tail, now = Tail(sql), self.store.clock()
+            if (first := tail.find(packed)) is not None:
                 return first
             _check_expected(sql, packed.topic, expect)
-            check_fence(sql, fence, store.clock())
-            return store.tail.add(sql, packed, store.clock())
+            check_fence(sql, fence, now)
+            return tail.add(packed, now)
 
-        return store.do(work)
+        return self.store.do(work)
 
     def append_all(self, events: Iterable[Event | CloudEvent]) -> list[int]:
         packed = [_pack(event) for event in events]
-        store = self.store
-        return store.do(lambda sql: store.add_all(sql, packed))
+        return self.store.do(lambda sql: Tail(sql).add_all(packed, self.store.clock()))
 
     @property
     def last_sequence(self) -> int:
@@ -94,15 +91,10 @@ class SqliteLog(PagedLog):
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
         check_quota(events, bytes)
-
-        def work(sql: sqlite3.Cursor) -> None:
-            put(sql, max_events=events, max_bytes=bytes)
-            self.store.tail = Tail.of(sql)
-
-        self.store.do(work)
+        self.store.do(lambda sql: put(sql, max_events=events, max_bytes=bytes))
 
     def usage(self) -> Usage:
-        return self.store.ask(lambda sql: Tail.of(sql).usage())
+        return self.store.ask(lambda sql: Tail(sql).usage())
 
     def trim(
         self, *, keep: int | None = None, older_than: float | None = None, unread: bool = False
@@ -118,7 +110,7 @@ class SqliteLog(PagedLog):
     def _trim_some(
         self, sql: sqlite3.Cursor, keep: int | None, older_than: float | None, *, unread: bool
     ) -> int:
-        tail = Tail.of(sql)
+        tail = Tail(sql)
         end = min(tail.last, tail.removed + _TRIM_AT_ONCE)
         if keep is not None:
             end = min(end, tail.last - keep)
@@ -132,17 +124,9 @@ class SqliteLog(PagedLog):
         (size,) = sql.execute(
             "select bytes_so_far from events where sequence = ?", (end,)
         ).fetchone()
-        gone = "from events where sequence <= ?"
-        sql.execute(
-            f"delete from identities where (source, id) in (select source, id {gone})", (end,)
-        )
-        sql.execute(
-            f"delete from topics where (topic, sequence) in (select topic, sequence {gone})", (end,)
-        )
-        sql.execute(f"delete {gone}", (end,))
-        sql.execute("delete from deliveries where sequence <= ?", (end,))
+        for table in ("events", "deliveries"):
+            sql.execute(f"delete from {table} where sequence <= ?", (end,))
         put(sql, removed=end, removed_bytes=size)
-        self.store.tail = Tail.of(sql)
         return end - tail.removed
 
     def backup(self, path: str | os.PathLike[str]) -> None:
@@ -163,7 +147,7 @@ def _pack(event: Event | CloudEvent) -> Packed:
 
 
 def _last_sequence(sql: sqlite3.Cursor) -> int:
-    return Tail.of(sql).last
+    return Tail(sql).last
 
 
 def _last_before(sql: sqlite3.Cursor, moment: float, end: int) -> int:

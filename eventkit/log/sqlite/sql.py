@@ -8,10 +8,8 @@ from typing import Any
 
 from ...topics import matches
 
-INDEXED = "(select value from settings where name = 'indexed')"
 ROW = "sequence, cast(body as blob), stored"  # whatever another program has put there
 ROWS = f"select {ROW} from events"
-IS_THIS = "topic = ?"
 fits_pattern = lru_cache(maxsize=10_000)(matches)
 
 
@@ -21,16 +19,12 @@ def fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
         return "1", ()
     if any(word in ("*", ">") for word in pattern.split(".")):
         return "fits(?, topic)", (pattern,)
-    return IS_THIS, (pattern,)
+    return "topic = ?", (pattern,)
 
 
 def last_on(sql: sqlite3.Cursor, topic: str) -> int:
-    last = "select max(sequence) as last from"
-    row = sql.execute(
-        f"select max(last) from ({last} topics where topic = ? union all "
-        f"{last} events where topic = ? and sequence > {INDEXED})",
-        (topic, topic),
-    ).fetchone()
+    """Return the sequence of the last event on a topic, 0 if there is none."""
+    row = sql.execute("select max(sequence) from events where topic = ?", (topic,)).fetchone()
     return row[0] or 0
 
 

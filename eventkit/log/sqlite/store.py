@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
-from .. import LogClosed, LogUnusable, Packed
+from .. import LogClosed, LogUnusable
 from ..paging import News, Row
 from .file import (
     as_ours,
@@ -22,24 +22,13 @@ from .file import (
     lock_beside,
     open_file,
 )
-from .sql import INDEXED, IS_THIS, ROWS, fits_pattern, fitting
-from .tail import Tail
+from .sql import ROWS, fits_pattern, fitting
 from .writer import Work, Writer
 
 T = TypeVar("T")
 Clock = Callable[[], float]
 
 _PAGE_BYTES = 1_000_000
-_PAGE_OF_A_TOPIC = f"""
-    with found as (
-        select * from (select sequence from topics where topic = ? and sequence > ?
-                       order by sequence limit ?)
-        union all
-        select * from (select sequence from events where topic = ? and sequence > ?
-                       and sequence > {INDEXED} order by sequence limit ?)
-    )
-    {ROWS} where sequence in found order by sequence limit ?
-"""
 
 
 class Store:
@@ -48,40 +37,20 @@ class Store:
     def __init__(self, path: str, *, create: bool, clock: Clock) -> None:
         self.path = path
         self.clock = clock
-        self.tail: Tail  # where the log ends, known to the writer's thread alone
         self._lock = lock_beside(path, create=create)
         self._idle: list[sqlite3.Connection] = []  # readers that are not in use
         self._refusal = ""  # why work is refused
         self._is_parents = False
         self._news = News()
-        self._version = -1  # SQLite's number for what others have written, at the last beginning
-        self._settled: int | None = None  # the same, if all went well since: `tail` is still true
         self._writer = Writer(
-            self._connect,
-            self._lock,
-            self._begin,
-            self._add_new,
-            self.add_all,
-            self._committed,
-            self._ended,
+            self._connect, self._lock, self._check_files, self._news.ring, self._ended
         )
         _stores.add(self)
 
-    def do(self, work: Work[T], *, durable: bool = True, single: bool = False) -> T:
+    def do(self, work: Work[T], *, durable: bool = True) -> T:
         """Run work that writes; see `Writer.do`."""
         self.check_open()
-        return self._writer.do(work, durable=durable, single=single)
-
-    def add(self, event: Packed) -> int:
-        """Add an event, together with those of other callers in one statement."""
-        self.check_open()
-        return self._writer.do(
-            lambda sql: self.tail.add(sql, event, self.clock()), single=True, event=event
-        )
-
-    def add_all(self, sql: sqlite3.Cursor, events: list[Packed]) -> list[int]:
-        """As `Tail.add_all`, now."""
-        return self.tail.add_all(sql, events, self.clock())
+        return self._writer.do(work, durable=durable)
 
     def ask(self, question: Work[T]) -> T:
         """Run a query on one consistent state of the log."""
@@ -95,14 +64,10 @@ class Store:
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
         """Return the next entries after `after`, at most a page in memory."""
         fits, values = fitting(topic)
-        if fits == IS_THIS:
-            statement, values = _PAGE_OF_A_TOPIC, (topic, after, limit, topic, after, limit, limit)
-        else:
-            statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
-            values = (after, *values, limit)
+        statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
         page, size = [], 0
         with self._reader() as sql, as_ours(), closing(sql.cursor()) as rows:
-            for row in rows.execute(statement, values):
+            for row in rows.execute(statement, (after, *values, limit)):
                 page.append(row)
                 size += len(row[1])
                 if size > _PAGE_BYTES:
@@ -153,21 +118,8 @@ class Store:
         else:
             close_file(connection, self._lock)
 
-    def _begin(self, sql: sqlite3.Cursor) -> bool:
-        """Whether an event can be added by one statement. Raises LogUnusable without the file."""
+    def _check_files(self) -> None:
         check_same(self.path, self._files)
-        (version,) = sql.execute("pragma data_version").fetchone()
-        if version != self._settled:  # another process has written, or ours did not get to its end
-            self.tail = Tail.of(sql)
-        self._version, self._settled = version, None
-        return not self.tail.is_full
-
-    def _add_new(self, sql: sqlite3.Cursor, events: list[Packed]) -> Sequence[int]:
-        return self.tail.add_new(sql, events, self.clock())
-
-    def _committed(self) -> None:
-        self._settled = self._version
-        self._news.ring()
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 import copy
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from .. import LogClosed, LogError, LogUnusable, OutcomeUnknown, Packed, PermissionDenied
+from .. import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied
 from .file_lock import FileLock
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Cursor], T]
-Add = Callable[[sqlite3.Cursor, list[Packed]], Sequence[int]]
 
 _PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
 
@@ -31,10 +29,7 @@ class Writer:
     Work must check before it writes. If it raises, only its own caller gets the error, and the rest
     of the group is committed. An error of SQLite fails the whole group.
 
-    `begin` is called with the cursor before each transaction, `committed` after it. A group of one
-    `single` statement needs no transaction, if `begin` returns True. Work that only adds an `event`
-    is not called: the events of many callers are added together, by one statement (`add_new`) if
-    possible, else by `add_all`, else one by one. All of this happens under `lock`.
+    `check` is called before each transaction, under `lock`, and `committed` after it.
 
     One thread does the work and holds the operating system's lock. Callers hold no lock at all, so
     a KeyboardInterrupt in a caller leaves nothing held or half done, and a signal handler may call
@@ -45,9 +40,7 @@ class Writer:
         self,
         connect: Callable[[], sqlite3.Connection],
         lock: FileLock,
-        begin: Work[bool],
-        add_new: Add,
-        add_all: Add,
+        check: Callable[[], None],
         committed: Callable[[], None],
         ended: Callable[[sqlite3.Connection], None],
     ) -> None:
@@ -55,15 +48,13 @@ class Writer:
         self._sql: sqlite3.Cursor  # one for all work: making one is slow
         self._connect = connect
         self._lock = lock
-        self._begin = begin
-        self._add_new = add_new
-        self._add_all = add_all
+        self._check = check
         self._committed = committed
         self._ended = ended
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None: no more jobs follow
         self._has_ended = False
         self._is_durable = False  # whether `pragma synchronous` is known to be full
-        opening = _Job(lambda _: None, durable=True, is_single=False, event=None)
+        opening = _Job(lambda _: None, durable=True)
         self._thread = threading.Thread(
             target=self._run, args=[opening], name="eventkit-log", daemon=True
         )
@@ -74,18 +65,11 @@ class Writer:
             self._jobs.put(None)
             raise
 
-    def do(
-        self,
-        work: Work[T],
-        *,
-        durable: bool = True,
-        single: bool = False,
-        event: Packed | None = None,
-    ) -> T:
+    def do(self, work: Work[T], *, durable: bool = True) -> T:
         """Return what `work` returned, once it is on disk. Without `durable`, once others can see
         it: for changes that a power cut may undo.
         """
-        job = _Job(work, durable, single, event)
+        job = _Job(work, durable)
         self._jobs.put(job)
         if self._has_ended:  # perhaps too late to see this job
             self._refuse_rest()
@@ -160,12 +144,10 @@ class Writer:
             durable = any(job.durable for job in group)
             if durable is not self._is_durable:
                 self._set_durable(durable)
-            is_committing = self._begin(sql)  # SQLite commits a statement that stands alone
-            if is_committing and self._run_single(sql, group):
-                return
-            is_committing = False
+            self._check()
             sql.execute("begin immediate")
-            self._run_all(sql, group)
+            for job in group:
+                job.run(sql)
             is_committing = True
             sql.execute("commit")
         except BaseException as problem:
@@ -173,34 +155,6 @@ class Writer:
             if isinstance(problem, sqlite3.Error):
                 raise failure(problem, is_committing=is_committing) from problem
             raise
-
-    def _run_single(self, sql: sqlite3.Cursor, group: list[_Job]) -> bool:
-        """Return True if a single statement did the whole group. If not, nothing was done."""
-        if len(group) > 1:
-            only_add = all(job.event is not None for job in group)
-            return only_add and self._add_together(self._add_new, sql, group)
-        if group[0].is_single:
-            group[0].run(sql)
-        return group[0].is_single
-
-    def _run_all(self, sql: sqlite3.Cursor, group: list[_Job]) -> None:
-        for only_add, some in groupby(group, lambda job: job.event is not None):
-            jobs = list(some)
-            if not (only_add and self._add_together(self._add_all, sql, jobs)):
-                for job in jobs:
-                    job.run(sql)
-
-    def _add_together(self, add: Add, sql: sqlite3.Cursor, jobs: list[_Job]) -> bool:
-        """Return True if all were added. If not, doing them one by one shows which one failed."""
-        try:
-            sequences = add(sql, [job.event for job in jobs if job.event])
-        except sqlite3.Error:
-            raise
-        except BaseException:
-            return False
-        for job, sequence in zip(jobs, sequences, strict=False):
-            job.result = sequence
-        return bool(sequences)
 
     def _set_durable(self, durable: bool) -> None:
         self._is_durable = False  # should it fail
@@ -211,15 +165,11 @@ class Writer:
 class _Job:
     """One caller's work and its result."""
 
-    __slots__ = ("done", "durable", "error", "event", "is_single", "result", "work")
+    __slots__ = ("done", "durable", "error", "result", "work")
 
-    def __init__(
-        self, work: Work[Any], durable: bool, is_single: bool, event: Packed | None
-    ) -> None:
+    def __init__(self, work: Work[Any], durable: bool) -> None:
         self.work = work
         self.durable = durable
-        self.is_single = is_single
-        self.event = event
         self.result: Any = None
         self.error: BaseException | None = None
         self.done = threading.Lock()  # released by the writer

@@ -21,7 +21,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +31,6 @@ from ..log import PermissionDenied
 try:
     from nats.aio.client import Client
     from nats.errors import Error, UnexpectedEOF
-    from nats.protocol.command import hpub_cmd
 except ImportError as missing:
     raise ImportError(
         "a bridge or a log on a NATS server needs nats-py, which is not installed here. "
@@ -141,14 +140,9 @@ class QuietLoop(asyncio.SelectorEventLoop):
         return await super().start_tls(transport, protocol, *arguments, **options)
 
 
-def message(
-    subject: str, body: bytes, reply: str = "", headers: Mapping[str, str] | None = None
-) -> bytes:
-    """Return a message in NATS's wire format. A header's value must be one line."""
-    if not headers:
-        return b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(body), body)
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return bytes(hpub_cmd(subject, reply, f"NATS/1.0\r\n{lines}\r\n".encode(), body))
+def message(subject: str, body: bytes) -> bytes:
+    """Return a message in NATS's wire format."""
+    return b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(body), body)
 
 
 # Connecting

@@ -59,10 +59,16 @@ def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], timeou
     call = Call(loop, work)
     try:
         call.begin()
-        return call.result(timeout)
+        task = call.wait(timeout)
     except BaseException:
         call.cancel()
         raise
+    try:
+        if task.cancelled():
+            raise CancelledError
+        return task.result()
+    finally:
+        del call, task  # or the error and this frame would keep each other alive
 
 
 class Call(Generic[T]):
@@ -78,14 +84,11 @@ class Call(Generic[T]):
         """Schedule the start. Raises RuntimeError if the loop is closed."""
         self._loop.call_soon_threadsafe(self._begin)
 
-    def result(self, timeout: float) -> T:
-        """Wait for the result."""
+    def wait(self, timeout: float) -> asyncio.Task[T]:
+        """Return the task when it is done. Raises TimeoutError."""
         if not self._done.wait(timeout):
             raise TimeoutError
-        task = self._done.value
-        if task.cancelled():
-            raise CancelledError
-        return task.result()
+        return self._done.value
 
     def cancel(self) -> None:
         """Schedule the cancellation, unless it is done."""

@@ -1,33 +1,30 @@
 """Connection: requests to a NATS server, repeated until they are answered or time is up.
 
-nats-py's client runs on a loop in a thread of its own. The caller waits in its own thread for a
-Result that the loop sets. The two threads share nothing else.
+nats-py's client runs on a loop in a thread of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import threading
-import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
 from ...log.paging import Row
-from ..client import DirectClient, NatsError, denial_in, final_error, message, places
-from ..waiting import Result, end_other_tasks, run_on
+from ..client import DirectClient, NatsError, denial_in, final_error, places
+from ..waiting import end_other_tasks, run_on
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
+T = TypeVar("T")
 Headers = dict[str, str]
 
 _ATTEMPT = 1.0  # seconds before a request is repeated: a leader may be gone
@@ -57,79 +54,6 @@ class _Unanswered(Exception):
     """No server answered. One may answer soon."""
 
 
-class Request:
-    """A message to the server. Its answer is one message, in JSON."""
-
-    def __init__(self, subject: str, body: bytes, headers: Headers | None = None) -> None:
-        self.subject = subject
-        self.body = body
-        self.headers = headers
-        self.answer: Result[Any] = Result()
-        self.forget: Callable[[], object] = lambda: None
-        self.problem: Exception | None = None  # why there is no answer
-
-    def receive(self, headers: Headers, body: bytes) -> None:
-        """Read a message of the answer, on the loop."""
-        if headers.get("Status") == "503":
-            self.fail(_Unanswered("no server is there that keeps this log"))
-            return
-        found = json.loads(body)
-        if "error" not in found:
-            self._end(found)
-        elif found["error"].get("err_code") in _NOT_NOW:
-            self.fail(_Unanswered(found["error"]["description"]))
-        else:
-            self.fail(Refused(found["error"]))
-
-    def fail(self, problem: Exception) -> None:
-        """End the request without an answer, unless it has one."""
-        if not self.answer.is_set:
-            self.problem = problem
-            self._end(None)
-
-    def take_problem(self) -> Exception:
-        """Return the error to raise, and forget it.
-
-        Its traceback holds frames that hold this request, which would be a reference cycle.
-        """
-        problem, self.problem = self.problem, None
-        assert problem is not None
-        return problem
-
-    def repeated(self) -> Request:
-        """Return the same request, to be sent once more."""
-        return Request(self.subject, self.body, self.headers)
-
-    def _end(self, found: Any) -> None:
-        self.answer.set(found)
-        self.forget()
-
-
-class PageRequest(Request):
-    """A request that is answered by one message for each row and a last one without a body.
-
-    The answer is the rows and how many more there are behind them.
-    """
-
-    def __init__(self, subject: str, body: bytes) -> None:
-        super().__init__(subject, body)
-        self._rows: list[Row] = []
-        self._more = 0
-
-    def receive(self, headers: Headers, body: bytes) -> None:
-        if "Nats-Sequence" in headers:
-            stored = seconds_of(headers["Nats-Time-Stamp"])
-            self._rows.append((int(headers["Nats-Sequence"]), body, stored))
-            self._more = int(headers["Nats-Num-Pending"])
-        elif headers.get("Status") in ("204", "404"):
-            self._end((self._rows, self._more))
-        else:
-            self.fail(_Unanswered("no server is there that keeps this log"))
-
-    def repeated(self) -> Request:
-        return PageRequest(self.subject, self.body)
-
-
 class Connection:
     """A connection for any number of threads. It reconnects until it is closed.
 
@@ -141,13 +65,9 @@ class Connection:
         self._urls = url.split(",")
         self._process = os.getpid()
         self._refusal = ""  # why no request is sent any more
-        self._beginning = threading.Lock()
-        self._requests: dict[str, Request] = {}  # by the last word of their answers' subject
-        self._numbers = itertools.count(1)
-        self._inbox = ""
-        self._outgoing: deque[tuple[Request, bytes]] = deque()
-        self._is_woken = False
-        self._nats = DirectClient(self._take)
+        self._open: dict[asyncio.Task[Any], str] = {}  # attempts, and the subject of each
+        self._problems: dict[asyncio.Task[Any], Exception] = {}  # why an attempt was ended
+        self._nats = DirectClient(lambda *_: False)
         self._loop = asyncio.new_event_loop()
         self._closing: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
@@ -164,18 +84,23 @@ class Connection:
     def ask(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Any:
         """Return the answer of JetStream's API. Raises Refused."""
         body = json.dumps(question).encode()
-        request = self._begin(Request(f"$JS.API.{path}", body))
-        return self._wait_for(request, changes=changes)[0]
+        return self._answer(lambda: self._request(f"$JS.API.{path}", body), changes=changes)
 
     def publish(self, subject: str, body: bytes, headers: Headers) -> int:
         """Store a message in the stream of this subject. Return its sequence. Raises Refused."""
-        request = self._begin(Request(subject, body, headers))
-        return int(self._wait_for(request, changes=True)[0]["seq"])
+        self._check_size(body)
+        answer = self._answer(lambda: self._request(subject, body, headers), changes=True)
+        return int(answer["seq"])
 
     def publish_all(self, messages: list[tuple[str, bytes, Headers]]) -> list[int]:
         """Store several messages in their order. Send all before waiting for an answer."""
-        requests = [self._begin(Request(*message)) for message in messages]
-        return [int(answer["seq"]) for answer in self._wait_for(*requests, changes=True)]
+        for _, body, _ in messages:
+            self._check_size(body)
+
+        async def all_of_them() -> list[Any]:
+            return await asyncio.gather(*(self._request(*message) for message in messages))
+
+        return [int(answer["seq"]) for answer in self._answer(all_of_them, changes=True)]
 
     def page(
         self, stream: str, after: int, subject: str, limit: int, size: int
@@ -186,9 +111,7 @@ class Connection:
         """
         question = {"seq": after + 1, "next_by_subj": subject, "batch": limit, "max_bytes": size}
         body = json.dumps(question).encode()
-        request = self._begin(PageRequest(f"$JS.API.DIRECT.GET.{stream}", body))
-        found: tuple[list[Row], int] = self._wait_for(request, changes=False)[0]
-        return found
+        return self._answer(lambda: self._page(f"$JS.API.DIRECT.GET.{stream}", body), changes=False)
 
     def listen(self, subject: str, callback: Callable[[], object]) -> None:
         """Call `callback` on the loop for each later message on the subject."""
@@ -196,12 +119,10 @@ class Connection:
         async def receive(_: Msg) -> None:
             callback()
 
-        with self._beginning:
-            self.check_open()
-        try:
-            run_on(self._loop, self._nats.subscribe(subject, cb=receive), self.timeout)
-        except (NatsError, CancelledError, TimeoutError, RuntimeError) as problem:
-            raise self._unanswered(changes=False) from problem
+        async def subscribe() -> None:
+            await self._nats.subscribe(subject, cb=receive)
+
+        self._answer(subscribe, changes=False)
 
     def check_open(self) -> None:
         """Raise LogClosed if it is closed or belongs to the parent process."""
@@ -220,70 +141,32 @@ class Connection:
         """
         if os.getpid() != self._process:
             return
-        with self._beginning:
-            self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
-        if not self._thread.is_alive():
-            return
-        if self._thread is not threading.current_thread():
-            deadline = time.monotonic() + _ATTEMPT
-            for request in list(self._requests.values()):
-                request.answer.wait(max(0.0, deadline - time.monotonic()))
-        with suppress(RuntimeError):  # another thread has closed it
+        self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
+        with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._end)
         if self._thread is not threading.current_thread():
             self._thread.join(self.timeout)
 
-    # Requests, on the caller's thread
+    # On the caller's thread
 
-    def _begin(self, request: Request) -> Request:
-        if len(request.body) + _HEADERS > self._nats.max_payload:
+    def _answer(self, work: Callable[[], Coroutine[Any, Any, T]], *, changes: bool) -> T:
+        self.check_open()
+        try:
+            return run_on(self._loop, work(), self.timeout + 3 * _ATTEMPT)
+        except (_Unanswered, NatsError, TimeoutError) as problem:
+            raise self._unanswered(changes=changes) from problem
+        except (CancelledError, RuntimeError) as problem:
+            if not self._refusal:
+                raise
+            raise self._unanswered(changes=changes) from problem
+
+    def _check_size(self, body: bytes) -> None:
+        if len(body) + _HEADERS > self._nats.max_payload:
             raise QuotaExceeded(
-                f"{len(request.body):,} bytes are more than the server takes at once, which is "
+                f"{len(body):,} bytes are more than the server takes at once, which is "
                 f"{self._nats.max_payload:,}. Store such data elsewhere, and its address in the "
                 "event."
             )
-        number = str(next(self._numbers))
-        sent = message(request.subject, request.body, f"{self._inbox}.{number}", request.headers)
-        with self._beginning:
-            self.check_open()
-            request.forget = partial(self._requests.pop, number, None)
-            self._requests[number] = request
-            self._outgoing.append((request, sent))
-            if not self._is_woken:
-                self._wake()
-        return request
-
-    def _wake(self) -> None:
-        try:
-            self._is_woken = True
-            self._loop.call_soon_threadsafe(self._send)
-        except BaseException:  # an interrupt: the next request wakes the loop
-            self._is_woken = False
-            raise
-
-    def _wait_for(self, *requests: Request, changes: bool) -> list[Any]:
-        """Return the answers in the order of the requests, which were begun."""
-        waiting = list(requests)
-        deadline = time.monotonic() + self.timeout
-        try:
-            while problem := _first_problem(waiting):
-                if not self._can_repeat(deadline):
-                    raise self._unanswered(changes=changes) from problem
-                waiting = [
-                    one if _is_answered(one) else self._begin(one.repeated()) for one in waiting
-                ]
-            return [one.answer.value for one in waiting]
-        finally:
-            for one in waiting:
-                one.fail(_Unanswered("the caller no longer waits"))
-
-    def _can_repeat(self, deadline: float) -> bool:
-        """Wait until there is a connection. Return False if it is closed or time is up."""
-        while time.monotonic() < deadline and not self._refusal:
-            time.sleep(_PAUSE)
-            if self._nats.is_connected:
-                return True
-        return False
 
     def _unanswered(self, *, changes: bool) -> LogError:
         if self._refusal and not changes:
@@ -297,34 +180,69 @@ class Connection:
             return LogUnusable(what)
         return OutcomeUnknown(f"{what} The change may have been made: do it again, which is safe.")
 
+    # Requests, on the loop
+
+    async def _request(self, subject: str, body: bytes, headers: Headers | None = None) -> Any:
+        """Return the answer, which is JSON. Raises Refused, PermissionDenied or _Unanswered."""
+
+        async def attempt() -> Any:
+            reply = await self._nats.request(subject, body, _ATTEMPT, headers=headers)
+            return _read(reply.data)
+
+        return await self._repeated(subject, attempt)
+
+    async def _page(self, subject: str, body: bytes) -> tuple[list[Row], int]:
+        """Return the rows of an answer in several messages, and how many there are behind them."""
+
+        async def attempt() -> tuple[list[Row], int]:
+            inbox = self._nats.new_inbox()
+            subscription = await self._nats.subscribe(inbox)
+            try:
+                await self._nats.publish(subject, body, reply=inbox)
+                return await _rows(partial(subscription.next_msg, _ATTEMPT))
+            finally:
+                await subscription.unsubscribe()
+
+        return await self._repeated(subject, attempt)
+
+    async def _repeated(self, subject: str, attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        deadline = self._loop.time() + self.timeout
+        while True:
+            try:
+                if self._nats.is_connected:
+                    return await self._attempt(subject, attempt())
+                raise _Unanswered("there is no connection")
+            except (NatsError, TimeoutError, _Unanswered) as problem:
+                if self._loop.time() >= deadline or self._refusal:
+                    raise _Unanswered(str(problem)) from problem
+            await asyncio.sleep(_PAUSE)
+
+    async def _attempt(self, subject: str, attempt: Coroutine[Any, Any, T]) -> T:
+        """Wait for one attempt, which ends early if the server denies it or the connection breaks.
+
+        The server does not answer what it denies.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = subject.lower()
+        try:
+            return await attempt
+        except asyncio.CancelledError:
+            if problem := self._problems.pop(task, None):
+                task.uncancel()
+                raise problem from None
+            raise
+        finally:
+            del self._open[task]
+            self._problems.pop(task, None)
+            del task  # or the error and this frame would keep each other alive
+
+    def _fail(self, task: asyncio.Task[Any], problem: Exception) -> None:
+        if task not in self._problems:
+            self._problems[task] = problem
+            task.cancel()
+
     # The connection, on the loop
-
-    def _send(self) -> None:
-        self._is_woken = False  # the next request wakes the loop again
-        messages = []
-        while self._outgoing:
-            request, sent = self._outgoing.popleft()
-            if self._nats.is_connected:
-                messages.append(sent)
-            else:
-                request.fail(_Unanswered("there is no connection"))
-        if messages:
-            self._nats.send(b"".join(messages))
-
-    def _take(self, number: int, subject: str, body: bytes, headers: bytes | None) -> bool:
-        """Handle an answer without headers. nats-py reads the others for `_receive`."""
-        return not headers and self._answer(subject, {}, body)
-
-    async def _receive(self, message: Msg) -> None:
-        self._answer(message.subject, message.headers or {}, message.data)
-
-    def _answer(self, subject: str, headers: Headers, body: bytes) -> bool:
-        """Return True if the message answers an open request."""
-        inbox, _, number = subject.rpartition(".")
-        request = self._requests.get(number) if inbox == self._inbox else None
-        if request is not None:
-            request.receive(headers, body)
-        return request is not None
 
     async def _connect(self, options: dict[str, Any]) -> None:
         deadline = self._loop.time() + self.timeout
@@ -332,7 +250,8 @@ class Connection:
             try:
                 await self._nats.try_to_connect(
                     self._urls, self._on_error, name="eventkit log", reconnect_time_wait=_PAUSE,
-                    disconnected_cb=self._on_disconnected, **({"ping_interval": _PING} | options),
+                    disconnected_cb=self._on_disconnected, skip_subject_validation=True,
+                    **({"ping_interval": _PING} | options),
                 )  # fmt: skip
             except (NatsError, OSError) as problem:
                 cause = self._nats.problem or problem
@@ -344,30 +263,18 @@ class Connection:
                         "Start one, such as NatsServer(), and give its url."
                     ) from problem
                 await asyncio.sleep(_PAUSE)
-        self._inbox = self._nats.new_inbox()
-        await self._nats.subscribe(f"{self._inbox}.*", cb=self._receive)
 
     def _on_error(self, problem: Exception) -> None:
-        """Fail the requests that the server denied.
-
-        It never answers them. It reports an error that names the subject alone.
-        """
         denial = denial_in(problem)
-        for request in list(self._requests.values()):
-            if denial == ("publish", request.subject.lower()):
-                request.fail(
-                    PermissionDenied(
-                        f"{self!r} does not let this user publish to {request.subject!r}."
-                    )
-                )
+        for task, subject in list(self._open.items()):
+            if denial == ("publish", subject):
+                denied = f"{self!r} does not let this user publish to {subject!r}."
+                self._fail(task, PermissionDenied(denied))
 
     async def _on_disconnected(self) -> None:
-        """Fail open requests: no answer to them will arrive any more."""
-        self._fail_all("the connection broke")
-
-    def _fail_all(self, why: str) -> None:
-        for request in list(self._requests.values()):
-            request.fail(_Unanswered(why))
+        """End open attempts: no answer to them will arrive any more."""
+        for task in list(self._open):
+            self._fail(task, _Unanswered("the connection broke"))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -380,26 +287,37 @@ class Connection:
             self._closing.set_result(None)
 
     async def _disconnect(self) -> None:
+        if self._open:
+            await asyncio.wait(self._open, timeout=_ATTEMPT)
         with suppress(NatsError, OSError, TimeoutError):
             await asyncio.wait_for(self._nats.close(), self.timeout)
         await end_other_tasks()
-        self._fail_all("the log was closed")
 
 
-def _first_problem(requests: list[Request]) -> Exception | None:
-    """Wait until all are answered, or return why one of them is not. Raises a server's refusal."""
-    for request in requests:
-        request.answer.wait(_ATTEMPT)
-        request.fail(_Unanswered(f"no answer came within {_ATTEMPT} s"))
-        if isinstance(request.problem, _Unanswered):
-            return request.problem
-        if request.problem is not None:
-            raise request.take_problem()
-    return None
+def _read(body: bytes) -> Any:
+    found = json.loads(body)
+    if "error" not in found:
+        return found
+    if found["error"].get("err_code") in _NOT_NOW:
+        raise _Unanswered(found["error"]["description"])
+    raise Refused(found["error"])
 
 
-def _is_answered(request: Request) -> bool:
-    return request.answer.is_set and request.problem is None
+async def _rows(next_message: Callable[[], Coroutine[Any, Any, Msg]]) -> tuple[list[Row], int]:
+    """Read one message for each row, and a last one without a body."""
+    rows: list[Row] = []
+    more = 0
+    while True:
+        message = await next_message()
+        headers = message.headers or {}
+        if "Nats-Sequence" in headers:
+            stored = seconds_of(headers["Nats-Time-Stamp"])
+            rows.append((int(headers["Nats-Sequence"]), message.data, stored))
+            more = int(headers["Nats-Num-Pending"])
+        elif headers.get("Status") in ("204", "404"):
+            return rows, more
+        else:
+            raise _Unanswered("no server is there that keeps this log")
 
 
 def seconds_of(stamp: str) -> float:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .checks import optional_seconds
+from .delivery import deliver_in_place, must_tell_caller
 from .errors import (
     BusClosed as BusClosed,
     DrainTimeout as DrainTimeout,
@@ -21,14 +20,13 @@ from .errors import (
     QueueFull as QueueFull,
 )
 from .event import Event
-from .executors.awaited import PENDING, Pending, close, ends_caller, run_all, stops
 from .executors.base import Executor
-from .executors.inline import Unqueued
 from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned
-from .outcomes import DeadLetter as DeadLetter, Outcomes, worse
+from .outcomes import DeadLetter as DeadLetter, Outcomes
+from .places import Places
 from .recording import one_by_one, recorded
-from .replies import Replies, result, result_async, settle
+from .replies import Replies, check_answerable, result, result_async, settle
 from .subscription import Options, Retry, Route, Subscription
 from .timeline import Timeline
 from .topics import TopicTree, check_pattern, check_topic, plain
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=Handler)
 
 _CACHED_TOPICS = 250_000
-_FEW_STAGES = 8
 _numbers = itertools.count(1)
 
 
@@ -88,10 +85,7 @@ class EventBus:
         self._tree: TopicTree[Subscription] = TopicTree()
         self._order: dict[Subscription, int] = {}
         self._next_place = itertools.count().__next__
-        self._executors: dict[int, weakref.ref[Executor]] = {}  # by id; all that may have work
-        self._users: dict[int, set[Subscription]] = {}  # of each executor in use, by its id
-        self._stages: list[tuple[Subscription, Stage]] = []
-        self._stages_allowed = _FEW_STAGES  # above this, stages no longer needed are removed
+        self._places = Places()
         self._recorder: Timeline | None = None
         self._closed = ""  # why events are refused
         self._is_parents = False  # a copy, in a forked child, of a bus that was used
@@ -137,7 +131,7 @@ class EventBus:
                 if returned is not None:
                     check_returned(returned)
             except BaseException as error:
-                if self._must_tell_caller(route, subscription, event, error):
+                if must_tell_caller(route, subscription, event, error, self._outcomes):
                     raise
 
     async def fire_async(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
@@ -153,39 +147,7 @@ class EventBus:
         `publish` raises, and CancelledError if the caller is cancelled.
         """
         event, route = self._routed(event)
-        pending: Pending = []
-        outer = PENDING.get()
-        try:
-            try:
-                PENDING.set(pending)
-                await self._deliver_in_place(event, route, pending)
-            finally:
-                close(pending, outer)
-        except BaseException:
-            close(pending, outer)  # once more, should an interrupt have come in between
-            raise
-
-    async def _deliver_in_place(self, event: Event, route: Route, pending: Pending) -> None:
-        problem: BaseException | None = None
-        try:
-            for deliver, subscription in route:
-                if problem and stops(problem):
-                    self._outcomes.interrupted(subscription, event, problem)
-                    continue
-                try:
-                    if subscription is not None and deliver is subscription.awaited:
-                        await subscription.run(event)
-                    else:
-                        check_returned(deliver(event))
-                except BaseException as error:
-                    raised = self._outcomes.raised(subscription, event, error)
-                    problem = worse(problem, error if ends_caller(error) else raised)
-                if pending and not (problem and stops(problem)):
-                    problem = await run_all(pending) or problem
-            if problem is not None:
-                raise problem
-        finally:
-            problem = None  # or the error and this frame would keep each other alive
+        await deliver_in_place(route, event, self._outcomes)
 
     def _routed(self, event: Event) -> tuple[Event, Route]:
         """Return the event and its route, with an entry for each subscriber."""
@@ -195,41 +157,6 @@ class EventBus:
             event = _plain(event)
             route = self._find_route(event.topic)
         return event, route if self._recorder is None else one_by_one(route)
-
-    def _must_tell_caller(
-        self, route: Route, subscription: Subscription | None, event: Event, error: BaseException
-    ) -> bool:
-        """Record what a delivery raised. Return True if the caller must raise it. By then the
-        remaining subscribers have had the event. Raises a KeyboardInterrupt that came meanwhile.
-        """
-        problem = self._outcomes.raised(subscription, event, error)
-        try:
-            if problem is not None and not isinstance(problem, RecursionError):
-                problem = self._deliver_rest(route, subscription, event, problem)
-            if problem is None or problem is error:
-                return problem is error
-            raise problem
-        finally:
-            del problem  # or the error and this frame would keep each other alive
-
-    def _deliver_rest(
-        self, route: Route, first: Subscription | None, event: Event, problem: BaseException
-    ) -> BaseException:
-        """Deliver to the subscribers after `first`. An interrupt is a failure for each of them.
-        Return what the caller must raise: the given problem or a later, more serious one.
-        """
-        place = [subscription for _, subscription in route].index(first)
-        for deliver, subscription in route[place + 1 :]:
-            if isinstance(problem, KeyboardInterrupt):
-                self._outcomes.interrupted(subscription, event, problem)
-                continue
-            try:
-                check_returned(deliver(event))
-            except BaseException as error:
-                problem = worse(problem, self._outcomes.raised(subscription, event, error))
-                if isinstance(problem, RecursionError):
-                    break
-        return problem
 
     # Subscribing
 
@@ -276,44 +203,18 @@ class EventBus:
     def _add(self, subscription: Subscription) -> None:
         self._order[subscription] = self._next_place()
         self._tree.add(subscription.pattern, subscription)
-        if not isinstance(subscription.executor, Unqueued):
-            self._use_executor(subscription)
-        if subscription.stage is not None:
-            self._add_stage(subscription, subscription.stage)
+        self._places.add(subscription)
         self._routes = {}
-
-    def _use_executor(self, subscription: Subscription) -> None:
-        """Remember an executor without keeping it alive: its subscriptions and events do that."""
-        executor = subscription.executor
-        place, found = id(executor), self._executors
-        self._users.setdefault(place, set()).add(subscription)
-        if place not in found or found[place]() is not executor:
-            # no Python code in the callback: an interrupt there would be swallowed
-            found[place] = weakref.ref(executor, functools.partial(found.pop, place))
 
     def _forget(self, subscription: Subscription) -> None:
         """Remove a subscription. Every step can be repeated, after an interrupt for example."""
-        place = id(subscription.executor)
         with self._lock:
             if subscription in self._order:
                 with suppress(KeyError, ValueError):
                     self._tree.remove(subscription.pattern, subscription)
                 self._routes = {}
-                self._users.get(place, set()).discard(subscription)
                 del self._order[subscription]
-            if not self._users.get(place):
-                self._users.pop(place, None)
-                subscription.executor.rest()
-
-    def _rest_unused(self) -> None:
-        """Stop the threads that a late event from a flow started in an executor no longer used."""
-        with self._lock:
-            unused = [
-                one() for place, one in self._executors.copy().items() if place not in self._users
-            ]
-        for executor in unused:
-            if executor is not None:
-                executor.rest()
+            self._places.discard(subscription)
 
     def processor(self, pattern: str, **options: Any) -> Callable[[H], H]:
         """Decorator: subscribe a function whose results are events. Options as for `subscribe`."""
@@ -365,39 +266,26 @@ class EventBus:
         running. Raises RuntimeError at once on a thread that the waiting events need: use
         `await drain_async()` there, and do not wait inside a handler.
         """
-        for executor, left in self._still_busy(timeout):
-            if executor.is_own_thread() and not executor.wait_idle(0):
+        for place, left in self._busy_places(timeout):
+            if place.is_own_thread() and not place.wait_idle(0):
                 raise RuntimeError(
-                    f"drain() here would wait for itself: {executor!r} needs this very thread. "
+                    f"drain() here would wait for itself: {place!r} needs this very thread. "
                     "Use await bus.drain_async(), outside of handlers."
                 )
-            executor.wait_idle(left)
+            place.wait_idle(left)
 
     async def drain_async(self, timeout: float | None = None) -> None:
         """As `drain`, without holding up the running event loop."""
-        for executor, left in self._still_busy(timeout):
-            await executor.wait_idle_async(left)
+        for place, left in self._busy_places(timeout):
+            await place.wait_idle_async(left)
 
-    def _still_busy(self, timeout: float | None) -> Iterator[tuple[Stage | Executor, float | None]]:
-        """Yield what to wait for next, and for how many seconds, until nothing waits or runs.
-
-        Raises DrainTimeout when `timeout` seconds have passed.
-        """
+    def _busy_places(
+        self, timeout: float | None
+    ) -> Iterator[tuple[Stage | Executor, float | None]]:
         timeout = optional_seconds("timeout", timeout)
         if self._is_parents:
             raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        activations: list[int] = []
-        # A handler that ran since the last look may have fired more events.
-        while not self._idle() or activations != self._activations():
-            activations = self._activations()
-            for executor in self._busy_ones():
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                yield executor, left
-                is_late = deadline is not None and time.monotonic() >= deadline
-                if is_late and not executor.wait_idle(0):
-                    raise DrainTimeout(timeout, self._unfinished())
-        self._rest_unused()
+        return self._places.busy(timeout)
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
         """Return the next event that matches. Raises TimeoutError after `timeout` seconds."""
@@ -422,7 +310,7 @@ class EventBus:
         """
         timeout = optional_seconds("timeout", timeout)
         with self._request(Event(topic, data, key=key), blocks=True) as future:
-            return result(future, timeout, f"no reply to {topic!r}", self._unfinished)
+            return result(future, timeout, f"no reply to {topic!r}", self._places.unfinished)
 
     async def request_async(
         self, topic: str, data: Any = None, timeout: float | None = None, *, key: str | None = None
@@ -430,7 +318,9 @@ class EventBus:
         """As `request`, without holding up the running event loop while it waits."""
         timeout = optional_seconds("timeout", timeout)
         with self._request(Event(topic, data, key=key), blocks=False) as future:
-            return await result_async(future, timeout, f"no reply to {topic!r}", self._unfinished)
+            return await result_async(
+                future, timeout, f"no reply to {topic!r}", self._places.unfinished
+            )
 
     # Watching
 
@@ -440,19 +330,16 @@ class EventBus:
         timeline = Timeline(capacity)
         try:
             try:
-                self._begin_recording(timeline)
+                with self._lock:
+                    if self._recorder is not None:
+                        raise RuntimeError("this bus is being recorded already; use that timeline.")
+                    self._recorder, self._routes = timeline, {}
                 yield timeline
             finally:
                 self._end_recording(timeline)
         except BaseException:
             self._end_recording(timeline)  # again, in case an interrupt came in between
             raise
-
-    def _begin_recording(self, timeline: Timeline) -> None:
-        with self._lock:
-            if self._recorder is not None:
-                raise RuntimeError("this bus is being recorded already; use that timeline.")
-            self._recorder, self._routes = timeline, {}
 
     def _end_recording(self, timeline: Timeline) -> None:
         with self._lock:
@@ -478,7 +365,7 @@ class EventBus:
         if self._ended:
             return
         deadline = time.monotonic() + (_FOR_EVER if timeout is None else timeout)
-        for _, stage in list(self._stages):
+        for stage in self._places.stages.copy():
             stage.flush()
         try:
             if not self._is_parents:
@@ -487,7 +374,7 @@ class EventBus:
             self._outcomes.warn("closing a bus that is still busy: %s", problem)
         with self._lock:
             self._closed, self._routes = self._closed or "this bus is closed", {}
-        for executor in self._busy_ones():
+        for executor in self._places.all():
             for work, event in executor.close(max(0.0, deadline - time.monotonic())) or ():
                 work.give_up(event, BusClosed("the bus was closed before this event was handled."))
         self._replies.close()
@@ -535,36 +422,6 @@ class EventBus:
         routes[topic] = route
         return route
 
-    def _idle(self) -> bool:
-        return all(executor.wait_idle(0) for executor in self._busy_ones())
-
-    def _activations(self) -> list[int]:
-        return [executor.activations for executor in self._busy_ones()]
-
-    def _unfinished(self) -> list[str]:
-        return [line for executor in self._busy_ones() for line in executor.unfinished()]
-
-    def _busy_ones(self) -> list[Stage | Executor]:
-        """Return every place where events may wait: flows first, which feed the executors."""
-        executors = [reference() for reference in list(self._executors.values())]
-        return [
-            *(stage for _, stage in list(self._stages)),
-            *(executor for executor in executors if executor is not None),
-        ]
-
-    def _add_stage(self, subscription: Subscription, stage: Stage) -> None:
-        """Keep a stage. When their number has doubled, remove empty stages of cancelled
-        subscriptions.
-        """
-        self._stages.append((subscription, stage))
-        if len(self._stages) >= self._stages_allowed:
-            self._stages = [
-                (one, its)
-                for one, its in self._stages
-                if one in self._order or not its.wait_idle(0)
-            ]
-            self._stages_allowed = 2 * len(self._stages) + _FEW_STAGES
-
     @contextmanager
     def _next_event(self, pattern: str) -> Iterator[Future[Event]]:
         with self._replies.expect() as future:
@@ -577,15 +434,8 @@ class EventBus:
         event = _plain(event)
         check_topic(event.topic)
         answering = [one.executor for one in self._tree.match(event.topic) if one.emits]
-        if not answering and not self._closed:
-            raise NoReply(f"no processor answers {event.topic!r}: subscribe one with emits=.")
-        if answering and all(_waits_for_caller(one, event, blocks) for one in answering):
-            raise RuntimeError(
-                f"a request for {event.topic!r} here would wait for itself: {answering[0]!r} can "
-                "answer only after the handler that asks has ended. Give the processor an executor "
-                "of its own, or, if the two events have different keys, use await "
-                "bus.request_async()."
-            )
+        if not self._closed:
+            check_answerable(event, answering, blocks)
         with self._replies.expect(event.id) as future:
             self.publish(event)
             yield future
@@ -593,19 +443,13 @@ class EventBus:
     def renew(self) -> None:
         """Refuse further use in a forked child if the bus was used: its threads are not here."""
         self._lock = threading.RLock()  # a thread of the parent may have held it
-        if any(executor.activations for executor in self._busy_ones()):
+        if any(place.activations for place in self._places.all()):
             self._routes = {}
             self._is_parents = True
             self._closed = (
                 "this bus was used before the process was forked, and its threads live in the "
                 "parent only (make the bus in the child, or fork first)"
             )
-
-
-def _waits_for_caller(executor: Executor, event: Event, blocks: bool) -> bool:
-    """Return True if an executor can handle an event only after the calling handler ended."""
-    is_queued_after = event.key is not None and executor.is_at(event.key)
-    return is_queued_after or (blocks and executor.is_only_worker())
 
 
 def _plain(event: Event) -> Event:

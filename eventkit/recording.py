@@ -7,9 +7,9 @@ from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from .delivery import deliver_to
 from .errors import QueueFull
 from .event import Event
-from .outcomes import worse
 from .timeline import Journey, Outcome, Timeline
 
 if TYPE_CHECKING:
@@ -55,18 +55,8 @@ class _Recorded:
         )
 
     def __call__(self, event: Event) -> None:
-        problem: BaseException | None = None
+        problem = deliver_to(self.one_by_one(), event, self._outcomes)
         try:
-            for deliver, subscription in self.one_by_one():
-                if isinstance(problem, KeyboardInterrupt):
-                    self._outcomes.interrupted(subscription, event, problem)
-                    continue
-                try:
-                    deliver(event)
-                except BaseException as error:
-                    problem = worse(problem, self._outcomes.raised(subscription, event, error))
-                    if isinstance(problem, RecursionError):
-                        break
             if problem is not None:
                 raise problem
         finally:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import BusClosed
+from .errors import BusClosed, NoReply
 from .event import Event
 
 if TYPE_CHECKING:
     from concurrent.futures import Future  # imported late: it is slow
+
+    from .executors.base import Executor
 
 Unfinished = Callable[[], list[str]]
 
@@ -58,6 +60,26 @@ class Replies:
         """Raise BusClosed in every waiting caller."""
         for future in list(self._awaited.values()):
             settle(future, error=BusClosed("the bus was closed while this was waited for."))
+
+
+def check_answerable(event: Event, answering: Sequence[Executor], blocks: bool) -> None:
+    """Raise NoReply if no processor takes a request, and RuntimeError if all of them can answer
+    only after the calling handler has ended. `blocks` says that the caller's thread will wait.
+    """
+    if not answering:
+        raise NoReply(f"no processor answers {event.topic!r}: subscribe one with emits=.")
+    if all(_waits_for_caller(one, event, blocks) for one in answering):
+        raise RuntimeError(
+            f"a request for {event.topic!r} here would wait for itself: {answering[0]!r} can "
+            "answer only after the handler that asks has ended. Give the processor an executor "
+            "of its own, or, if the two events have different keys, use await "
+            "bus.request_async()."
+        )
+
+
+def _waits_for_caller(executor: Executor, event: Event, blocks: bool) -> bool:
+    is_queued_after = event.key is not None and executor.is_at(event.key)
+    return is_queued_after or (blocks and executor.is_only_worker())
 
 
 def settle(

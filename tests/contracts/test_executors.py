@@ -422,7 +422,7 @@ def test_many_producers_and_a_small_queue_lose_nothing_and_never_stop(setting: S
 def test_a_handler_that_never_returns_is_named(setting: Setting) -> None:
     executor = setting.occupy(name="press")
     setting.bus.fire("hold")
-    assert setting.bus._busy_ones() == [executor]
+    assert setting.bus._places.all() == [executor]
     with pytest.raises(ek.DrainTimeout) as late:
         setting.bus.drain(0.02)
     assert len(late.value.unfinished) == setting.workers + 1

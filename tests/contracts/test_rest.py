@@ -233,5 +233,5 @@ def test_the_bus_forgets_executors_that_nothing_uses() -> None:
                 bus.fire("a")
                 bus.drain(LONG)
         gc.collect()
-        wait_until(lambda: not bus._executors)
-        assert not bus._users
+        wait_until(lambda: not bus._places.executors)
+        assert not bus._places.users

@@ -85,7 +85,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_program_that_ends_says_once_how_many_events_are_left(make: str) -> None:
-    ended = run(EXIT.format(make=make, stage="_busy_ones()[0].waiting > 3"))
+    ended = run(EXIT.format(make=make, stage="_places.all()[0].waiting > 3"))
     assert ended.returncode == 0
     assert ended.stderr.count("\n") == 1
     assert "4 accepted event(s)" in ended.stderr

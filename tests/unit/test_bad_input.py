@@ -95,7 +95,7 @@ def test_a_refused_subscription_leaves_nothing_behind(bus: ek.EventBus) -> None:
     refusal(TypeError, bus.subscribe, "a", coroutine)
     bus.fire("a")
     assert not bus._order
-    assert not bus._executors
+    assert not bus._places.executors
 
 
 @pytest.mark.parametrize("not_callable", [None, 5, "handler", handler(ek.Event("a"))])  # type: ignore[func-returns-value]

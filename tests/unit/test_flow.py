@@ -626,7 +626,7 @@ def test_cancelled_subscriptions_are_forgotten_when_their_flow_is_empty(
     for _ in range(1000):
         with bus.subscribe("t", print, flow=ek.Debounce(1, clock=clock)):
             pass
-    assert len(bus._stages) < 10
+    assert len(bus._places.stages) < 10
 
 
 def test_subscribing_with_a_flow_looks_at_each_stage_a_few_times_at_most(

@@ -22,17 +22,8 @@ OUTSIDE_LAB = sorted(
 # The parts in the order in which to read them: each may import those before it, and itself.
 ORDER = [
     *("topics", "checks", "forks", "wire", "event", "handlers", "errors", "timeline"),
-    *(
-        "asyncio_waits",
-        "executors",
-        "flow",
-        "log",
-        "replies",
-        "outcomes",
-        "subscription",
-        "recording",
-        "bus",
-    ),
+    *("asyncio_waits", "executors", "flow", "log", "replies", "outcomes", "subscription"),
+    *("delivery", "places", "recording", "bus"),
     *("triggers", "testing", "security", "https", "nats", "lab", "lessons", "__main__"),
 ]
 

@@ -1,0 +1,92 @@
+"""Delivery: how an event reaches the subscribers of its route, and what its caller must raise."""
+
+from __future__ import annotations
+
+from .event import Event
+from .executors.awaited import PENDING, Pending, close, ends_caller, run_all, stops
+from .handlers import check_returned
+from .outcomes import Outcomes, worse
+from .subscription import Route, Subscription
+
+
+def deliver_to(
+    route: Route, event: Event, outcomes: Outcomes, problem: BaseException | None = None
+) -> BaseException | None:
+    """Deliver an event to each subscriber. An interrupt is a failure for each of those behind it.
+
+    Return what the caller must raise: the given problem or a more serious one.
+    """
+    try:
+        for deliver, subscription in route:
+            if isinstance(problem, KeyboardInterrupt):
+                outcomes.interrupted(subscription, event, problem)
+                continue
+            try:
+                check_returned(deliver(event))
+            except BaseException as error:
+                problem = worse(problem, outcomes.raised(subscription, event, error))
+                if isinstance(problem, RecursionError):
+                    break
+        return problem
+    finally:
+        del problem  # or the error and this frame would keep each other alive
+
+
+def must_tell_caller(
+    route: Route,
+    subscription: Subscription | None,
+    event: Event,
+    error: BaseException,
+    outcomes: Outcomes,
+) -> bool:
+    """Record what a delivery raised. Return True if the caller must raise it. By then the remaining
+    subscribers have had the event. Raises a KeyboardInterrupt that came meanwhile.
+    """
+    problem = outcomes.raised(subscription, event, error)
+    try:
+        if problem is not None and not isinstance(problem, RecursionError):
+            place = [one for _, one in route].index(subscription)
+            problem = deliver_to(route[place + 1 :], event, outcomes, problem)
+        if problem is None or problem is error:
+            return problem is error
+        raise problem
+    finally:
+        del problem  # or the error and this frame would keep each other alive
+
+
+async def deliver_in_place(route: Route, event: Event, outcomes: Outcomes) -> None:
+    """Deliver an event, and await handlers on `Awaited()` in their turn, with what they fire."""
+    pending: Pending = []
+    outer = PENDING.get()
+    try:
+        try:
+            PENDING.set(pending)
+            await _deliver(route, event, outcomes, pending)
+        finally:
+            close(pending, outer)
+    except BaseException:
+        close(pending, outer)  # once more, should an interrupt have come in between
+        raise
+
+
+async def _deliver(route: Route, event: Event, outcomes: Outcomes, pending: Pending) -> None:
+    problem: BaseException | None = None
+    try:
+        for deliver, subscription in route:
+            if problem and stops(problem):
+                outcomes.interrupted(subscription, event, problem)
+                continue
+            try:
+                if subscription is not None and deliver is subscription.awaited:
+                    await subscription.run(event)
+                else:
+                    check_returned(deliver(event))
+            except BaseException as error:
+                raised = outcomes.raised(subscription, event, error)
+                problem = worse(problem, error if ends_caller(error) else raised)
+            if pending and not (problem and stops(problem)):
+                problem = await run_all(pending) or problem
+        if problem is not None:
+            raise problem
+    finally:
+        problem = None  # or the error and this frame would keep each other alive

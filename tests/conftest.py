@@ -7,7 +7,6 @@ notebooks under nbval without pytest-timeout.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -28,19 +27,3 @@ def quiet() -> Iterator[None]:
     log.disabled = True
     yield
     log.disabled = False
-
-
-@pytest.fixture
-def swallowed_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bear that an interrupt comes while Python collects garbage, also that of an earlier test.
-
-    What a finalizer or the callback of a weak reference raises goes no further: Python prints it,
-    and pytest makes a failure of it.
-    """
-    report = sys.unraisablehook
-
-    def report_the_others(what: sys.UnraisableHookArgs) -> None:
-        if not issubclass(what.exc_type, KeyboardInterrupt):
-            report(what)
-
-    monkeypatch.setattr(sys, "unraisablehook", report_the_others)

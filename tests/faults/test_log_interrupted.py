@@ -224,7 +224,6 @@ def test_a_signal_handler_may_append_while_the_log_is_in_use(tmp_path: Path) -> 
 
 
 @needs_alarm
-@pytest.mark.usefixtures("swallowed_interrupts")
 def test_real_interrupts_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     site = Site(tmp_path / "log.db")
     struck = 0

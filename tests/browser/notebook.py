@@ -132,6 +132,15 @@ class Notebook:
             self.do("pass")
             self._wait_for(IDLE)
 
+    def wait_restarted(self) -> None:
+        """Wait until the kernel, which is being restarted, answers again. Until then JupyterLab
+        complains that the connection was lost.
+        """
+        self._wait_for(IDLE)
+        self.page.evaluate("() => { window.helpers = undefined }")  # the old kernel's
+        self.wait_idle()
+        self.complaints.clear()
+
     def replace_cells(self, *sources: str) -> None:
         """Have these code cells and a new kernel, unless the notebook's cells are these already."""
         if self.page.evaluate(SOURCES) != list(sources):

@@ -61,6 +61,7 @@ def app(lesson: Any) -> Any:
         _code(_tagged(lesson, "predict")[0].source),
         _markdown(f"## Try\n\n{to_try}"),
         _code(panel.source),
+        *(_code(cell.source) for cell in _tagged(lesson, "predict")[1:]),
         _markdown(f"## Remember\n\n{_numbered_list(remember[0])}"),
     ]
     return made

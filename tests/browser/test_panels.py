@@ -22,6 +22,7 @@ prediction = lab.Prediction(
 prediction
 """
 
+AGAIN = "prediction.again()"
 FLOOD = """
 import ipywidgets as widgets
 number, flooded = widgets.Label("0"), 0
@@ -44,7 +45,7 @@ lab.Panel("Painted", button, number)
 
 @pytest.fixture
 def notebook(pages: Pages) -> Notebook:
-    return pages.cells(COUNTER, "counter", TRACER, EXPLORER, PREDICTION, FLOOD)
+    return pages.cells(COUNTER, "counter", TRACER, EXPLORER, PREDICTION, AGAIN, FLOOD)
 
 
 def test_a_traced_click_gives_stages_that_add_up_to_the_total(notebook: Notebook) -> None:
@@ -72,22 +73,22 @@ def test_a_traced_click_gives_stages_that_add_up_to_the_total(notebook: Notebook
 def test_a_prediction_says_why_it_is_right_or_wrong(
     notebook: Notebook, letter: str, says: str, look: str
 ) -> None:
-    panel = notebook.panel("What will happen?")
+    panel = notebook.panel("Asked again: What will happen?")
 
     panel.get_by_role("button", name=re.compile(rf"^{letter}\)")).click()
 
-    expect(panel.get_by_role("status")).to_have_text(says)
+    expect(panel.get_by_role("status")).to_contain_text(says)
     expect(panel.get_by_role("status")).to_have_class(re.compile(look))
-    assert notebook.ask("prediction.chosen") == [letter]
 
 
-def test_a_prediction_can_be_changed(notebook: Notebook) -> None:
-    panel = notebook.panel("What will happen?")
+def test_a_prediction_is_noted_without_a_verdict_and_can_be_changed(notebook: Notebook) -> None:
+    panel = notebook.panel(re.compile("^What will happen"))
 
-    panel.get_by_role("button", name=re.compile(r"^b\)")).click()
-    expect(panel.get_by_role("status")).to_contain_text("Not so")
-    panel.get_by_role("button", name=re.compile(r"^a\)")).click()
-    expect(panel.get_by_role("status")).to_contain_text("Yes")
+    for letter in ("b", "a"):
+        panel.get_by_role("button", name=re.compile(rf"^{letter}\)")).click()
+        expect(panel.get_by_role("status")).to_contain_text(f"Noted: {letter}).")
+        expect(panel.get_by_role("status")).not_to_have_class(re.compile("ek-good"))
+    assert notebook.ask("prediction.chosen")[-2:] == ["b", "a"]
 
 
 PROCESSOR, SHOW, LOG = "processor: count", "listener: show", "listener: log"

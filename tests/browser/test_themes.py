@@ -17,12 +17,18 @@ CELLS = [
     "race = lab.RacePanel(); race",
     "tracer = lab.ClickTracer(); tracer",
     "explorer = lab.PartsExplorer(); explorer",
-    """lab.Prediction("What will happen?", {
+    """prediction = lab.Prediction("What will happen?", {
         "a": ("One waits for the other", "It stands in the queue behind the other one."),
         "b": ("Neither waits. " * 12, "There is one thread only."),
-    }, right="a")""",
+    }, right="a"); prediction.again()""",
 ]
-PANELS = ["Live counter", "The race", "Click tracer", "Parts explorer", "What will happen?"]
+PANELS = [
+    "Live counter",
+    "The race",
+    "Click tracer",
+    "Parts explorer",
+    "Asked again: What will happen?",
+]
 
 # For each piece of text: its contrast with the background that is behind it (WCAG 2, 1.4.3).
 CONTRASTS = """(panel) => {
@@ -87,7 +93,7 @@ def use_every_panel(notebook: Notebook) -> None:
     explorer.get_by_role("button", name="Fire button.click").click()
     expect(explorer.get_by_role("listitem")).not_to_have_count(0)
 
-    prediction = notebook.panel("What will happen?")
+    prediction = notebook.panel("Asked again: What will happen?")
     prediction.get_by_role("button", name=re.compile(r"^b\)")).click()
     expect(prediction.get_by_role("status")).to_contain_text("Not so")
 

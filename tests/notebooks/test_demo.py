@@ -31,12 +31,13 @@ def test_an_app_speaks_of_no_cell_no_number_of_a_lesson_and_no_next_lesson(lesso
 
 @each_shown
 def test_an_app_runs_the_set_up_unseen_the_prediction_and_the_lessons_panel(lesson: Path) -> None:
-    setup, predict, panel = (
+    setup, predict, panel, *again = (
         cell.source for cell in rules.code_cells(export.app(rules.read(lesson)))
     )
 
     assert setup.startswith("%%capture\nimport eventkit as ek\n")
     assert "lab.Prediction(" in predict
+    assert all(source.endswith(".again()") for source in again) and again
     assert re.match(r"panel = lab\.(Counter|Race)Panel\(", panel)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def test_every_prediction_gives_reasons_and_is_asked_again(number: str) -> None:
     for gate in gates(number):
         assert all(option.reason for option in gate.options.values()), gate.name
         assert gate.is_asked_again, gate.name
+
+
+def test_the_letters_of_the_right_options_are_spread() -> None:
+    letters = Counter(gate.right for number in FILES for gate in gates(number))
+    assert set(letters) == set("abcd")
+    assert max(letters.values()) <= letters.total() / 3
 
 
 @each_lesson

@@ -1,4 +1,4 @@
-"""Predictions: every option says why, with buttons or without; at the end it is asked again."""
+"""Predictions: a choice is noted, with buttons or without. Asked again, every option says why."""
 
 from __future__ import annotations
 
@@ -32,18 +32,33 @@ def test_without_a_front_end_question_and_options_are_text_and_how_to_choose(
     ("letter", "says"),
     [("a", "a) Not so. Nobody is there to run it."), ("b", "b) Yes. The loop must be free.")],
 )
-def test_choosing_without_a_front_end_prints_the_reason(
+def test_asked_again_a_choice_without_a_front_end_prints_the_reason(
     gate: Prediction, letter: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gate.choose(letter)
+    gate.again().choose(letter)
     assert capsys.readouterr().out == f"{says}\n"
+
+
+@pytest.mark.parametrize("letter", ["a", "b"])
+def test_the_first_choice_is_noted_and_not_judged(
+    gate: Prediction, letter: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.choose(letter)
+    noted = f"Noted: {letter}). Run on: you will be asked again when you have seen it."
+    assert capsys.readouterr().out == f"{noted}\n"
+    assert gate.chosen == [letter]
 
 
 def test_a_button_says_what_choose_prints(gate: Prediction) -> None:
     _, first, _, status = gate.children
     first.click()
+    assert status.text.startswith("Noted: a).")
+    again = gate.again()
+    _, first, _, status = again.children
+    assert status.text == "At first you chose a). And now?"
+    first.click()
     assert status.text == "a) Not so. Nobody is there to run it."
-    assert gate.chosen == ["a"]
+    assert (gate.chosen, again.chosen) == (["a"], ["a"])
 
 
 def test_the_last_choice_stays_marked(gate: Prediction) -> None:

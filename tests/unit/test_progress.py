@@ -215,5 +215,5 @@ def test_a_user_without_name_and_home_can_answer(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Yes. Nobody is there." in done.stdout
+    assert "Noted: a)." in done.stdout
     assert "Nothing is kept in this run: there is no home folder." in done.stdout

@@ -1,4 +1,4 @@
-"""Prediction: say what will happen before you see it. A wrong prediction teaches most."""
+"""Prediction: say what will happen before you see it, and see why afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on
 
 
 class Option(NamedTuple):
-    """An answer, the reason that is shown on choosing it, and the wrong belief behind it: one of
+    """An answer, the reason why it is right or wrong, and the wrong belief behind it: one of
     `misconceptions.LEDGER`, or none for the right answer.
     """
 
@@ -24,11 +24,12 @@ class Option(NamedTuple):
 
 
 class Prediction(Panel):
-    """A question with options, each with a reason that is shown on choosing it.
+    """A question to answer before the lesson shows what happens, and once more afterwards.
 
     `options` maps a letter to (answer, reason), or for a wrong one to (answer, reason, belief).
     `right` is the letter of the right one. Click an option, or without a browser call
-    `choose("b")`. `again()` asks the question once more, at the end.
+    `choose("b")`. It is noted, and nothing is said about it yet. `again()` asks once more at the
+    end: then a choice is answered with its reason.
     """
 
     def __init__(
@@ -48,13 +49,15 @@ class Prediction(Panel):
         self._reason = Status()
         self._buttons = {letter: self._button(letter) for letter in options}
         super().__init__(self._title(), *self._buttons.values(), self._reason)
+        if first := self._first():
+            self._reason.say(f"At first you chose {first}). And now?")
 
     def text(self) -> str:
         answers = (f"  {letter}) {option.answer}" for letter, option in self.answers.items())
         return "\n".join([self._title(), *answers, WITHOUT_BUTTONS])
 
     def choose(self, letter: str) -> None:
-        """Choose an option and see the reason. Raises ValueError if there is no such option."""
+        """Choose an option. Raises ValueError if there is no such option."""
         print(self._record(letter))
 
     def again(self) -> Prediction:
@@ -74,7 +77,8 @@ class Prediction(Panel):
         return button
 
     def _show(self, letter: str) -> None:
-        self._reason.say(self._record(letter), good=letter == self.right)
+        said = self._record(letter)
+        self._reason.say(said, good=letter == self.right if self.before else None)
 
     def _record(self, letter: str) -> str:
         if letter not in self.answers:
@@ -83,8 +87,12 @@ class Prediction(Panel):
         self._mark(letter)
         is_right, is_again = letter == self.right, self.before is not None
         progress.note("prediction", self.question, letter, is_right, is_again)
+        if not is_again:
+            return f"Noted: {letter}). Run on: you will be asked again when you have seen it."
         opening = "Yes" if is_right else "Not so"
-        return f"{letter}) {opening}. {self.answers[letter].reason}{self._at_first(letter)}"
+        first = self._first()
+        at_first = f" At first you chose {first})." if first and first != letter else ""
+        return f"{letter}) {opening}. {self.answers[letter].reason}{at_first}"
 
     def _mark(self, chosen: str) -> None:
         """Mark the button of this option. Focus alone would show it only for a moment."""
@@ -93,7 +101,6 @@ class Prediction(Panel):
             button.button_style = "primary" if is_chosen else ""
             button.tooltip = "your choice" if is_chosen else None
 
-    def _at_first(self, letter: str) -> str:
-        """Return a sentence about the first choice, if it was another one."""
-        first = self.before.chosen[0] if self.before and self.before.chosen else letter
-        return "" if first == letter else f" At first you chose {first})."
+    def _first(self) -> str:
+        """Return the first choice of all, or "" if there was none."""
+        return self.before.chosen[0] if self.before and self.before.chosen else ""

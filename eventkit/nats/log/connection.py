@@ -71,8 +71,8 @@ class Connection:
         self._loop = asyncio.new_event_loop()
         self._closing: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
-        self._thread.start()
         try:
+            self._thread.start()
             run_on(self._loop, self._connect(options), threading.TIMEOUT_MAX)
         except BaseException:
             self.close()
@@ -142,10 +142,12 @@ class Connection:
         if os.getpid() != self._process:
             return
         self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
+        if self._thread.ident is None:  # its start was interrupted
+            self._loop.close()
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._end)
-        if self._thread is not threading.current_thread():
-            self._thread.join(self.timeout)
+            if self._thread is not threading.current_thread():
+                self._thread.join(self.timeout)
 
     # On the caller's thread
 
@@ -277,9 +279,10 @@ class Connection:
             self._fail(task, _Unanswered("the connection broke"))
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._closing)
-        self._loop.run_until_complete(self._disconnect())
+        if not self._refusal:
+            asyncio.set_event_loop(self._loop)
+            self._loop.run_until_complete(self._closing)
+            self._loop.run_until_complete(self._disconnect())
         self._loop.close()
 
     def _end(self) -> None:

@@ -137,7 +137,8 @@ class EventBus:
     async def fire_async(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
         """Make an event that is due now, await its delivery by `publish_async` and return it."""
         event = Event(topic, data, key=key)
-        await self.publish_async(event)
+        route, event = self._routed(event)
+        await deliver_in_place(route, event, self._outcomes)
         return event
 
     async def publish_async(self, event: Event) -> None:
@@ -146,17 +147,17 @@ class EventBus:
         An event that one of these handlers fires, or emits, is awaited as well. Raises what
         `publish` raises, and CancelledError if the caller is cancelled.
         """
-        event, route = self._routed(event)
+        route, event = self._routed(event)
         await deliver_in_place(route, event, self._outcomes)
 
-    def _routed(self, event: Event) -> tuple[Event, Route]:
-        """Return the event and its route, with an entry for each subscriber."""
+    def _routed(self, event: Event) -> tuple[Route, Event]:
+        """Return the event's route, with an entry for each subscriber, and the event."""
         try:
             route = self._routes[event.topic]
         except (KeyError, TypeError):
             event = _plain(event)
             route = self._find_route(event.topic)
-        return event, route if self._recorder is None else one_by_one(route)
+        return route if self._recorder is None else one_by_one(route), event
 
     # Subscribing
 

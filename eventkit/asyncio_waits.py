@@ -1,4 +1,4 @@
-"""What a coroutine waits on while other threads work."""
+"""Waiting in a coroutine for other threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 class Latch:
-    """What a coroutine waits on until any thread calls `release`, as with a locked lock."""
+    """A locked lock for a coroutine to wait on. Any thread may release it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

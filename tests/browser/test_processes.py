@@ -6,40 +6,13 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import expect
 
+from ..unit.test_processes_in_a_kernel import DEFINE
 from .conftest import Pages
 from .notebook import Notebook
 
 pytestmark = pytest.mark.long
 
 PATIENCE = 60  # seconds
-DEFINE = """
-import os, time
-FACTOR = 3
-
-def times(number):
-    return number * FACTOR
-
-def compute(event):
-    end = time.monotonic() + event.data
-    while time.monotonic() < end:
-        pass
-    return times(2), os.getpid()
-
-bus, results = ek.EventBus(), []
-workers = ek.Processes(2)
-bus.subscribe("work", compute, emits="done", executor=workers)
-bus.subscribe("done", lambda event: results.append(event.data))
-while len(set(results)) < 2:
-    for _ in range(2):
-        bus.fire("work", 0.3)
-    bus.drain(60)
-"""
-COMPUTE_FOR_LONG = """
-for _ in range(2):
-    bus.fire("work", 600)
-while len(workers.unfinished()) < 2:
-    time.sleep(0.01)
-"""
 
 
 class Kernel:
@@ -48,9 +21,9 @@ class Kernel:
     def __init__(self, notebook: Notebook):
         self.page = notebook.page
         self.notebook = notebook
-        found = notebook.ask("sorted({*results, (0, os.getpid())})")
-        self.process, *self.workers = [psutil.Process(pid) for _, pid in found]
-        assert [answer for answer, _ in found] == [0, 6, 6]
+        pids = notebook.page.locator(".jp-OutputArea-output").last.inner_text()
+        self.process, *self.workers = map(psutil.Process, map(int, pids.split()))
+        assert all(worker.parent() == self.process for worker in self.workers)
 
     def command(self, name: str) -> None:
         """Give one of JupyterLab's commands, and do not wait until it has been carried out."""
@@ -61,7 +34,8 @@ class Kernel:
 
 
 def start(pages: Pages, *cells: str) -> Kernel:
-    return Kernel(pages.cells(DEFINE, COMPUTE_FOR_LONG, *cells))
+    """Have both workers compute for ten minutes. The cell prints their ids."""
+    return Kernel(pages.cells(DEFINE, "start(600)", *cells))
 
 
 def test_an_interrupt_ends_the_wait_and_close_ends_the_processes(pages: Pages) -> None:

@@ -44,7 +44,7 @@ def test_the_first_choice_is_noted_and_not_judged(
     gate: Prediction, letter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gate.choose(letter)
-    noted = f"Noted: {letter}). Run on: you will be asked again when you have seen it."
+    noted = f"Noted: {letter}). Carry on: the question comes back at the end."
     assert capsys.readouterr().out == f"{noted}\n"
     assert gate.chosen == [letter]
 

@@ -86,6 +86,42 @@ def test_a_newer_log_is_refused_and_says_what_to_do(filled: Path) -> None:
     refused(filled, f"version {VERSION + 1}, and this eventkit knows version {VERSION}")
 
 
+TO_VERSION_1 = """
+    create table identities (
+        source text not null, id text not null, sequence integer not null, primary key (source, id)
+    ) without rowid;
+    create table topics (
+        topic text not null, sequence integer not null, primary key (topic, sequence)
+    ) without rowid;
+    insert into identities select source, id, sequence from events where sequence <= 3;
+    insert into topics select topic, sequence from events where sequence <= 3;
+    insert into settings values ('indexed', 3);
+    drop index events_by_identity;
+    drop index events_of_topic;
+    pragma user_version = 1;
+"""
+
+
+def test_a_log_of_version_1_is_opened_with_all_that_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    events = [ek.Event("a", 1), ek.Event("b", 2), ek.Event("a", 3), ek.Event("a", 4)]
+    with ek.open_log(path) as log:
+        log.append_all(events)
+        assert log.consumer("mail").claim()[0].sequence == 1
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(TO_VERSION_1)
+
+    for _ in range(2):
+        with ek.open_log(path) as log:
+            assert [entry.event.data for entry in log.read()] == [1, 2, 3, 4]
+            assert [entry.sequence for entry in log.read(topic="a")] == [1, 3, 4]
+            assert log.append_all(events) == [1, 2, 3, 4]
+            assert log.last_sequence_of("b") == 2
+            assert log.usage().events == 4
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("pragma user_version").fetchone() == (VERSION,)
+
+
 @pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_log_is_refused(filled: Path, part: float) -> None:
     os.truncate(filled, int(filled.stat().st_size * part))

@@ -88,7 +88,7 @@ class Prediction(Panel):
         is_right, is_again = letter == self.right, self.before is not None
         progress.note("prediction", self.question, letter, is_right, is_again)
         if not is_again:
-            return f"Noted: {letter}). Run on: you will be asked again when you have seen it."
+            return f"Noted: {letter}). Carry on: the question comes back at the end."
         opening = "Yes" if is_right else "Not so"
         first = self._first()
         at_first = f" At first you chose {first})." if first and first != letter else ""

@@ -171,6 +171,8 @@ class Halves:
 
     def _hear(self, event: Event) -> None:
         self.shown = event.data["after"]
+        if self.shown == self.counts.counted:
+            self.may_lack_answer = False
 
     def _is_news(self, record: logging.LogRecord) -> bool:
         """Drop the bridge's log records: its failures are what the lesson shows."""

@@ -39,6 +39,19 @@ _SETTINGS = (
     "checkpoint_fullfsync=1",
     "wal_autocheckpoint=1000",  # pages of 1 KB: a short log is soon used again, and need not grow
 )
+_INDEXES = """
+    create unique index events_by_identity on events (source, id);
+    create index events_of_topic on events (topic);
+"""
+_FROM_VERSION_1 = f"""
+    begin immediate;
+    {_INDEXES}
+    drop table identities;
+    drop table topics;
+    delete from settings where name = 'indexed';
+    pragma user_version = {VERSION};
+    commit;
+"""
 _SCHEMA = f"""
     begin immediate;
     create table events (
@@ -48,10 +61,9 @@ _SCHEMA = f"""
         id text not null,
         stored real not null,
         bytes_so_far integer not null,  -- of all bodies from the first ever to this one
-        body blob not null,
-        unique (source, id)
+        body blob not null
     );
-    create index events_of_topic on events (topic);
+    {_INDEXES}
     create table settings (name text primary key, value integer) without rowid;
     insert into settings values
         ('max_events', null), ('max_bytes', null),
@@ -157,12 +169,12 @@ def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
         "select (select application_id from pragma_application_id), "
         "(select user_version from pragma_user_version), (select count(*) from sqlite_master)"
     ).fetchone()
-    if application == APPLICATION and version == VERSION:
+    if application == APPLICATION and version in (1, VERSION):
         return True
     if application == APPLICATION:
         raise LogUnusable(
             f"{path!r} is a log of version {version}, and this eventkit knows version {VERSION}. "
-            "Use the eventkit that made it. The file is left as it is."
+            "Use a newer eventkit. The file is left as it is."
         )
     if tables or application or version:
         raise LogUnusable(
@@ -206,6 +218,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"pragma {setting}")
     if is_new:
         connection.executescript(_SCHEMA)
+    elif connection.execute("pragma user_version").fetchone() == (1,):
+        connection.executescript(_FROM_VERSION_1)
 
 
 def identities(path: str) -> tuple[tuple[int, int], ...]:

@@ -230,14 +230,15 @@ class Connection:
         try:
             return await attempt
         except asyncio.CancelledError:
-            if problem := self._problems.pop(task, None):
-                task.uncancel()
-                raise problem from None
-            raise
+            problem = self._problems.pop(task, None)
+            if problem is None or task.uncancel():  # the caller no longer waits
+                raise
+            raise problem from None
         finally:
             del self._open[task]
             self._problems.pop(task, None)
-            del task  # or the error and this frame would keep each other alive
+            problem = None  # or the error and this frame would keep each other alive
+            del task
 
     def _fail(self, task: asyncio.Task[Any], problem: Exception) -> None:
         if task not in self._problems:

@@ -42,16 +42,20 @@ def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
 
 
 @pytest.mark.long
-def test_the_race_is_run_as_an_app_and_the_question_before_it_answers(open_app: Open) -> None:
+def test_the_race_is_run_as_an_app_between_the_question_and_its_answer(open_app: Open) -> None:
     page = open_app("03_blocking_vs_nonblocking")
     question = page.get_by_role("group", name=re.compile("^Ten clicks come"))
+    again = page.get_by_role("group", name=re.compile("^Asked again: Ten clicks come"))
     race = page.get_by_role("group", name=re.compile("^The race"))
 
     question.get_by_role("button", name=re.compile(r"^b\)")).click()
     race.get_by_role("button", name="Run the race").click()
 
-    expect(question.get_by_role("status")).to_contain_text("Yes.")
+    expect(question.get_by_role("status")).to_contain_text("Noted: b).")
     expect(race.get_by_role("status")).to_contain_text("Done.")
+    again.get_by_role("button", name=re.compile(r"^a\)")).click()
+    expect(again.get_by_role("status")).to_contain_text("a) Yes.")
+    expect(again.get_by_role("status")).to_contain_text("At first you chose b).")
     expect(page.get_by_role("heading")).to_contain_text(
         ["Blocking against non-blocking", "Try", "Remember"]
     )

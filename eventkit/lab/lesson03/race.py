@@ -106,15 +106,17 @@ class Race:
         arrivals = [number / self.rate for number in range(self.events)]
         return response_times(arrivals, [self.work] * self.events, side.servers)
 
-    def exact(self, side: Side) -> list[float]:
-        """Return what theory predicts for the work as it was measured, in seconds."""
+    def exact(self, side: Side, servers: int = 0) -> list[float]:
+        """Return what theory predicts for the work as it was measured, in seconds. `servers` is the
+        number of workers, 0 for as many as this side has.
+        """
         works = [j.service_time for j in _done(side) if j.service_time is not None]
         arrivals = [number / self.rate for number in range(len(works))]
-        return response_times(arrivals, works, side.servers)
+        return response_times(arrivals, works, servers or side.servers)
 
-    def error(self, side: Side) -> float:
+    def error(self, side: Side, servers: int = 0) -> float:
         """Return the median of |measured − exact| / exact."""
-        pairs = zip(self.measured(side), self.exact(side), strict=True)
+        pairs = zip(self.measured(side), self.exact(side, servers), strict=True)
         return statistics.median(abs(one - other) / other for one, other in pairs)
 
     def to_come(self, fired: list[Journey]) -> list[int]:

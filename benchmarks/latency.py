@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from time import perf_counter
 
 import eventkit as ek
@@ -63,9 +64,7 @@ def _awaited_in_place(rounds: int, number: int) -> list[Row]:
         candidates = {
             "blinker, send_async": seconds_each(runner, lambda: awaited(signal, data), number),
             "eventkit, fire_async": seconds_each(
-                runner,
-                lambda: awaited(lambda one: bus.fire_async("bench.topic", one), data),
-                number,
+                runner, lambda: awaited(partial(bus.fire_async, "bench.topic"), data), number
             ),
         }
         return compare(measure, candidates, rounds=rounds, goal=0.8)

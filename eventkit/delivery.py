@@ -56,22 +56,11 @@ def must_tell_caller(
 
 async def deliver_in_place(route: Route, event: Event, outcomes: Outcomes) -> None:
     """Deliver an event, and await handlers on `Awaited()` in their turn, with what they fire."""
+    problem: BaseException | None = None
     pending: Pending = []
     outer = PENDING.get()
     try:
-        try:
-            PENDING.set(pending)
-            await _deliver(route, event, outcomes, pending)
-        finally:
-            close(pending, outer)
-    except BaseException:
-        close(pending, outer)  # once more, should an interrupt have come in between
-        raise
-
-
-async def _deliver(route: Route, event: Event, outcomes: Outcomes, pending: Pending) -> None:
-    problem: BaseException | None = None
-    try:
+        PENDING.set(pending)
         for deliver, subscription in route:
             if problem and stops(problem):
                 outcomes.interrupted(subscription, event, problem)
@@ -86,7 +75,11 @@ async def _deliver(route: Route, event: Event, outcomes: Outcomes, pending: Pend
                 problem = worse(problem, error if ends_caller(error) else raised)
             if pending and not (problem and stops(problem)):
                 problem = await run_all(pending) or problem
+        close(pending, outer)
         if problem is not None:
             raise problem
+    except BaseException:
+        close(pending, outer)  # perhaps once more, should an interrupt have come in the first
+        raise
     finally:
         problem = None  # or the error and this frame would keep each other alive

@@ -64,8 +64,12 @@ def _add(pending: Pending, job: Job) -> bool:
 
 
 def close(pending: Pending, outer: Pending | None) -> None:
-    """Accept no more jobs. Those that have not run get a dead letter each. Can be called again."""
-    PENDING.set(outer)
+    """Accept no more jobs. Those that have not run get a dead letter each. Can be called again.
+
+    The closed list stays in the context, unless it was opened inside another that is still open.
+    """
+    if outer is not None and None not in outer:
+        PENDING.set(outer)
     pending.append(None)
     while job := pending[0]:
         work, event = job

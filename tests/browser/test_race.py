@@ -19,8 +19,8 @@ def race(pages: Pages) -> RunPanel:
     return RunPanel(pages.cells("race = lab.RacePanel(); race"), "The race")
 
 
-def canvas(race: RunPanel, side: str) -> Locator:
-    return race.canvas(f"{side}: trigger, queue, processors")
+def canvas(race: RunPanel) -> Locator:
+    return race.canvas("The race: trigger, queue, processors")
 
 
 def test_a_run_ends_in_pictures_and_a_table(race: RunPanel) -> None:
@@ -29,8 +29,7 @@ def test_a_run_ends_in_pictures_and_a_table(race: RunPanel) -> None:
     expect(race.status).to_contain_text("Running")
     progress = race.panel.get_by_role("progressbar")
     expect(race.status).to_contain_text("Done.", timeout=30_000)
-    for side in ("Blocking", "Non-blocking"):
-        race.wait_for_colour(canvas(race, side), GREEN)
+    race.wait_for_colour(canvas(race), GREEN)
     assert progress.count() == 0 or progress.get_attribute("aria-valuenow") in (None, "20")
     assert race.notebook.ask("race._progress.value") == 20
     expect(race.pictures).to_have_count(2)
@@ -53,8 +52,8 @@ def test_a_run_is_seen_live_and_stop_ends_it_and_the_next_one_works(race: RunPan
     race.set("Work", 1000)
     race.press("Run the race")
     expect(race.panel.get_by_text(re.compile("[1-9] in work"))).not_to_have_count(0)
-    for side, colour in (("Blocking", ORANGE), ("Blocking", GREY), ("Non-blocking", BLUE)):
-        race.wait_for_colour(canvas(race, side), colour)
+    for colour in (ORANGE, GREY, BLUE):
+        race.wait_for_colour(canvas(race), colour)
 
     race.press("Stop")
 
@@ -95,4 +94,4 @@ def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: Run
     page.evaluate("() => jupyterapp.commands.execute('application:activate-previous-tab')")
 
     expect(race.status).to_contain_text("Done.")
-    race.wait_for_colour(canvas(race, "Blocking"), GREEN)
+    race.wait_for_colour(canvas(race), GREEN)

@@ -59,7 +59,7 @@ LOOK_AT = """([panel, times]) => {
   const slider = panel.querySelector("input"), details = panel.querySelector("details");
   details.open = true;
   const drawn = () => new Promise((resolve) =>
-    panel.addEventListener("ek-drawn", (event) => resolve(event.detail.places.join("")),
+    panel.addEventListener("ek-drawn", (event) => resolve(event.detail.places[0].join("")),
       { capture: true, once: true }));
   return times.reduce(async (found, time) => {
     const before = await found, next = drawn();
@@ -103,7 +103,7 @@ class View:
         self.slider = self.panel.get_by_role("slider", name="Time")
         self.speed = self.panel.get_by_role("combobox", name="Speed")
         self.words = self.panel.locator("p").first
-        self.span = int(notebook.ask(f"{title.lower()}.stage.where.span"))
+        self.span = int(notebook.ask(f"{title.lower()}.stage.where[0].span"))
 
     def button(self, label: str) -> Locator:
         return self.panel.get_by_role("button", name=label, exact=True)
@@ -136,7 +136,7 @@ def test_at_any_time_the_page_shows_what_the_record_implies(
     times = [0, view.span, *(chance.randrange(view.span) for _ in range(25))]
     shown: list[Any] = view.panel.evaluate(f"(panel, times) => ({LOOK_AT})([panel, times])", times)
 
-    notebook.do(f"where = {title.lower()}.stage.where")
+    notebook.do(f"where = {title.lower()}.stage.where[0]")
     implied = notebook.ask(
         "[(where.says(t), where.rows(t), ''.join(str(int(place)) for place in where.at(t)))"
         f" for t in {times}]"
@@ -148,7 +148,7 @@ def test_steps_go_from_stamp_to_stamp(small: View) -> None:
     small.slider.fill("0")
     moments = sorted(
         small.notebook.ask(
-            "{at for one in small.stage.where.stamps for at in one[:6] if at is not None}"
+            "{at for one in small.stage.where[0].stamps for at in one[:6] if at is not None}"
         )
     )
     for moment in moments[1:4]:

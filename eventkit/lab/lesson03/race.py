@@ -19,7 +19,7 @@ from ..course.session import Table
 from ..panels.figures import Picture, responses_figure, waterfall_figure
 from ..panels.panel import BLOCKING, NON_BLOCKING, number_with_slider, row
 from ..panels.run_panel import RunPanel, side_by_side
-from ..replay_view.replay import Stage
+from ..replay_view.replay import Replay, Side as View, Stage
 from ..theory.queueing import response_times
 
 TOPIC = "button.click"
@@ -151,6 +151,19 @@ class Race:
         """Both waterfalls on one time axis."""
         return waterfall_figure({s.title: (s.journeys(), s.colour) for s in self.sides})
 
+    def replay(self) -> Replay:
+        """Both sides on one clock, to play and to step through."""
+        return Replay(self.views(), "The race, recorded")
+
+    def views(self, running: bool = False) -> list[View]:
+        """Return what a stage shows of each side: while it runs, also the events still to come."""
+        views = []
+        for side in self.sides:
+            journeys = side.journeys()
+            due = self.to_come(journeys) if running else ()
+            views.append(View(journeys, side.title, side.colour, due))
+        return views
+
     def responses(self) -> Picture:
         """Response times by event, theory drawn over the measurement."""
         return responses_figure({
@@ -174,27 +187,18 @@ class RacePanel(RunPanel[Race]):
         self._rate, rate = number_with_slider("Rate", 20, 1, 200, "per s")
         self._work, work = number_with_slider("Work", 300, 1, 1000, "ms")
         self._workers, workers = number_with_slider("Workers", 8, 1, 32, "threads")
-        self._stages = [Stage("Blocking", BLOCKING), Stage("Non-blocking", NON_BLOCKING)]
+        self._stage = Stage("The race", Race().views())
         self._result = widgets.VBox()
         super().__init__(
             "The race: the same burst, twice",
             "Run the race", "fire one burst at both sides",
-            above=[row(events, rate), row(work, workers)], below=[self._lanes(), self._result],
+            above=[row(events, rate), row(work, workers)], below=[self._stage, self._result],
         )  # fmt: skip
 
     @property
     def bus(self) -> EventBus:
         """The bus of the blocking side of the last race."""
         return self.run.blocking.bus if self.run else EventBus()
-
-    def _lanes(self) -> widgets.HBox:
-        columns = [
-            widgets.VBox([widgets.HTML(f"<strong>{title}</strong>"), stage],
-                         layout=widgets.Layout(flex="1 1 360px", min_width="300px"))
-            for title, stage in zip(("Blocking: Inline()", "Non-blocking: Threads(workers)"),
-                                    self._stages, strict=True)
-        ]  # fmt: skip
-        return widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
 
     def _begin(self) -> Race:
         race = Race(
@@ -208,9 +212,7 @@ class RacePanel(RunPanel[Race]):
         return 2 * race.events
 
     def _watch(self, race: Race, running: bool) -> int:
-        for side, stage in zip(race.sides, self._stages, strict=True):
-            journeys = side.journeys()
-            stage.show(journeys, race.to_come(journeys) if running else (), running)
+        self._stage.show(race.views(running), running)
         return sum(len(race.measured(side)) for side in race.sides)
 
     def _finish(self, race: Race) -> None:

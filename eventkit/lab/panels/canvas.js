@@ -34,7 +34,7 @@ function liveCanvas({ model, el }, words, { height, draw, say, begin }) {
   function redraw() {
     frameRequest = 0;
     const frame = model.get("frame");
-    const sheet = { width: Math.max(280, el.clientWidth || 420), height: height(frame) };
+    const width = Math.max(280, el.clientWidth || 420), sheet = { width, height: height(frame, width) };
     const ink = canvas.getContext("2d");
     fit(sheet);
     ink.save();

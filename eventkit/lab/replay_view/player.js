@@ -28,7 +28,7 @@ function end({ running, clock, record }) {
 function receive(player, record, running, clock) {
   const wasRunning = player.running;
   Object.assign(player, { record, running, clock, received: performance.now(),
-    places: new Uint8Array(record.size) });
+    places: record.sides.map((side) => new Uint8Array(side.size)) });
   if (running && !wasRunning) player.following = true;
   if (!running) {
     if (wasRunning && player.following) player.time = record.span;

@@ -23,6 +23,14 @@ function readRecord(stamps, marks, names) {
     outcomes, names, moments, span, failed: names.outcomes.indexOf("failed") + 1 };
 }
 
+// Several records on one clock, on which each begins at 0.
+function together(sides) {
+  const moments = Float64Array.from(new Set(sides.flatMap((side) => [...side.moments]))).sort();
+  const span = Math.max(0, ...sides.map((side) => side.span));
+  const size = sides.reduce((sum, side) => sum + side.size, 0);
+  return { sides: sides.map((side) => ({ ...side, span })), moments, span, size };
+}
+
 function placesAt(record, now, places = new Uint8Array(record.size)) {
   const { due, fired, queued, started, finished, left, outcomes, failed } = record;
   for (let at = 0; at < record.size; at += 1) {

@@ -1,4 +1,5 @@
-// The live view: a record on the stage, controls for its time, and the same in words and rows.
+// The live view: records side by side on the stage, one clock with its controls, and the same in
+// words and rows.
 
 const KEYS = "Keys: space plays and pauses, ← and → go to the stamp before and after, Page Up and "
   + "Page Down a tenth on and back, Home and End to the ends; + and − change the speed.";
@@ -56,7 +57,7 @@ function onKey(event, actions) {
   actions[event.key]();
 }
 
-function fillTable(table, rows) {
+function fillTable(table, caption, rows) {
   const line = (cells, tag) => {
     const row = make("tr");
     row.append(...cells.map((textContent) => make(tag, { textContent }, "text-align: left")));
@@ -64,32 +65,52 @@ function fillTable(table, rows) {
   };
   const head = line(["where", "how many", "events"], "th");
   table.replaceChildren(head, ...rows.map((row) => line(row, "td")));
+  if (caption) table.prepend(make("caption", { textContent: caption }, "text-align: left"));
 }
 
 function textForm(parts) {
-  const words = make("p", {}, "margin: 4px 0; font-variant-numeric: tabular-nums");
-  const details = make("details"), table = make("table"), below = make("div");
+  const words = make("div"), tables = make("div", {}, "display: flex; flex-wrap: wrap; gap: 24px");
+  const details = make("details"), below = make("div");
   const bar = make("div", {}, "display: flex; flex-wrap: wrap; gap: 6px; align-items: center");
-  details.append(make("summary", { textContent: "Where each event is" }), table,
+  details.append(make("summary", { textContent: "Where each event is" }), tables,
     make("p", { textContent: KEYS }));
   bar.append(...Object.values(parts));
   below.append(bar, words, details);
-  return { below, words, details, table };
+  return { below, words, details, tables };
 }
 
-function tell(player, parts, { words, details, table }) {
-  const { record, places, time } = player;
+// Makes a line of words and a table for each side, unless they are there.
+function makeRoom({ words, tables }, { sides }) {
+  if (words.children.length === sides.length) return;
+  const line = () => make("p", {}, "margin: 4px 0; font-variant-numeric: tabular-nums");
+  words.replaceChildren(...sides.map(line));
+  tables.replaceChildren(...sides.map(() => make("table", {}, "align-self: flex-start")));
+}
+
+function tellSide(side, places, time, line, table) {
+  placesAt(side, time, places);
+  const said = side.size ? wordsAt(side, places, time) : "Nothing yet.";
+  line.textContent = side.caption ? `${side.caption}: ${said}` : said;
+  if (table) fillTable(table, side.caption, rowsAt(side, places));
+}
+
+function tell(player, parts, text) {
+  const { record, places, time } = player, { words, details, tables } = text;
   player.told = performance.now();
-  placesAt(record, time, places);
+  makeRoom(text, record);
   words.setAttribute("aria-live", isMoving(player) ? "off" : "polite");
-  words.textContent = record.size ? wordsAt(record, places, time) : "Nothing yet.";
-  if (details.open) fillTable(table, rowsAt(record, places));
+  record.sides.forEach((side, at) => tellSide(side, places[at], time, words.children[at],
+    details.open && tables.children[at]));
   parts.play.textContent = isMoving(player) ? "Pause" : "Play";
   parts.slider.max = end(player);
   parts.slider.value = time;
   parts.slider.setAttribute("aria-valuetext", clock(record, time));
   parts.speed.value = player.speed;
   for (const part of Object.values(parts)) part.disabled = !record.size;
+}
+
+function readSide({ stamps, marks, names, looks, caption }) {
+  return Object.assign(layOut(readRecord(stamps, marks, names)), { looks, caption });
 }
 
 function render(view) {
@@ -106,26 +127,28 @@ function render(view) {
   el.addEventListener("keydown", (event) => onKey(event, actions));
 
   function say() {
-    const record = readRecord(model.get("stamps"), model.get("marks"), model.get("names"));
-    receive(player, layOut(record), model.get("running"), model.get("now"));
+    const record = together(model.get("sides").map(readSide));
+    receive(player, record, model.get("running"), model.get("now"));
     tell(player, parts, text);
-    return `${model.get("title")}: trigger, queue, processors and listeners. `
-      + "The same stands below in words.";
+    const captions = record.sides.map(({ caption }) => caption).filter(Boolean).join(" and ");
+    return `${model.get("title")}: trigger, queue, processors and listeners`
+      + `${captions && ` of ${captions}`}. The same stands below in words.`;
   }
 
   function draw(sheet) {
     const began = performance.now();
     advance(player, calm.matches);
-    placesAt(player.record, player.time, player.places);
-    drawStage(sheet, player.record, player.places, player.time, model.get("looks"), calm.matches);
+    const { record, places, time } = player;
+    record.sides.forEach((side, at) => placesAt(side, time, places[at]));
+    drawSides(sheet, record.sides, places, time, calm.matches);
     if (began - player.told > 250 || !isMoving(player)) tell(player, parts, text);
-    else parts.slider.value = player.time;
-    const { time, places } = player, took = performance.now() - began;
+    else parts.slider.value = time;
+    const took = performance.now() - began;
     el.dispatchEvent(new CustomEvent("ek-drawn", { detail: { time, places, took } }));
     return isMoving(player);
   }
 
-  const height = () => stageHeight(player.record);
+  const height = (frame, width) => sidesHeight(player.record.sides, width);
   const begin = (ask) => { schedule = ask; };
   return liveCanvas(view, text.below, { height, draw, say, begin });
 }

@@ -1,94 +1,130 @@
-"""Replay: the live view. It shows a recorded timeline on a stage of trigger, queue, processors and
-listeners, while it happens or afterwards, at any speed and at any time.
+"""Replay: the live view. It shows recorded timelines on a stage of trigger, queue, processors and
+listeners, while they happen or afterwards, at any speed and at any time.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import anywidget
 import traitlets
 
 from ...timeline import Journey
 from ..course.session import Table
-from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel, script
+from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel
+from .page import SCRIPT, as_html, as_text
 from .positions import OUTCOMES, Whereabouts
+
+
+class Side(NamedTuple):
+    """One record on the stage, and the colour of work in it. `due` are the times of events that a
+    trigger has yet to fire.
+    """
+
+    journeys: Iterable[Journey]
+    caption: str = ""
+    colour: str = NON_BLOCKING
+    due: Sequence[int] = ()
 
 
 class Stage(anywidget.AnyWidget):
     """A canvas with each event as a numbered dot, controls for the time, and the same in words.
 
-    It draws recorded stamps only, never a motion in between.
+    It draws recorded stamps only, never a motion in between. Several sides share one clock, on
+    which each begins at 0.
     """
 
-    _esm = script(__file__, "positions.js", "canvas.js", "stage.js", "player.js", "replay.js")
+    _esm = SCRIPT
     title = traitlets.Unicode().tag(sync=True)
-    looks = traitlets.Dict().tag(sync=True)
-    names = traitlets.Dict().tag(sync=True)
-    stamps = traitlets.Bytes().tag(sync=True)
-    marks = traitlets.Bytes().tag(sync=True)
+    sides: traitlets.List[Any] = traitlets.List().tag(sync=True)
     now = traitlets.Float().tag(sync=True)
     running = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, title: str, colour: str = NON_BLOCKING):
-        looks = {
-            "waiting": {"colour": WAITING},
-            "held": {"colour": WAITING, "hollow": True},
-            "work": {"colour": colour},
-            "handled": {"colour": LISTENER},
-            "failed": {"colour": BLOCKING, "crossed": True},
-            "left": {"colour": WAITING, "crossed": True},
-        }
-        super().__init__(title=title, looks=looks)
-        self.show([])
+    def __init__(self, title: str, sides: Sequence[Side]):
+        super().__init__(title=title)
+        self.show(sides)
 
-    def show(
-        self, journeys: Iterable[Journey], due: Sequence[int] = (), running: bool = False
-    ) -> None:
-        """Show these journeys as they are now. While `running`, the view follows the clock. `due`
-        are the times of events that a trigger has yet to fire.
-        """
-        self.where = where = Whereabouts(journeys, due)
-        stamps, marks = where.buffers()
+    def show(self, sides: Sequence[Side], running: bool = False) -> None:
+        """Show these sides as they are now. While `running`, the view follows the clock."""
+        self.where = [Whereabouts(side.journeys, side.due) for side in sides]
+        starts = [where.start for where in self.where if where.stamps]
         with self.hold_sync():
-            self.names = {
-                "workers": where.workers,
-                "subscribers": where.subscribers,
-                "listeners": [s for s in where.subscribers if s not in where.processors],
-                "outcomes": OUTCOMES,
-            }
-            self.stamps, self.marks = stamps, marks
-            self.now = float(time.perf_counter_ns() - where.start if where.stamps else 0)
+            self.sides = [
+                _for_the_page(side, where) for side, where in zip(sides, self.where, strict=True)
+            ]
+            self.now = float(time.perf_counter_ns() - min(starts) if starts else 0)
             self.running = running
 
 
-class Replay(Panel):
-    """A recorded timeline to play, slow down, and step through stamp by stamp."""
+def _for_the_page(side: Side, where: Whereabouts) -> dict[str, Any]:
+    stamps, marks = where.buffers()
+    return {
+        "caption": side.caption,
+        "looks": _looks(side.colour),
+        "names": {
+            "workers": where.workers,
+            "subscribers": where.subscribers,
+            "listeners": [s for s in where.subscribers if s not in where.processors],
+            "outcomes": OUTCOMES,
+        },
+        "stamps": stamps,
+        "marks": marks,
+    }
 
-    def __init__(self, journeys: Iterable[Journey], title: str = "Replay"):
-        self.stage = Stage(title)
-        self.stage.show(journeys)
+
+def _looks(colour: str) -> dict[str, dict[str, str | bool]]:
+    return {
+        "waiting": {"colour": WAITING},
+        "held": {"colour": WAITING, "hollow": True},
+        "work": {"colour": colour},
+        "handled": {"colour": LISTENER},
+        "failed": {"colour": BLOCKING, "crossed": True},
+        "left": {"colour": WAITING, "crossed": True},
+    }
+
+
+class Replay(Panel):
+    """Recorded timelines to play, slow down, and step through stamp by stamp."""
+
+    def __init__(self, sides: Sequence[Side], title: str = "Replay"):
+        self.stage = Stage(title, sides)
         super().__init__(title, self.stage)
 
     @property
     def seconds(self) -> float:
-        """Length of the record, from its first stamp to its last."""
-        return self.stage.where.span / 1e9
+        """Length of the longest record, from its first stamp to its last."""
+        return max(where.span for where in self.stage.where) / 1e9
 
     def text(self) -> str:
-        number = len(self.stage.where.stamps)
+        number = sum(len(where.stamps) for where in self.stage.where)
         return f"[{self.title}: run this cell in JupyterLab to play {number:,} journeys]"
 
     def says(self, seconds: float) -> str:
         """Return in words how many events are at each place, `seconds` after the first stamp."""
-        return self.stage.where.says(round(seconds * 1e9))
+        now = round(seconds * 1e9)
+        return "\n".join(where.says(now) for where in self.stage.where)
 
-    def table(self, seconds: float) -> Table:
-        """Return a table of where each event is, `seconds` after the first stamp."""
-        return Table(["where", "how many", "events"], self.stage.where.rows(round(seconds * 1e9)))
+    def tables(self, seconds: float) -> list[Table]:
+        """Return, for each side, where each event is `seconds` after the first stamp."""
+        headings, now = ["where", "how many", "events"], round(seconds * 1e9)
+        return [Table(headings, where.rows(now)) for where in self.stage.where]
+
+    def to_html(self) -> str:
+        """Return the replay as HTML, with its script. It plays in any page: it needs no kernel and
+        loads nothing.
+        """
+        return as_html(self.recorded())
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the recorded journeys as JSON, from which `as_html` makes a page."""
+        return {"title": self.title, "sides": [as_text(side) for side in self.stage.sides]}
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return super()._repr_mimebundle_(**options), {"eventkit": {"replay": self.recorded()}}
 
 
 def replay(journeys: Iterable[Journey], title: str = "Replay") -> Replay:
     """Return a replay of recorded journeys: a whole timeline, or those that you pick."""
-    return Replay(journeys, title)
+    return Replay([Side(journeys)], title)

@@ -2,7 +2,8 @@
 // Each event is a numbered dot at its recorded place; in a lane, its position shows how much of its
 // work is done. Nothing moves unless the record says so.
 
-const HEAD = 30, FOOT = 6, GAP = 10;
+const HEAD = 30, FOOT = 6, GAP = 10, CAPTION = 28;
+const LEAST_SIDE = 380;  // pixels that a side needs
 const SHARES = [0.16, 0.26, 0.32, 0.26];
 const PITCHES = [20, 14, 10, 7, 5, 4, 3, 2];  // pixels from dot to dot, the first that has room
 
@@ -174,12 +175,42 @@ function layOut(record) {
   return record;
 }
 
-function drawStage(sheet, record, places, now, looks, still) {
-  const { ink, width, height } = sheet;
+function drawStage(sheet, record, places, now, still) {
+  const { ink, width, height } = sheet, { looks } = record;
   const boxes = columns(width, height), crowds = sortOut(record, places);
   drawHeadings(sheet, boxes, crowds);
   drawCrowd(ink, record, crowds.trigger, boxes[0], looks.waiting, true);
   drawQueue(sheet, record, crowds, boxes[1], looks);
   drawLanes(sheet, record, crowds.lanes, boxes[2], looks.work, now, still);
   drawListeners(sheet, record, crowds, boxes[3], looks);
+}
+
+// The places of several sides: beside each other where there is room, or else one below the other.
+function sideBoxes(sides, width) {
+  const across = width >= sides.length * LEAST_SIDE ? sides.length : 1;
+  const wide = width / across, high = Math.max(...sides.map(stageHeight));
+  return sides.map(({ caption }, at) => {
+    const top = caption ? CAPTION : 0;
+    const y = Math.floor(at / across) * (high + top) + top;
+    return { x: (at % across) * wide, y, width: wide, height: high };
+  });
+}
+
+function sidesHeight(sides, width) {
+  const last = sideBoxes(sides, width)[sides.length - 1];
+  return last.y + last.height;
+}
+
+function drawSides(sheet, sides, places, now, still) {
+  const { ink, colours } = sheet;
+  sideBoxes(sides, sheet.width).forEach(({ x, y, width, height }, at) => {
+    const side = sides[at];
+    ink.save();
+    ink.translate(x, y);
+    ink.fillStyle = colours.text;
+    ink.font = "600 14px sans-serif";
+    if (side.caption) ink.fillText(side.caption, GAP, -8, width - 2 * GAP);
+    drawStage({ ...sheet, width, height }, side, places[at], now, still);
+    ink.restore();
+  });
 }

@@ -1,0 +1,51 @@
+"""Replays: what they say, and what is recorded of them for pages without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import json
+from array import array
+
+import eventkit as ek
+from eventkit.lab import replay
+from eventkit.lab.lesson03.race import Race
+from eventkit.lab.replay_view.page import as_html
+
+
+def timeline() -> ek.Timeline:
+    with ek.EventBus() as bus, bus.record() as timeline:
+        bus.subscribe("click", lambda event: None)
+        bus.fire("click")
+        bus.fire("click")
+    return timeline
+
+
+def test_a_race_is_replayed_on_one_clock() -> None:
+    race = Race(events=2, rate=100, work=0.001, workers=2).run()
+    made = race.replay()
+
+    assert [side["caption"] for side in made.stage.sides] == [side.title for side in race.sides]
+    assert made.text().endswith("to play 4 journeys]")
+    assert [line.partition(": ")[2] for line in made.says(made.seconds).splitlines()] == [
+        "2 of 2 came; 0 at the trigger, 0 in the queue, 0 in work, 2 handled."
+    ] * 2
+    assert made.seconds == max(where.span for where in made.stage.where) / 1e9
+
+
+def test_what_is_recorded_is_the_journeys_as_json_beside_the_output() -> None:
+    made = replay(timeline(), "Two clicks")
+
+    _, metadata = made._repr_mimebundle_()
+    recorded = json.loads(json.dumps(metadata["eventkit"]["replay"]))
+    assert recorded["title"] == "Two clicks"
+    (side,) = recorded["sides"]
+    stamps = array("d", base64.b64decode(side["stamps"])).tolist()
+    assert stamps[:2] == [one.due for one in made.stage.where[0].stamps]
+    assert as_html(recorded) == made.to_html()
+
+
+def test_html_names_no_other_host_and_a_title_cannot_end_its_script() -> None:
+    html = replay(timeline(), "</script><b>").to_html()
+
+    assert "http" not in html and "import " not in html
+    assert html.count("</script>") == 1

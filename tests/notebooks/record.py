@@ -1,7 +1,8 @@
 """Runs notebooks and records their outputs: `python tests/notebooks/record.py notebooks/*.ipynb`.
 
 The one tool by which outputs are made. What would differ from one recording or machine to the next
-is taken out, so that a second recording changes nothing but cells tagged nbval-ignore-output.
+is taken out, so that a second recording changes nothing but cells tagged nbval-ignore-output and
+the journeys of replays, which are in the outputs' metadata.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ def normalise(notebook: Any) -> None:
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     )
     for cell in notebook.cells:
-        for view in ("collapsed", "scrolled", "execution", "ExecuteTime", "trusted"):
+        for view in ("collapsed", "scrolled", "execution", "ExecuteTime", "trusted", "slideshow"):
             cell.metadata.pop(view, None)
+        if cell.cell_type == "markdown":
+            cell.metadata["slideshow"] = {"slide_type": slide_type(cell.source)}
         if "outputs" in cell:
             cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
@@ -45,6 +48,13 @@ def normalise(notebook: Any) -> None:
                 output.data[WIDGET]["model_id"] = ""
             if "traceback" in output:
                 output.traceback = [line.replace(f"{ROOT}/", "") for line in output.traceback]
+
+
+def slide_type(source: str) -> str:
+    """Return where a text stands in `jupyter nbconvert --to slides`: a part of the lesson goes from
+    left to right, and its texts, each with the code below it, from top to bottom.
+    """
+    return "slide" if source.startswith(("# ", "## ")) else "subslide"
 
 
 def joined(outputs: list[Any]) -> list[Any]:

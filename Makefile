@@ -57,6 +57,10 @@ demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the
 	@$(PY) -m eventkit.lab.export demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
 	@exec env $(AS_IS) EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
 
+site: $(VENV)/.has-site  ## Build the site of lessons and pages into build/site/html
+	@$(PY) docs/site/build.py build/site
+	@echo "Open build/site/html/index.html."
+
 handout: $(VENV)/.has-lab  ## Write the lessons without solutions and outputs into handout/
 	@$(PY) -m eventkit.lab.export handout --to handout notebooks/*.ipynb
 
@@ -192,11 +196,16 @@ $(VENV)/.has-demo: $(VENV)/.made pyproject.toml
 	$(furnish)
 	@touch $(VENV)/.has-lab $@
 
-# What tests need includes what the lab and the demo need, so one installation stands for all.
+$(VENV)/.has-site: $(VENV)/.made pyproject.toml
+	$(call install,site)
+	$(furnish)
+	@touch $(VENV)/.has-lab $@
+
+# What tests need includes what all of these need, so one installation stands for all.
 $(VENV)/.has-test: $(VENV)/.made pyproject.toml
 	$(call install,test)
 	$(furnish)
-	@touch $(VENV)/.has-lab $(VENV)/.has-demo $@
+	@touch $(VENV)/.has-lab $(VENV)/.has-demo $(VENV)/.has-site $@
 
 $(VENV)/.has-bench: $(VENV)/.made pyproject.toml
 	$(call install,bench)

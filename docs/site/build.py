@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import nbformat
 from sphinx.cmd.build import main as sphinx
 
+from eventkit.lab.lesson05 import picker_page
 from eventkit.lab.replay_view.page import as_html
 
 ROOT = Path(__file__).parents[2]
@@ -78,8 +79,11 @@ def write_lesson(path: Path, to: Path, known: set[str]) -> None:
 
 def show(output: Any) -> None:
     """Turn an output that needs a kernel into one that does not."""
-    if recorded := output.get("metadata", {}).get("eventkit", {}).get("replay"):
-        output.data = {"text/html": as_html(recorded)}
+    ours = output.get("metadata", {}).get("eventkit", {})
+    if "replay" in ours:
+        output.data = {"text/html": as_html(ours["replay"])}
+    elif "picker" in ours:
+        output.data = {"text/html": picker_page.as_html()}
     output.get("data", {}).pop(WIDGET, None)
 
 

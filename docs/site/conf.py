@@ -19,8 +19,9 @@ autodoc_typehints = "none"
 
 html_theme = "furo"
 html_title = "eventkit"
-html_static_path = [str(Path(__file__).parent / "static")]
-html_css_files = ["site.css"]
+HERE = Path(__file__).parent
+html_static_path = [str(HERE / "static"), str(HERE.parents[1] / "eventkit/lab/panels/panel.css")]
+html_css_files = ["panel.css", "site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False

@@ -96,6 +96,24 @@ def test_a_page_can_be_read_by_all(one_lesson: Path, page: Page, theme: str) -> 
 
 
 @pytest.mark.long
+def test_the_picker_loses_a_visitor_without_a_kernel(all_lessons: Path, page: Page) -> None:
+    site = Site(all_lessons, page)
+    picker = site.open("notebooks/05_shared_state.html").get_by_role("group", name="Interleaving")
+    for task in "ABBBAA":
+        picker.get_by_role("button", name=f"{task} goes").press("Enter")
+
+    status = picker.get_by_role("status")
+    expect(status).to_contain_text("The end: what must hold does not: count = 1.")
+    picker.get_by_role("combobox", name="Program").select_option(
+        label="Threads: the same in a lock"
+    )
+    expect(status).to_have_text("Nothing has run yet. Who goes first?")
+    picker.get_by_role("button", name="Show me a bad one").click()
+    expect(status).to_contain_text("There is none.")
+    assert site.complaints == []
+
+
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_every_page_opens_without_a_network_and_every_link_leads_somewhere(
     all_lessons: Path, page: Page

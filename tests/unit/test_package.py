@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         [*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
         capture_output=True, encoding="utf-8", timeout=LONG,
     )  # fmt: skip
-    if re.search("No matching distribution found for hatchling", done.stdout + done.stderr):
+    if re.search("No matching distribution found for hatch", done.stdout + done.stderr):
         pytest.skip("the package index, which has the build backend, cannot be reached")
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.whl")
@@ -59,6 +59,9 @@ def test_the_metadata_names_the_licence_and_the_versions_of_python(wheel: zipfil
     assert path.replace("METADATA", "licenses/LICENSE") in wheel.namelist()
     for minor in range(11, 15):
         assert f"Programming Language :: Python :: 3.{minor}" in classifiers
+    described = str(metadata.get_payload())
+    assert "# eventkit: real-time event-driven programs" in described
+    assert re.findall(r"\]\((?!https?:)", described) == []  # no link leads into the repository
 
 
 def test_the_lessons_are_written_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from eventkit.lab import InterleavingPicker, outcomes_table, schedule_table
+from eventkit.lab.lesson05.picker_page import as_html
 from eventkit.lab.lesson05.programs import PROGRAMS
 from eventkit.lab.lesson05.schedule_picker import Position
 from eventkit.lab.theory.interleavings import explore
@@ -148,3 +150,21 @@ def test_a_schedule_table_can_end_early() -> None:
     run = explore(PROGRAMS[LOSES]).runs[0]
     assert len(repr(schedule_table(run)).splitlines()) == 7
     assert len(repr(schedule_table(run, 2)).splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_page_without_a_kernel_has_every_position_of_a_program(name: str) -> None:
+    html = as_html()
+    programs = json.loads(html.partition("const programs = ")[2].partition(";\n")[0])
+    (found,) = (program for program in programs if program["name"] == name)
+
+    exploration = explore(PROGRAMS[name])
+    assert found["bad"] == ["".join(one.schedule) for one in exploration.failures]
+    for one in exploration.runs:
+        at = Position.start(name)
+        for number, task in enumerate(one.schedule, 1):
+            at = at.go(task)
+            there = found["positions"]["".join(one.schedule[:number])]
+            assert (there["said"], there["good"]) == (at.said, at.good)
+            assert there["waits"] == {name: at.waits(name) for name in "AB"}
+    assert html.count("</script>") == 1

@@ -8,6 +8,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -65,12 +66,12 @@ class Position:
         if self.is_over or name not in self.run.choices[self.steps]:
             return replace(self, said=self._why_not(name))
         schedule = [*self.run.schedule[: self.steps], name]
-        return self._at(run(PROGRAMS[self.program], schedule), self.steps + 1)
+        return self.at(run(PROGRAMS[self.program], schedule), self.steps + 1)
 
     def undo(self) -> Position:
         if self.steps == 0:
             return replace(self, said="There is nothing to undo.", good=None)
-        return self._at(self.run, self.steps - 1)
+        return self.at(self.run, self.steps - 1)
 
     def reset(self) -> Position:
         return replace(Position.start(self.program), exploration=self.exploration)
@@ -92,11 +93,12 @@ class Position:
             return replace(explored, said=said)
         number = self.bad_ones_shown % len(failures)
         shown = failures[number]
-        end = explored._at(shown, len(shown.steps))
+        end = explored.at(shown, len(shown.steps))
         said = f"Bad order {number + 1} of {len(failures)}. {end.said}"
         return replace(end, said=said, bad_ones_shown=number + 1)
 
-    def _at(self, one: Run, steps: int) -> Position:
+    def at(self, one: Run, steps: int) -> Position:
+        """Return the position after the first `steps` steps of a run."""
         moved = replace(self, run=one, steps=steps, good=None)
         if steps == 0:
             return replace(moved, said="Back at the start. Who goes first?")
@@ -132,7 +134,7 @@ class InterleavingPicker(Panel):
     def __init__(self) -> None:
         self.bus = EventBus()
         self.position = Position.start(next(iter(PROGRAMS)))
-        self._listings = {name: _listings(make()) for name, make in PROGRAMS.items()}
+        self._listings = {name: listings(make()) for name, make in PROGRAMS.items()}
         self._program = widgets.Dropdown(
             options=list(PROGRAMS), description="Program", layout=widgets.Layout(width="400px")
         )
@@ -160,6 +162,9 @@ class InterleavingPicker(Panel):
             self._outcomes,
         )
         self._paint()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return super()._repr_mimebundle_(**options), {"eventkit": {"picker": True}}
 
     def text(self) -> str:
         at = self.position
@@ -205,23 +210,24 @@ def _table_widget() -> widgets.HTML:
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """A task's source, and the number of its first line."""
 
     first: int
     lines: list[str]
 
 
-def _listings(program: Program) -> dict[str, _Listing]:
+def listings(program: Program) -> dict[str, Listing]:
+    """Return the source of each task."""
     found = {}
     for name, task in program.tasks.items():
         lines, first = inspect.getsourcelines(task)
         source = textwrap.dedent("".join(lines)).replace(" -> None", "")
-        found[name] = _Listing(first, source.splitlines())
+        found[name] = Listing(first, source.splitlines())
     return found
 
 
-def _code_html(name: str, listing: _Listing, at: Position) -> str:
+def _code_html(name: str, listing: Listing, at: Position) -> str:
     """Return the code with a mark before the line at which the task stands."""
     place = at.run.places[at.steps].get(name)
     state = "has finished" if place is None else at.waits(name) or "can go"

@@ -47,3 +47,24 @@ def test_clicks_that_are_given_up_are_told_and_the_counter_lives_on(gate: Gate) 
     panel._click(1)
     wait_until(lambda: panel.counter.value == 2)
     panel.bus.close()
+
+
+def test_clicks_that_wait_are_drawn_and_told(gate: Gate) -> None:
+    panel = CounterPanel(threshold=4)
+    change(panel, THREADS)
+    panel.bus.subscribe("counter.changed", gate)
+    panel._click(40)
+    gate.wait_entered()
+    panel._painter.paint_now()
+
+    assert panel.text().startswith("[Live counter: 1. 39 clicks wait.")
+    assert "<i class='ek-dot'>2</i>" in panel._number.value
+    assert panel._number.value.count("ek-dot'") == 30 and "and 9 more" in panel._number.value
+    assert "aria-label='1 of 4 up to the notification'" in panel._number.value
+
+    gate.open()
+    panel.bus.drain(10)
+    panel._painter.paint_now()
+    assert panel.text().startswith("[Live counter: 40. Notification 1")
+    assert "ek-dot'" not in panel._number.value and "ek-full" in panel._number.value
+    panel.bus.close()

@@ -27,8 +27,12 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 }
 
 
+_MOST_DOTS = 30
+
+
 class Counter:
-    """Counts clicks and fires an event when the count crosses a threshold.
+    """Counts clicks and fires an event when the count crosses a threshold. Of the `clicked` events,
+    `counted` have been handled.
 
     All clicks are fired with the same key, so every executor counts them one after another. That
     makes reading and writing `value` safe without a lock.
@@ -44,6 +48,7 @@ class Counter:
         work: float = 0.0,
     ):
         self.value = 0
+        self.clicked = self.counted = 0
         self.threshold = threshold
         self.work = work
         self._bus = bus
@@ -60,6 +65,7 @@ class Counter:
     def click(self, clicks: int = 1) -> None:
         """Fire one event for each click."""
         for _ in range(clicks):
+            self.clicked += 1
             self._bus.fire("button.click", {"count": 1}, key=self.KEY)
 
     def reset(self) -> None:
@@ -78,6 +84,7 @@ class Counter:
 
     def _add(self, event: Event) -> dict[str, int]:
         before = self.value
+        self.counted += 1
         self.value += event.data["count"]
         return {"before": before, "after": self.value}
 
@@ -138,7 +145,9 @@ class CounterPanel(Panel):
 
     def text(self) -> str:
         said = self.notifications[-1] if self.notifications else "No notification yet."
-        return f"[Live counter: {self.counter.value}. {said}]"
+        waiting = self.counter.clicked - self.counter.counted
+        wait = f" {waiting} clicks wait." if waiting else ""
+        return f"[Live counter: {self.counter.value}.{wait} {said}]"
 
     def _connect(self, value: int = 0) -> None:
         executor = EXECUTORS[self._executor.value]()
@@ -151,6 +160,7 @@ class CounterPanel(Panel):
     def _click(self, clicks: int) -> None:
         self._changed = None
         self.counter.click(clicks)
+        self._painter.changed()
         self._painter.catch_up()
 
     def _notify(self, event: Event) -> None:
@@ -194,7 +204,7 @@ class CounterPanel(Panel):
         self._paint()
 
     def _paint(self) -> None:
-        self._number.value = f"<div class='ek-number'>{self.counter.value}</div>"
+        self._number.value = _picture(self.counter)
         if self._changed:
             self._notice.say(*self._changed)
         elif self.bus.dead_letters:
@@ -202,3 +212,19 @@ class CounterPanel(Panel):
             self._notice.say(f"{last.handler} failed: {last.error}", good=False)
         elif self.notifications:
             self._notice.say(self.notifications[-1], good=True)
+
+
+def _picture(counter: Counter) -> str:
+    """Return the number, a bar up to the threshold, and a dot for each click that waits."""
+    value, threshold = counter.value, counter.threshold
+    share = min(1.0, value / threshold)
+    waiting = range(counter.counted + 1, counter.clicked + 1)
+    dots = "".join(f"<i class='ek-dot'>{number}</i>" for number in waiting[:_MOST_DOTS])
+    more = f" and {len(waiting) - _MOST_DOTS} more" if len(waiting) > _MOST_DOTS else ""
+    return (
+        f"<div class='ek-number'>{value}</div>"
+        f"<div class='ek-bar{' ek-full' if share == 1 else ''}' role='img' "
+        f"aria-label='{value} of {threshold} up to the notification'>"
+        f"<div style='width: {share:.1%}'></div></div>"
+        f"<div class='ek-quiet ek-dots'>{'waiting: ' if waiting else ''}{dots}{more}</div>"
+    )

@@ -222,10 +222,14 @@ class RacePanel(RunPanel[Race]):
             )
             return
         self._status.say(_summary(race))
-        self._result.children = [
-            widgets.HTML(picture._repr_mimebundle_()["text/html"])
-            for picture in (race.waterfall(), race.responses())
-        ] + [widgets.HTML(race.table().html)]
+        self._result.children = (
+            [widgets.HTML(_figures(race))]
+            + [
+                widgets.HTML(picture._repr_mimebundle_()["text/html"])
+                for picture in (race.waterfall(), race.responses())
+            ]
+            + [widgets.HTML(race.table().html)]
+        )
 
 
 def _summary(race: Race) -> str:
@@ -237,3 +241,13 @@ def _summary(race: Race) -> str:
             f"{race.error(side):.1%} from theory (median)"
         )
     return "Done. " + "; ".join(said) + "."
+
+
+def _figures(race: Race) -> str:
+    """Return how long the last event took on each side, in large figures."""
+    parts = [
+        f"<div><div class='ek-number' style='color: {side.colour}'>"
+        f"{race.measured(side)[-1] * 1e3:,.0f} ms</div>event {race.events}, {side.title}</div>"
+        for side in race.sides
+    ]
+    return f"<div class='ek-quiet ek-figures'>{''.join(parts)}</div>"

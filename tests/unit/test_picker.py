@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from eventkit.lab import InterleavingPicker, outcomes_table, schedule_table
+from eventkit.lab.lesson05 import puzzle
 from eventkit.lab.lesson05.picker_page import as_html
 from eventkit.lab.lesson05.programs import PROGRAMS
 from eventkit.lab.lesson05.schedule_picker import Position
@@ -15,7 +17,7 @@ from eventkit.lab.theory.interleavings import explore
 
 from .conftest import LONG
 
-LOSES, LOCKED, _, REPAIRED, OPPOSITE, ONE_ORDER = PROGRAMS
+LOSES, LOCKED, PLACES, TWICE, _, REPAIRED, OPPOSITE, ONE_ORDER = PROGRAMS
 
 
 class Driven:
@@ -53,7 +55,7 @@ def driven() -> Iterator[Driven]:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_programs_go_wrong_or_are_repaired_as_their_names_say(program: str) -> None:
     is_broken = bool(explore(PROGRAMS[program]).failures)
-    assert is_broken == ("read, " in program.partition(": ")[2] or program == OPPOSITE)
+    assert is_broken == (program not in (LOCKED, REPAIRED, ONE_ORDER))
 
 
 def test_picks_make_the_steps(driven: Driven) -> None:
@@ -168,3 +170,63 @@ def test_a_page_without_a_kernel_has_every_position_of_a_program(name: str) -> N
             assert (there["said"], there["good"]) == (at.said, at.good)
             assert there["waits"] == {name: at.waits(name) for name in "AB"}
     assert html.count("</script>") == 1
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_puzzle_can_be_won_with_as_few_switches_as_it_says(
+    driven: Driven, program: str
+) -> None:
+    driven.choose(program)
+    assert "To win: " in driven.panel._goal.value
+    fewest = puzzle.fewest_switches(program)
+    if fewest is None:
+        driven.do("all")
+        assert "That is a proof. Won so far: 1 of 8." in shown_goal(driven)
+        assert driven.panel.won == {program: 0}
+        return
+    best = min(explore(PROGRAMS[program]).failures, key=lambda one: one.switches)
+    driven.go("".join(best.schedule))
+    assert "no order goes wrong with fewer" in shown_goal(driven)
+    assert driven.panel.won == {program: fewest}
+
+
+def shown_goal(driven: Driven) -> str:
+    driven.panel._painter.paint_now()
+    return str(driven.panel._goal.value)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_only_a_wrong_end_of_ones_own_or_a_proof_wins(driven: Driven, program: str) -> None:
+    driven.choose(program)
+    driven.do("bad")
+    driven.do("undo")
+    failures = explore(PROGRAMS[program]).failures
+    if failures:
+        driven.do("all")
+    assert driven.panel.won == {}
+
+    for one in explore(PROGRAMS[program]).runs:
+        driven.panel.won.clear()
+        driven.do("reset")
+        driven.go("".join(one.schedule))
+        assert driven.panel.won == ({program: one.switches} if one.problem else {})
+
+
+def test_the_tree_shows_what_was_seen_and_where_one_is(driven: Driven) -> None:
+    driven.go("AB")
+    driven.do("undo")
+    driven.panel._painter.paint_now()
+
+    picture = driven.panel._tree.value
+    assert "3 of 69 positions seen, 0 of 20 ends" in picture
+    assert picture.count("stroke-width='2.5'") == 2  # two steps were made
+    assert picture.count("stroke='#E69F00'") == 1
+
+
+def test_wins_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EVENTKIT_PROGRESS", str(tmp_path / "progress.jsonl"))
+    first = Driven()
+    first.go("ABBBAA")
+    first.panel.bus.close()
+
+    assert InterleavingPicker().won == {LOSES: 2}

@@ -48,7 +48,7 @@ def _can_write(file: Path) -> bool:
 
 
 def note(what: str, name: str, answer: str, right: bool, again: bool = False) -> None:
-    """Keep an answer to a `what`: "prediction" or "exercise".
+    """Keep an answer to a `what`: "prediction", "exercise" or "puzzle".
 
     A file that cannot be written stops no lesson. The panel then says that nothing is kept.
     """
@@ -98,6 +98,8 @@ def summary() -> list[list[str]]:
 
 
 def _words(answer: dict[str, Any]) -> str:
+    if answer["what"] == "puzzle":
+        return f"won with {answer['answer']} switches"
     if answer["what"] == "exercise":
         return str(answer["answer"])
     return f"{answer['answer']}) {'right' if answer['right'] else 'not so'}"

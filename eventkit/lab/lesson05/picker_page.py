@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from ..panels.panel import script
-from ..theory.interleavings import Run, explore
+from ..theory.interleavings import Run
 from .programs import PROGRAMS
+from .puzzle import orders
 from .schedule_picker import Position, listings, shown
 
 
@@ -23,7 +24,7 @@ def as_html() -> str:
 def _program(name: str) -> dict[str, Any]:
     """Return a program's code, and each position by the letters of the tasks that led to it."""
     start = Position.start(name)
-    exploration = explore(PROGRAMS[name])
+    exploration = orders(name)
     positions = {}
     for one in exploration.runs:
         for steps in range(len(one.steps) + 1):

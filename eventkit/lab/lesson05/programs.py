@@ -1,4 +1,4 @@
-"""The small programs of the interleaving picker: three that can go wrong, and their repairs."""
+"""The small programs of the interleaving picker, from easy to hard: some go wrong, some cannot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ..theory.interleavings import Lock, Program
+from ..theory.interleavings import Lock, Program, Semaphore
 
 
 class Count:
@@ -48,6 +48,32 @@ def threads_with_a_lock() -> Program:
             door.count = before + 1
 
     return door.program(visit)
+
+
+def threads_with_a_semaphore() -> Program:
+    door, places = Count(), Semaphore(2, "two places")
+
+    def visit() -> None:
+        with places:
+            before = door.count
+            door.count = before + 1
+
+    return door.program(visit)
+
+
+def threads_that_tell_twice() -> Program:
+    door, told = Count(), list[str]()
+
+    def visit() -> None:
+        door.count += 1
+        if door.count == 2:
+            told.append("full")
+
+    return Program(
+        {"A": visit, "B": visit},
+        holds=lambda: len(told) == 1,
+        state=lambda: f"count = {door.count}, told {len(told)} times",
+    )
 
 
 def coroutines_that_lose() -> Program:
@@ -108,6 +134,8 @@ def _holder(lock: Lock) -> str:
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "Threads: read, call, write": threads_that_lose,
     "Threads: the same in a lock": threads_with_a_lock,
+    "Threads: the same with two places": threads_with_a_semaphore,
+    "Threads: count, then tell at two": threads_that_tell_twice,
     "Coroutines: read, await, write": coroutines_that_lose,
     "Coroutines: await, then read and write": coroutines_without_a_gap,
     "Two locks, taken in opposite order": lambda: two_locks(same_order=False),

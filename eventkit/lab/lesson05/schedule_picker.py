@@ -15,10 +15,12 @@ import ipywidgets as widgets
 from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
+from ..course import progress
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, on_change, row
-from ..theory.interleavings import Exploration, Program, Run, Step, explore, run
+from ..panels.panel import Panel, Status, button, on_change, quiet, row
+from ..theory.interleavings import Exploration, Program, Run, Step, run
+from . import puzzle
 from .programs import PROGRAMS
 
 
@@ -58,6 +60,11 @@ class Position:
         return cls(program, run(PROGRAMS[program]))
 
     @property
+    def path(self) -> str:
+        """The letters of the tasks that made the steps."""
+        return "".join(self.run.schedule[: self.steps])
+
+    @property
     def is_over(self) -> bool:
         return self.steps == len(self.run.steps)
 
@@ -78,7 +85,7 @@ class Position:
 
     def explored(self) -> Position:
         """Run all orders, and count those that go wrong."""
-        exploration = self.exploration or explore(PROGRAMS[self.program])
+        exploration = puzzle.orders(self.program)
         orders, bad = len(exploration.runs), len(exploration.failures)
         said = f"{orders} orders are possible: {bad} go wrong, {orders - bad} end well."
         return replace(self, exploration=exploration, said=said, good=bad == 0)
@@ -124,7 +131,8 @@ class Position:
 
 class InterleavingPicker(Panel):
     """Choose a program, then step by step the task that goes on. Undo, start again, run all orders,
-    or show one that goes wrong.
+    or show one that goes wrong. To win is to end a program wrong by your own choices, or to prove
+    that it cannot; `won` has the number of switches of the best win of each program.
 
     Each click is an event. One worker handles them one after another, and it alone writes
     `position`. From other cells, call `choose` with a program's name, and fire the same events:
@@ -134,12 +142,14 @@ class InterleavingPicker(Panel):
     def __init__(self) -> None:
         self.bus = EventBus()
         self.position = Position.start(next(iter(PROGRAMS)))
+        self.won = _won_before()
+        self._seen: dict[str, set[str]] = {name: {""} for name in PROGRAMS}
         self._listings = {name: listings(make()) for name, make in PROGRAMS.items()}
         self._program = widgets.Dropdown(
             options=list(PROGRAMS), description="Program", layout=widgets.Layout(width="400px")
         )
         self._code = [widgets.HTML(layout=widgets.Layout(min_width="300px")) for _ in "AB"]
-        self._status = Status()
+        self._goal, self._status, self._tree = widgets.HTML(), Status(), widgets.HTML()
         self._steps, self._outcomes = _table_widget(), _table_widget()
         self._painter = Painter(self._paint)
         on_change(self._program, self._choose)
@@ -148,6 +158,7 @@ class InterleavingPicker(Panel):
         super().__init__(
             "Interleaving picker: who goes next?",
             self._program,
+            self._goal,
             row(
                 button("A goes", lambda: fire("picker.go", "A"), "let task A make one step"),
                 button("B goes", lambda: fire("picker.go", "B"), "let task B make one step"),
@@ -158,6 +169,7 @@ class InterleavingPicker(Panel):
             ),
             self._status,
             row(*self._code),
+            self._tree,
             self._steps,
             self._outcomes,
         )
@@ -188,18 +200,43 @@ class InterleavingPicker(Panel):
             "picker.bad": position.bad_one,
             "picker.choose": lambda: Position.start(event.data),
         }
-        self.position = actions[event.topic]()
+        at = self.position = actions[event.topic]()
+        self._seen[at.program].add(at.path)
+        if event.topic == "picker.go" and at.is_over and at.run.problem:
+            self._win(at.program, at.run.switches)
+        elif event.topic == "picker.all" and not puzzle.orders(at.program).failures:
+            self._win(at.program, 0)
         self._painter.changed()
+
+    def _win(self, program: str, switches: int) -> None:
+        """Keep a win, unless there is one that is as good."""
+        if switches < self.won.get(program, switches + 1):
+            self.won[program] = switches
+            best = puzzle.fewest_switches(program) or 0
+            progress.note("puzzle", program, str(switches), right=switches == best)
 
     def _paint(self) -> None:
         at = self.position
+        goal = puzzle.goal(at.program, self.won.get(at.program))
+        self._goal.value = quiet(f"{goal} Won so far: {len(self.won)} of {len(PROGRAMS)}.")
         self._status.say(at.said, at.good)
+        self._tree.value = puzzle.tree(at.program, self._seen[at.program], at.path)
         for widget, (name, listing) in zip(
             self._code, self._listings[at.program].items(), strict=True
         ):
             widget.value = _code_html(name, listing, at)
         self._steps.value = schedule_table(at.run, at.steps).html if at.steps else ""
         self._outcomes.value = outcomes_table(at.exploration).html if at.exploration else ""
+
+
+def _won_before() -> dict[str, int]:
+    """Return the best wins that this learner's progress has."""
+    won: dict[str, int] = {}
+    for answer in progress.answers():
+        name, switches = answer["name"], answer["answer"]
+        if answer["what"] == "puzzle" and name in PROGRAMS and switches.isdecimal():
+            won[name] = min(int(switches), won.get(name, int(switches)))
+    return won
 
 
 def _table_widget() -> widgets.HTML:

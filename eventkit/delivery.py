@@ -73,8 +73,8 @@ async def deliver_in_place(route: Route, event: Event, outcomes: Outcomes) -> No
             except BaseException as error:
                 raised = outcomes.raised(subscription, event, error)
                 problem = worse(problem, error if ends_caller(error) else raised)
-            if pending and not (problem and stops(problem)):
-                problem = await run_all(pending) or problem
+            has_more = pending and not (problem and stops(problem))
+            problem = (await run_all(pending) if has_more else None) or problem
         close(pending, outer)
         if problem is not None:
             raise problem

@@ -60,6 +60,7 @@ class DirectClient(Client):
     def __init__(self, take: Take) -> None:
         super().__init__()
         self._take = take
+        self._was_tried = False
         self.problem: Exception | None = None
         """The last error that nats-py reported."""
 
@@ -77,12 +78,18 @@ class DirectClient(Client):
                 self._close_failed_attempt()
             on_error(problem)
 
+        self._was_tried = True
         await self.connect(urls, max_reconnect_attempts=1, error_cb=report, **options)
         self.options["max_reconnect_attempts"] = -1
 
     def send(self, messages: bytes) -> None:
         """Send one or more messages at once. Call it on the loop, while connected."""
         self._transport.write(messages)  # type: ignore[union-attr]
+
+    async def close(self) -> None:
+        """Close the connection. nats-py raises an AssertionError if none was ever tried."""
+        if self._was_tried:
+            await super().close()
 
     async def disconnect(self) -> None:
         """Handle what has arrived, if there is a connection, and close it."""

@@ -1,10 +1,11 @@
 """The options of a client: every server of a cluster gets the same name and password."""
 
+import asyncio
 import ssl
 
 import pytest
 
-from eventkit.nats.client import options_for
+from eventkit.nats.client import DirectClient, options_for
 
 ANN = {"user": "ann", "password": "s"}
 
@@ -35,3 +36,9 @@ def test_with_tls_the_handshake_is_always_first() -> None:
     asked = {"tls_handshake_first": False}
     found = options_for("tls://127.0.0.1:1", context, asked)
     assert found == {"tls": context, "tls_handshake_first": True}
+
+
+def test_a_client_that_never_tried_to_connect_can_be_closed() -> None:
+    client = DirectClient(lambda *_: False)
+    asyncio.run(client.close())
+    asyncio.run(client.disconnect())

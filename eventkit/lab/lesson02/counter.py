@@ -220,11 +220,10 @@ def _picture(counter: Counter) -> str:
     share = min(1.0, value / threshold)
     waiting = range(counter.counted + 1, counter.clicked + 1)
     dots = "".join(f"<i class='ek-dot'>{number}</i>" for number in waiting[:_MOST_DOTS])
-    more = f" and {len(waiting) - _MOST_DOTS} more" if len(waiting) > _MOST_DOTS else ""
     return (
         f"<div class='ek-number'>{value}</div>"
         f"<div class='ek-bar{' ek-full' if share == 1 else ''}' role='img' "
         f"aria-label='{value} of {threshold} up to the notification'>"
         f"<div style='width: {share:.1%}'></div></div>"
-        f"<div class='ek-quiet ek-dots'>{'waiting: ' if waiting else ''}{dots}{more}</div>"
+        f"<div class='ek-quiet ek-dots'>{len(waiting):,} waiting {dots}</div>"
     )

@@ -280,11 +280,13 @@ class Connection:
             self._fail(task, _Unanswered("the connection broke"))
 
     def _run(self) -> None:
-        if not self._refusal:
-            asyncio.set_event_loop(self._loop)
-            self._loop.run_until_complete(self._closing)
-            self._loop.run_until_complete(self._disconnect())
-        self._loop.close()
+        try:
+            if not self._refusal:
+                asyncio.set_event_loop(self._loop)
+                self._loop.run_until_complete(self._closing)
+                self._loop.run_until_complete(self._disconnect())
+        finally:
+            self._loop.close()
 
     def _end(self) -> None:
         if not self._closing.done():  # several threads may close it

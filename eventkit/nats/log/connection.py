@@ -70,6 +70,7 @@ class Connection:
         self._nats = DirectClient(lambda *_: False)
         self._loop = asyncio.new_event_loop()
         self._closing: asyncio.Future[None] = self._loop.create_future()
+        self._runner: dict[str, str] = {}  # who has the loop: its thread, or nobody ever
         self._thread = threading.Thread(target=self._run, name="log on NATS", daemon=True)
         try:
             self._thread.start()
@@ -142,7 +143,7 @@ class Connection:
         if os.getpid() != self._process:
             return
         self._refusal = f"the log at {self!r} is closed: open it again with open_log()."
-        if self._thread.ident is None:  # its start was interrupted
+        if self._runner.setdefault("loop", "nobody") == "nobody":  # its start was interrupted
             self._loop.close()
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._end)
@@ -280,11 +281,12 @@ class Connection:
             self._fail(task, _Unanswered("the connection broke"))
 
     def _run(self) -> None:
+        if self._runner.setdefault("loop", "thread") != "thread":
+            return  # it was closed before this thread had begun
         try:
-            if not self._refusal:
-                asyncio.set_event_loop(self._loop)
-                self._loop.run_until_complete(self._closing)
-                self._loop.run_until_complete(self._disconnect())
+            asyncio.set_event_loop(self._loop)
+            self._loop.run_until_complete(self._closing)
+            self._loop.run_until_complete(self._disconnect())
         finally:
             self._loop.close()
 

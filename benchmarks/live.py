@@ -73,7 +73,7 @@ def _play(notebook: Any, frames: int) -> list[list[float]]:
     panel.get_by_role("combobox", name="Speed").select_option("0.1")
     found: list[list[float]] = []
     for share in (0.0, 0.9):
-        span = notebook.ask("replay.stage.where.span")
+        span = notebook.ask("replay.stage.where[0].span")
         panel.get_by_role("slider").fill(str(int(span * share)))
         found += panel.evaluate(f"(panel, frames) => ({PLAY})([panel, frames])", frames // 2)
     return found

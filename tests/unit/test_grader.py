@@ -361,6 +361,7 @@ def test_a_stress_test_with_a_few_visitors_is_none() -> None:
     assert found.seen == "it passed; of 4 broken systems it noticed 0"
 
 
+@pytest.mark.long
 def test_a_test_that_hangs_is_ended_and_told_on_which_system() -> None:
     found = finding(QUEUE_WORKER + ALWAYS + "while True: pass", "integration", deadline=2)
     assert found is not None

@@ -70,6 +70,7 @@ def test_bytes_that_the_sdk_sends_are_accepted(house: House, mode: Any) -> None:
     assert sent(house, message).data == b"\x00\xff"
 
 
+@pytest.mark.long
 def test_it_does_what_its_description_says(house: House, tmp_path: Path) -> None:
     house.policy.allow("ann", publish=">")
     described = tmp_path / "openapi.json"

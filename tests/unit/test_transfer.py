@@ -33,7 +33,12 @@ def in_many_lines(source: Account, target: Account, amount: int) -> None:
             target.balance = there
 
 
-@pytest.mark.parametrize("attempt", [one_lock_after_the_other, in_many_lines])
+LONG = pytest.mark.long  # thousands of orders
+
+
+@pytest.mark.parametrize(
+    "attempt", [one_lock_after_the_other, pytest.param(in_many_lines, marks=LONG)]
+)
 def test_to_lock_one_account_after_the_other_is_right(attempt: Transfer) -> None:
     assert protect.diagnose(attempt) is None
 
@@ -68,7 +73,12 @@ def credit_of_what_was_read_before(source: Account, target: Account, amount: int
 
 
 @pytest.mark.parametrize(
-    "attempt", [credit_without_a_lock, check_and_debit_apart, credit_of_what_was_read_before]
+    "attempt",
+    [
+        credit_without_a_lock,
+        check_and_debit_apart,
+        pytest.param(credit_of_what_was_read_before, marks=LONG),
+    ],
 )
 def test_one_lock_after_the_other_with_a_gap_is_wrong(attempt: Transfer) -> None:
     said = protect.diagnose(attempt)
@@ -93,7 +103,7 @@ def with_the_locks_apart(source: Account, target: Account, amount: int) -> None:
     [
         (without_a_check, ("ab", "ab")),
         (without_a_check, ("ab", "ba")),
-        (with_the_locks_apart, ("ab", "ab")),
+        pytest.param(with_the_locks_apart, ("ab", "ab"), marks=LONG),
         (protect.transfer, ("ab", "ba")),
     ],
 )

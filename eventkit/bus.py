@@ -136,9 +136,10 @@ class EventBus:
 
     async def fire_async(self, topic: str, data: Any = None, *, key: str | None = None) -> Event:
         """Make an event that is due now, await its delivery by `publish_async` and return it."""
+        if type(topic) is not str or not (key is None or type(key) is str):
+            topic, key = plain(topic), plain(key)
         event = Event(topic, data, key=key)
-        route, event = self._routed(event)
-        await deliver_in_place(route, event, self._outcomes)
+        await deliver_in_place(self._route_in_place(event), event, self._outcomes)
         return event
 
     async def publish_async(self, event: Event) -> None:
@@ -147,17 +148,16 @@ class EventBus:
         An event that one of these handlers fires, or emits, is awaited as well. Raises what
         `publish` raises, and CancelledError if the caller is cancelled.
         """
-        route, event = self._routed(event)
-        await deliver_in_place(route, event, self._outcomes)
+        event = _plain(event)
+        await deliver_in_place(self._route_in_place(event), event, self._outcomes)
 
-    def _routed(self, event: Event) -> tuple[Route, Event]:
-        """Return the event's route, with an entry for each subscriber, and the event."""
+    def _route_in_place(self, event: Event) -> Route:
+        """Return the event's route, with an entry for each subscriber."""
         try:
             route = self._routes[event.topic]
         except (KeyError, TypeError):
-            event = _plain(event)
             route = self._find_route(event.topic)
-        return route if self._recorder is None else one_by_one(route), event
+        return route if self._recorder is None else one_by_one(route)
 
     # Subscribing
 

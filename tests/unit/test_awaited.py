@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -251,3 +252,20 @@ def test_concurrent_callers_do_not_mix() -> None:
 
     asyncio.run(main())
     assert sorted(got) == [("b", number) for number in range(50)]
+
+
+def test_a_topic_and_key_of_an_enum_become_plain_strings(bus: ek.EventBus) -> None:
+    class Topic(StrEnum):
+        click = "click"  # its hash is that of the plain string
+
+    got: list[ek.Event] = []
+    awaited(bus, "click", got.append)
+
+    async def fire_them() -> None:
+        await bus.fire_async("click")
+        await bus.fire_async(Topic.click, key=Topic.click)
+        await bus.publish_async(ek.Event(Topic.click, key=Topic.click))
+
+    asyncio.run(fire_them())
+    assert [type(one.topic) for one in got] == [str, str, str]
+    assert [type(one.key) for one in got[1:]] == [str, str]

@@ -12,6 +12,7 @@ from playwright.sync_api import ElementHandle, expect
 
 from .axe import grave_faults
 from .conftest import Pages
+from .monkey import ACTIONS, Monkey
 from .notebook import Notebook
 from .server import LESSONS
 
@@ -89,6 +90,20 @@ class OfALesson:
         found = grave_faults(lesson)
         lesson.theme("JupyterLab Light")
         assert found == []
+
+    @pytest.mark.long
+    @pytest.mark.timeout(3_600)
+    def test_a_lesson_survives_random_actions(self, lesson: Notebook) -> None:
+        monkey = Monkey(lesson)
+        try:
+            for _ in range(ACTIONS):
+                monkey.act()
+            stop_what_can_be_stopped(lesson)
+            assert lesson.errors() == []
+            lesson.run_last()
+        except BaseException:
+            print("\n".join(monkey.done))
+            raise
 
 
 class LiveCounter(OfALesson):

@@ -35,7 +35,12 @@ _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]+)?\)")
 
 def main(folder: Path, lessons: list[str]) -> int:
     """Build the site anew, and return Sphinx's exit status. A warning is an error."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if unknown := set(lessons) - {path.stem for path in LESSONS}:
+        print(f"no such lesson: {', '.join(sorted(unknown))}. There are:", file=sys.stderr)
+        print("\n".join(path.stem for path in LESSONS), file=sys.stderr)
+        return 2
+    for made in ("source", "html"):
+        shutil.rmtree(folder / made, ignore_errors=True)
     write_sources(folder / "source", lessons)
     settings = ["-q", "-W", "--keep-going", "-c", str(Path(__file__).parent)]
     return sphinx([*settings, str(folder / "source"), str(folder / "html")])

@@ -246,8 +246,9 @@ def _summary(race: Race) -> str:
 def _figures(race: Race) -> str:
     """Return how long the last event took on each side, in large figures."""
     parts = [
-        f"<div><div class='ek-number' style='color: {side.colour}'>"
-        f"{race.measured(side)[-1] * 1e3:,.0f} ms</div>event {race.events}, {side.title}</div>"
+        f"<div style='border-left: 6px solid {side.colour}; padding-left: 10px'>"
+        f"<div class='ek-number'>{race.measured(side)[-1] * 1e3:,.0f} ms</div>"
+        f"event {race.events}, {side.title}</div>"
         for side in race.sides
     ]
     return f"<div class='ek-quiet ek-figures'>{''.join(parts)}</div>"

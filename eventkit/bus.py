@@ -20,6 +20,7 @@ from .errors import (
     QueueFull as QueueFull,
 )
 from .event import Event
+from .executors.awaited import Pending, close as close_pending
 from .executors.base import Executor
 from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned
@@ -139,7 +140,12 @@ class EventBus:
         if type(topic) is not str or not (key is None or type(key) is str):
             topic, key = plain(topic), plain(key)
         event = Event(topic, data, key=key)
-        await deliver_in_place(self._route_in_place(event), event, self._outcomes)
+        pending: Pending = []
+        try:
+            await deliver_in_place(self._route_in_place(event), event, self._outcomes, pending)
+        except BaseException:
+            close_pending(pending)
+            raise
         return event
 
     async def publish_async(self, event: Event) -> None:
@@ -149,7 +155,12 @@ class EventBus:
         `publish` raises, and CancelledError if the caller is cancelled.
         """
         event = _plain(event)
-        await deliver_in_place(self._route_in_place(event), event, self._outcomes)
+        pending: Pending = []
+        try:
+            await deliver_in_place(self._route_in_place(event), event, self._outcomes, pending)
+        except BaseException:
+            close_pending(pending)
+            raise
 
     def _route_in_place(self, event: Event) -> Route:
         """Return the event's route, with an entry for each subscriber."""

@@ -63,7 +63,7 @@ def _add(pending: Pending, job: Job) -> bool:
     return False
 
 
-def close(pending: Pending, outer: Pending | None) -> None:
+def close(pending: Pending, outer: Pending | None = None) -> None:
     """Accept no more jobs. Those that have not run get a dead letter each. Can be called again.
 
     The closed list stays in the context, unless it was opened inside another that is still open.

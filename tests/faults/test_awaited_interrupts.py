@@ -4,7 +4,9 @@ fire is refused as before.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+import types
+from collections.abc import Coroutine, Generator
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from typing import Any
@@ -72,3 +74,50 @@ class Interrupted:
 @pytest.mark.parametrize("is_recorded", [False, True], ids=["plain", "recorded"])
 def test_an_interrupt_at_any_instruction_of_fire_async(is_recorded: bool) -> None:
     assert sweep(lambda: Interrupted(is_recorded), instructions=True) > 200
+
+
+class Kept(Interrupted):
+    """As above, and the handlers go on when they are cancelled."""
+
+    async def _step(self, event: ek.Event) -> object:
+        await _bear_cancellation()
+        return event.data
+
+    async def _note(self, event: ek.Event) -> None:
+        await _bear_cancellation()
+        self.note(event)
+
+    def call(self) -> None:
+        self._context.run(cancel_at_each_wait, self.bus.fire_async("a", 1))
+
+    def _check(self) -> None:
+        self.bus.dead_letters.clear()
+        self.bus.fire("b", "plain")
+        assert len(self.bus.dead_letters) == 1, "a plain fire was accepted, and lost"
+
+
+@types.coroutine
+def _wait() -> Generator[None, None, None]:
+    yield
+
+
+async def _bear_cancellation() -> None:
+    with suppress(asyncio.CancelledError):
+        await _wait()
+
+
+def cancel_at_each_wait(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine without a loop, and cancel whatever it waits for."""
+    with suppress(StopIteration):
+        coroutine.send(None)
+        while True:
+            coroutine.throw(asyncio.CancelledError())
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["plain", "recorded"])
+def test_an_interrupt_at_any_instruction_while_handlers_bear_a_cancellation(
+    is_recorded: bool,
+) -> None:
+    assert sweep(lambda: Kept(is_recorded), instructions=True) > 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from eventkit.lab.lesson02.counter import EXECUTORS, CounterPanel
@@ -68,3 +70,23 @@ def test_clicks_that_wait_are_drawn_and_told(gate: Gate) -> None:
     assert panel.text().startswith("[Live counter: 40. Notification 1")
     assert "ek-dot'" not in panel._number.value and "ek-full" in panel._number.value
     panel.bus.close()
+
+
+@pytest.mark.parametrize("executor", [INLINE, THREADS, LOOP])
+def test_a_click_whose_work_was_interrupted_does_not_wait(
+    executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = CounterPanel()
+    change(panel, executor)
+    monkeypatch.setattr(panel.counter, "_add", interrupted)
+    with suppress(KeyboardInterrupt):
+        panel._click(1)
+    panel.bus.drain(10)
+
+    assert panel.text().startswith("[Live counter: 0. No notification")
+    assert panel.bus.dead_letters
+    panel.bus.close()
+
+
+def interrupted(_: object) -> dict[str, int]:
+    raise KeyboardInterrupt

@@ -32,7 +32,7 @@ _MOST_DOTS = 30
 
 class Counter:
     """Counts clicks and fires an event when the count crosses a threshold. Of the `clicked` events,
-    `counted` have been handled.
+    `handled` do not wait any more.
 
     All clicks are fired with the same key, so every executor counts them one after another. That
     makes reading and writing `value` safe without a lock.
@@ -48,7 +48,7 @@ class Counter:
         work: float = 0.0,
     ):
         self.value = 0
-        self.clicked = self.counted = 0
+        self.clicked = self.handled = 0
         self.threshold = threshold
         self.work = work
         self._bus = bus
@@ -73,18 +73,23 @@ class Counter:
         self._bus.fire("counter.reset", key=self.KEY)
 
     def _count(self, event: Event) -> dict[str, int]:
-        if self.work:
-            time.sleep(self.work)
-        return self._add(event)
+        try:
+            if self.work:
+                time.sleep(self.work)
+            return self._add(event)
+        finally:
+            self.handled += 1  # also a click whose work was interrupted
 
     async def _count_async(self, event: Event) -> dict[str, int]:
-        if self.work:
-            await asyncio.sleep(self.work)
-        return self._add(event)
+        try:
+            if self.work:
+                await asyncio.sleep(self.work)
+            return self._add(event)
+        finally:
+            self.handled += 1
 
     def _add(self, event: Event) -> dict[str, int]:
         before = self.value
-        self.counted += 1
         self.value += event.data["count"]
         return {"before": before, "after": self.value}
 
@@ -145,7 +150,7 @@ class CounterPanel(Panel):
 
     def text(self) -> str:
         said = self.notifications[-1] if self.notifications else "No notification yet."
-        waiting = self.counter.clicked - self.counter.counted
+        waiting = self.counter.clicked - self.counter.handled
         wait = f" {waiting} clicks wait." if waiting else ""
         return f"[Live counter: {self.counter.value}.{wait} {said}]"
 
@@ -218,7 +223,7 @@ def _picture(counter: Counter) -> str:
     """Return the number, a bar up to the threshold, and a dot for each click that waits."""
     value, threshold = counter.value, counter.threshold
     share = min(1.0, value / threshold)
-    waiting = range(counter.counted + 1, counter.clicked + 1)
+    waiting = range(counter.handled + 1, counter.clicked + 1)
     dots = "".join(f"<i class='ek-dot'>{number}</i>" for number in waiting[:_MOST_DOTS])
     return (
         f"<div class='ek-number'>{value}</div>"

@@ -54,6 +54,7 @@ class Position:
     good: bool | None = None
     exploration: Exploration | None = None
     bad_ones_shown: int = 0
+    is_own: bool = True  # no step was shown by `bad_one`
 
     @classmethod
     def start(cls, program: str) -> Position:
@@ -102,13 +103,13 @@ class Position:
         shown = failures[number]
         end = explored.at(shown, len(shown.steps))
         said = f"Bad order {number + 1} of {len(failures)}. {end.said}"
-        return replace(end, said=said, bad_ones_shown=number + 1)
+        return replace(end, said=said, bad_ones_shown=number + 1, is_own=False)
 
     def at(self, one: Run, steps: int) -> Position:
         """Return the position after the first `steps` steps of a run."""
         moved = replace(self, run=one, steps=steps, good=None)
         if steps == 0:
-            return replace(moved, said="Back at the start. Who goes first?")
+            return replace(moved, said="Back at the start. Who goes first?", is_own=True)
         step = one.steps[steps - 1]
         said = f"Step {steps}: {step.task} ran {shown(step)}. {step.state}."
         if moved.is_over:
@@ -202,7 +203,7 @@ class InterleavingPicker(Panel):
         }
         at = self.position = actions[event.topic]()
         self._seen[at.program].add(at.path)
-        if event.topic == "picker.go" and at.is_over and at.run.problem:
+        if event.topic == "picker.go" and at.is_over and at.run.problem and at.is_own:
             self._win(at.program, at.run.switches)
         elif event.topic == "picker.all" and not puzzle.orders(at.program).failures:
             self._win(at.program, 0)

@@ -12,7 +12,6 @@ import anywidget
 import traitlets
 
 from ...timeline import Journey
-from ..course.session import Table
 from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel
 from .page import SCRIPT, as_html, as_text
 from .positions import OUTCOMES, Whereabouts
@@ -105,11 +104,6 @@ class Replay(Panel):
         """Return in words how many events are at each place, `seconds` after the first stamp."""
         now = round(seconds * 1e9)
         return "\n".join(where.says(now) for where in self.stage.where)
-
-    def tables(self, seconds: float) -> list[Table]:
-        """Return, for each side, where each event is `seconds` after the first stamp."""
-        headings, now = ["where", "how many", "events"], round(seconds * 1e9)
-        return [Table(headings, where.rows(now)) for where in self.stage.where]
 
     def to_html(self) -> str:
         """Return the replay as HTML, with its script. It plays in any page: it needs no kernel and

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import statistics
+import subprocess
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +15,7 @@ from playwright.sync_api import Locator, expect
 from .conftest import Pages
 from .notebook import Notebook
 from .run_panel import GREEN, HAS_COLOUR
+from .server import REPOSITORY
 from .test_themes import CONTRASTS, SCREENS
 
 pytestmark = pytest.mark.long
@@ -243,3 +246,11 @@ def test_it_can_be_read_in_both_themes(small: View, theme: str) -> None:
     small.panel.screenshot(path=SCREENS / f"Replay-{theme}.png")
 
     assert [found for found in small.panel.evaluate(CONTRASTS) if found[1] < 4.5] == []
+
+
+def test_the_benchmark_of_the_live_view_measures_it() -> None:
+    """In a process of its own, since it starts a browser too."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "live"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf-8")
+    rows = [line for line in done.stdout.splitlines() if "eventkit: Replay" in line]
+    assert len(rows) == 6 and "missing" not in done.stdout, done.stdout + done.stderr

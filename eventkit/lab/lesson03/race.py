@@ -152,7 +152,7 @@ class Race:
         return waterfall_figure({s.title: (s.journeys(), s.colour) for s in self.sides})
 
     def replay(self) -> Replay:
-        """Both sides on one clock, to play and to step through."""
+        """Return both sides on one clock, to play and to step through."""
         return Replay(self.views(), "The race, recorded")
 
     def views(self, running: bool = False) -> list[View]:

@@ -1,0 +1,56 @@
+// Events as all panels draw them: a numbered dot in the colour of its state, hollow while it is on
+// the bus, crossed out if it was not handled.
+
+const PITCHES = [20, 14, 10, 7, 5, 4, 3, 2];  // pixels from dot to dot, the first that has room
+
+function contrasting(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return 0.3 * red + 0.59 * green + 0.11 * blue > 105 ? "#000000" : "#ffffff";
+}
+
+// One dot: filled, hollow while it is on the bus, crossed out if it was not handled.
+function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
+  if (radius < 3) {
+    ink.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    return;
+  }
+  ink.beginPath();
+  ink.arc(x, y, radius, 0, 2 * Math.PI);
+  if (hollow || crossed) ink.stroke();
+  else ink.fill();
+  if (crossed) {
+    const reach = radius * 0.7;
+    ink.beginPath();
+    ink.moveTo(x - reach, y - reach);
+    ink.lineTo(x + reach, y + reach);
+    ink.moveTo(x + reach, y - reach);
+    ink.lineTo(x - reach, y + reach);
+    ink.stroke();
+  } else if (radius >= 5.5) {
+    ink.fillStyle = hollow ? ink.strokeStyle : contrasting(colour);
+    ink.fillText(number, x, y + 3.5, 2 * radius - 2);
+    ink.fillStyle = colour;
+  }
+}
+
+function useLook(ink, { colour }, radius) {
+  ink.fillStyle = ink.strokeStyle = colour;
+  ink.lineWidth = 1.5;
+  ink.font = `${radius < 7 ? 8 : 10}px sans-serif`;
+  ink.textAlign = "center";
+}
+
+// Dots row by row, as large as there is room for; the first is on the left, or on the right.
+function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
+  const room = (pitch) => Math.floor(box.width / pitch) * Math.floor(box.height / pitch);
+  const pitch = PITCHES.find((one) => room(one) >= dots.length) || PITCHES[PITCHES.length - 1];
+  const across = Math.max(1, Math.floor(box.width / pitch));
+  const seen = Math.min(dots.length, room(pitch));
+  useLook(ink, look, pitch * 0.43);
+  for (let place = 0; place < seen; place += 1) {
+    const along = ((place % across) + 0.5) * pitch;
+    const x = fromRight ? box.x + box.width - along : box.x + along;
+    const y = box.y + (Math.floor(place / across) + 0.5) * pitch;
+    drawDot(ink, x, y, pitch * 0.43, look, numbers[dots[place]]);
+  }
+}

@@ -117,6 +117,7 @@ def greedy(house: House) -> Iterator[None]:
         thread.join(LONG)
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("crowd", [idle, slow, greedy])
 def test_honest_clients_are_answered_all_the_same(
     tmp_path: Path, crowd: Callable[[House], AbstractContextManager[None]]

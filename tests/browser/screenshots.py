@@ -1,63 +1,85 @@
-"""Makes the README's pictures from the real lessons: `python -m tests.browser.screenshots`."""
+"""Takes pictures of every panel: `python -m tests.browser.screenshots [--keep] [NAME...]`.
+
+Each is taken before the first click, while it runs and at the end, light and dark, in windows of
+1,300 and 900 pixels, into build/screenshots. `--keep` also writes the pictures that lessons show
+where no kernel runs, and the README's.
+"""
 
 from __future__ import annotations
 
-import re
+import argparse
+import io
+import shutil
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from .browser import chromium, desk
+from .in_use import PANELS, Use
 from .notebook import Notebook
 from .server import REPOSITORY, LabServer
 
-PICTURES = REPOSITORY / "docs"
+FOLDER = REPOSITORY / "build" / "screenshots"
+LOOKS = [(width, theme) for width in (900, 1300) for theme in ("Dark", "Light")]
+COLOURS = 128  # enough for flat colours and smooth letters, in a third of the bytes
+README = {"counter": "counter.png", "race": "race.png"}
 
 
 def main() -> None:
-    PICTURES.mkdir(exist_ok=True)
+    asked = argparse.ArgumentParser(description="Take pictures of panels in use.")
+    asked.add_argument("names", nargs="*", help=f"some of {', '.join(PANELS)} (default: all)")
+    asked.add_argument("--keep", action="store_true", help="write the lessons' and README's, too")
+    options = asked.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with LabServer() as server, chromium() as browser:
-        context = desk(browser, height=1600, scale=1.5)
-        notebook = Notebook(context, server, "notebooks/02_live_counter.ipynb")
-        keep(counter(notebook), PICTURES / "counter.png")
-        notebook.close()
-        notebook = Notebook(context, server, "notebooks/03_blocking_vs_nonblocking.ipynb")
-        keep(race(notebook), PICTURES / "race.png")
-        notebook.close()
+        notebook = None
+        for name in options.names or PANELS:
+            use = PANELS[name]
+            path = f"notebooks/{use.lesson}.ipynb"
+            if notebook is None:
+                notebook = Notebook(desk(browser, height=1600), server, path)
+            elif notebook.path != path:
+                notebook.open(path)
+            kept = take_all(notebook, name, use)
+            if options.keep:
+                keep(name, use, kept)
+        if notebook is not None:
+            notebook.close()
 
 
-def counter(notebook: Notebook) -> Locator:
-    """The counter after a few clicks, its notification told."""
+def take_all(notebook: Notebook, name: str, use: Use) -> Path:
+    """Take a panel's pictures and return the last, which is light and wide."""
     notebook.run_all()
-    panel = notebook.panel("Live counter").first
-    panel.get_by_role("combobox", name="Processor").select_option("Threads(4): handed over")
-    for label in ("×10", "+1", "+1"):
-        panel.get_by_role("button", name=label, exact=True).click()
-    expect(panel.locator(".ek-number")).to_have_text("12")
-    expect(panel.get_by_role("status")).to_contain_text("reached 10")
-    return panel
+    panel = notebook.panel(use.title).first
+    take(notebook, panel, f"{name}-start")
+    use.begin(panel)
+    take(notebook, panel, f"{name}-running")
+    expect(panel).to_contain_text(use.ends, timeout=60_000)
+    return take(notebook, panel, f"{name}-end")
 
 
-def race(notebook: Notebook) -> Locator:
-    """The race after a run, gone back to its middle: its knobs and its stage, without what
-    stands below them.
-    """
-    notebook.run_all()
-    panel = notebook.panel(re.compile("^The race:"))
-    panel.get_by_role("button", name="Run the race").click()
-    expect(panel.get_by_role("status")).to_contain_text("Done.", timeout=60_000)
-    panel.get_by_role("slider", name="Time").fill(str(600_000_000))
-    for below in panel.locator("> .widget-vbox").last.element_handles():
-        below.evaluate("(results) => { results.style.display = 'none' }")
-    return panel
+def take(notebook: Notebook, panel: Locator, name: str) -> Path:
+    """Take the panel as it is now in each look. Return the last picture."""
+    for width, theme in LOOKS:
+        notebook.page.set_viewport_size({"width": width, "height": 1600})
+        notebook.theme(f"JupyterLab {theme}")
+        notebook.page.evaluate("() => document.activeElement.blur()")
+        notebook.page.mouse.move(0, 0)
+        path = FOLDER / f"{name}-{width}-{theme.lower()}.png"
+        panel.screenshot(path=path, animations="disabled")
+    print(name, flush=True)
+    return path
 
 
-def keep(panel: Locator, path: Path) -> None:
-    """Away with the focus ring and the mouse, and the picture of this panel alone."""
-    panel.page.evaluate("() => document.activeElement.blur()")
-    panel.page.mouse.move(0, 0)
-    panel.screenshot(path=path, animations="disabled")
-    print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size // 1024} KB")
+def keep(name: str, use: Use, taken: Path) -> None:
+    """Keep a picture in few colours: beside the panel's code, and for the README."""
+    inside = io.BytesIO()
+    Image.open(taken).convert("RGB").quantize(COLOURS).save(inside, "PNG", optimize=True)
+    use.picture.write_bytes(inside.getvalue())
+    print(f"{use.picture.relative_to(REPOSITORY)}: {len(inside.getvalue()) // 1024} KB")
+    if name in README:
+        shutil.copy(taken, REPOSITORY / "docs" / README[name])
 
 
 if __name__ == "__main__":

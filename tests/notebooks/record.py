@@ -43,11 +43,18 @@ def normalise(notebook: Any) -> None:
         if "outputs" in cell:
             cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
-            # JupyterLab hides a view of the empty model. Of a lost one it says that it is lost.
-            if WIDGET in output.get("data", {}):
-                output.data[WIDGET]["model_id"] = ""
+            without_kernel(output)
             if "traceback" in output:
                 output.traceback = [line.replace(f"{ROOT}/", "") for line in output.traceback]
+
+
+def without_kernel(output: Any) -> None:
+    """Leave what can be shown where no kernel runs: the picture, if the panel has one."""
+    data = output.get("data", {})
+    if WIDGET in data and "text/html" in data:
+        del data[WIDGET]
+    elif WIDGET in data:  # JupyterLab hides a view of the empty model, and complains of a lost one
+        data[WIDGET]["model_id"] = ""
 
 
 def slide_type(source: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.notebooks import rules
+from tests.notebooks import links, rules
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
@@ -64,28 +64,48 @@ def test_one_changed_number_makes_nbval_fail(lesson: Path, tmp_path: Path) -> No
     assert "Cell outputs differ" in failed.stdout
 
 
+OTHER = "class Event: ...\n"  # PyPI's eventkit, which ib_insync needs, has one
+
+
 @each_lesson
-def test_beside_the_other_package_named_eventkit_the_setup_cell_says_what_to_do(
+def test_where_only_the_other_eventkit_is_installed_the_failing_line_says_what_to_do(
     lesson: Path, tmp_path: Path
 ) -> None:
-    """That package (PyPI's eventkit, which ib_insync needs) comes first on the path here."""
-    other = tmp_path / "site" / "eventkit"
-    other.mkdir(parents=True)
-    (other / "__init__.py").write_text("class Event: ...\n", encoding="utf-8")
-    setup = next(cell for cell in rules.read(lesson).cells if "setup" in rules.tags(cell))
-    script = tmp_path / "setup_cell.py"
-    script.write_text(setup.source, encoding="utf-8")
+    failed = import_beside(lesson, tmp_path, OTHER)
+    assert "no lab? pip uninstall eventkit; pip install 'eventkit-notebooks[lab]'" in failed
+    assert failed.splitlines()[-1].startswith("ImportError: cannot import name 'lab'")
 
+
+@pytest.mark.parametrize("left", [OTHER, None], ids=["over ours", "removed with ours"])
+@each_lesson
+def test_where_the_other_eventkit_damaged_ours_the_setup_cell_says_what_to_do(
+    lesson: Path, left: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "eventkit").mkdir()
+    (tmp_path / "eventkit/lab").symlink_to(links.ROOT / "eventkit/lab")
+    assert import_beside(lesson, tmp_path, left).splitlines()[-1] == (
+        "ImportError: another package named eventkit is installed here, or was and took our "
+        "files with it. Run: pip uninstall eventkit, and pip install --force-reinstall --no-deps "
+        "eventkit-notebooks (in a clone: -e . for the name), then restart the kernel."
+    )
+
+
+def import_beside(lesson: Path, folder: Path, other: str | None) -> str:
+    """Run the lesson's set-up cell where this `eventkit/__init__.py` (None: none) comes first on
+    the path, and return what it says on stderr.
+    """
+    (folder / "eventkit").mkdir(exist_ok=True)
+    if other is not None:
+        (folder / "eventkit/__init__.py").write_text(other, encoding="utf-8")
+    setup = next(cell for cell in rules.read(lesson).cells if "setup" in rules.tags(cell))
+    script = folder / "setup_cell.py"
+    script.write_text(setup.source, encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, script],
-        env=os.environ | {"PYTHONPATH": str(other.parent)},
+        [sys.executable, "-S", script],  # without site-packages, ours is not there
+        env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1] == (
-        "AssertionError: Another package named eventkit is installed here, or was and took our "
-        "files with it. Run: pip uninstall eventkit, and pip install --force-reinstall --no-deps "
-        "eventkit-notebooks (in a clone: -e . for the name), then restart the kernel."
-    )
+    return run.stderr

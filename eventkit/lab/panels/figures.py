@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...timeline import Journey
-from .panel import THEORY, WAITING
+from .panel import THEORY, WAITING, image
 
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
@@ -45,12 +43,7 @@ class Picture:
         self._width = int(figure.get_figwidth() * 96)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        data = base64.b64encode(self.png).decode()
-        image = (
-            f"<img alt='{html.escape(self.alt, quote=True)}' width='{self._width}' "
-            f"style='max-width:100%;border-radius:6px' src='data:image/png;base64,{data}'>"
-        )
-        return {"text/plain": self.alt, "text/html": image}
+        return {"text/plain": self.alt, "text/html": image(self.png, self.alt, self._width)}
 
     def __repr__(self) -> str:
         return self.alt

@@ -6,11 +6,12 @@ The palette is Okabe and Ito's (2008), "Color universal design".
 from __future__ import annotations
 
 import asyncio
+import base64
 import html
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import anywidget
 import ipywidgets as widgets
@@ -64,8 +65,27 @@ class _Slider(anywidget.AnyWidget):
     value = traitlets.Int().tag(sync=True)
 
 
+class Recorded(NamedTuple):
+    """A picture of a panel: the PNG file and what it shows, in words.
+
+    `python -m tests.browser.pictures` makes the files.
+    """
+
+    path: Path
+    alt: str
+
+    def to_html(self) -> str:
+        """Return the picture as HTML that loads nothing."""
+        return image(self.path.read_bytes(), self.alt)
+
+
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A framed panel with a heading. `text()` says the same where there is no browser."""
+    """A framed panel with a heading. `text()` says the same where there is no browser.
+
+    `recorded` is a picture of it in use, for pages where no kernel runs.
+    """
+
+    recorded: ClassVar[Recorded | None] = None
 
     def __init__(self, title: str, *children: Any):
         self.title = title
@@ -79,7 +99,21 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _repr_mimebundle_(self, **options: Any) -> Any:
         data = super()._repr_mimebundle_(**options)
         data["text/plain"] = self.text()
+        if self.recorded is not None:
+            data["text/html"] = self.recorded.to_html()
         return data
+
+
+def image(png: bytes, alt: str, width: int | None = None) -> str:
+    """Return a picture as HTML that loads nothing. `width` is in pixels of the page (None: of the
+    picture).
+    """
+    wide = width or int.from_bytes(png[16:20], "big")  # where PNG keeps it
+    return (
+        f"<img alt='{html.escape(alt, quote=True)}' width='{wide}' "
+        "style='max-width:100%;border-radius:6px' "
+        f"src='data:image/png;base64,{base64.b64encode(png).decode()}'>"
+    )
 
 
 def row(*children: Any) -> widgets.HBox:

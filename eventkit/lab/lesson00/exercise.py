@@ -20,8 +20,8 @@ def journey() -> str:
 _BELIEFS = [
     "your click waits in the kernel before the browser has sent it. The kernel cannot see your "
     "finger: it hears of a click only from the browser's message",
-    "your callback runs before the loop is free. While the cell above blocked, four clicks were "
-    "due or waiting and the callback ran not once: a click does not run your code, it asks for it",
+    "your callback runs before the loop is free. While the cell above blocked, three clicks "
+    "were waiting and the callback ran not once: a click does not run your code, it asks for it",
     "your event is fired before the callback has run. Only the callback's code fires it",
     "your event is in the queue before it has been fired. It exists only from `fire` on",
     "your processor runs before its event has been in the queue. That would be the inline way, in "
@@ -41,6 +41,8 @@ _PAINTED_BY_THE_CLICK = (
 
 def diagnose(attempt: object) -> str | None:
     letters = attempted(attempt() if callable(attempt) else attempt)
+    if isinstance(letters, str):
+        letters = letters.upper()
     if not isinstance(letters, str) or sorted(letters) != list(STAGE_OF):
         return _not_each_once(letters)
     at = [letters.index(_LETTER_OF[stage]) for stage in STAGES]

@@ -10,6 +10,7 @@ from .course.session import (
 from .lesson00.click_tracer import ClickTracer as ClickTracer
 from .lesson01.parts_explorer import PartsExplorer as PartsExplorer
 from .lesson02.counter import Counter as Counter, CounterPanel as CounterPanel
+from .lesson02.flood import Flood as Flood
 from .lesson03.race import Race as Race, RacePanel as RacePanel
 from .lesson04.five_ways import (
     Ways as Ways,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import ipywidgets as widgets
 import pytest
 
 from eventkit.lab.lesson02.counter import EXECUTORS, CounterPanel
@@ -86,6 +87,43 @@ def test_a_click_whose_work_was_interrupted_does_not_wait(
     assert panel.text().startswith("[Live counter: 0. No notification")
     assert panel.bus.dead_letters
     panel.bus.close()
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_one_event_of_a_hundred_jumps_over_the_threshold_and_is_told_once(executor: str) -> None:
+    panel = CounterPanel(threshold=250)
+    change(panel, executor)
+    counts: list[int] = []
+    panel.bus.subscribe("counter.changed", lambda event: counts.append(event.data["after"]))
+    for _ in range(4):
+        button(panel, "+100").click()
+    panel.bus.drain(10)
+
+    assert counts == [100, 200, 300, 400]  # a rule that asks for == 250 would never tell
+    assert panel.notifications == ["Notification 1: the count was 300 when it crossed 250."]
+    panel.bus.close()
+
+
+def test_a_hundred_clicks_stand_on_the_threshold_and_each_crossing_is_told_once() -> None:
+    panel = CounterPanel(threshold=250)
+    for label in ("×100", "×100", "×100", "Reset", "+100", "+100", "×10", "×100", "+1"):
+        button(panel, label).click()
+
+    assert panel.counter.value == 311
+    assert panel.notifications == [
+        "Notification 1: the count was 250 when it crossed 250.",
+        "Notification 2: the count was 250 when it crossed 250.",
+    ]
+    panel.bus.close()
+
+
+def button(panel: CounterPanel, label: str) -> widgets.Button:
+    return next(
+        one
+        for row in panel.children
+        for one in getattr(row, "children", ())
+        if isinstance(one, widgets.Button) and one.description == label
+    )
 
 
 def interrupted(_: object) -> dict[str, int]:

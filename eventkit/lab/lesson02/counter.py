@@ -62,11 +62,11 @@ class Counter:
         bus.subscribe("counter.reset", self._reset, emits="counter.changed", executor=executor)
         bus.subscribe("counter.changed", self._compare, emits="counter.reached")
 
-    def click(self, clicks: int = 1) -> None:
-        """Fire one event for each click."""
+    def click(self, clicks: int = 1, count: int = 1) -> None:
+        """Fire one event for each click. Each event adds `count`."""
         for _ in range(clicks):
             self.clicked += 1
-            self._bus.fire("button.click", {"count": 1}, key=self.KEY)
+            self._bus.fire("button.click", {"count": count}, key=self.KEY)
 
     def reset(self) -> None:
         """Fire the event that sets the count to 0. Earlier clicks are counted first."""
@@ -138,8 +138,9 @@ class CounterPanel(Panel):
         on_change(self._executor, self._change_executor)
         buttons = row(
             button("+1", lambda: self._click(1), "one click, one event"),
-            button("×10", lambda: self._click(10), "ten clicks at once"),
-            button("×100", lambda: self._click(100), "a hundred clicks at once"),
+            button("×10", lambda: self._click(10), "ten clicks at once: ten events"),
+            button("×100", lambda: self._click(100), "a hundred clicks at once: a hundred events"),
+            button("+100", lambda: self._click(1, 100), "one click, one event that adds 100"),
             button("Reset", lambda: self.counter.reset(), "back to 0"),
         )
         super().__init__(
@@ -158,21 +159,24 @@ class CounterPanel(Panel):
         executor = EXECUTORS[self._executor.value]()
         self.counter = Counter(self.bus, executor, self._threshold.value, self._work.value / 1e3)
         self.counter.value = value
-        self.bus.subscribe("counter.changed", lambda _: self._painter.changed())
+        self.bus.subscribe("counter.changed", self._show)
         self.bus.subscribe("counter.reached", self._notify)
-        self.bus.subscribe("error.>", lambda _: self._painter.changed())
+        self.bus.subscribe("error.>", self._show)
 
-    def _click(self, clicks: int) -> None:
+    def _click(self, clicks: int, count: int = 1) -> None:
         self._changed = None
-        self.counter.click(clicks)
+        self.counter.click(clicks, count)
         self._painter.changed()
         self._painter.catch_up()
+
+    def _show(self, _: Event) -> None:
+        self._painter.changed()
 
     def _notify(self, event: Event) -> None:
         number = len(self.notifications) + 1
         self.notifications.append(
-            f"Notification {number}: the counter reached {event.data['threshold']} "
-            f"(it stands at {event.data['count']})."
+            f"Notification {number}: the count was {event.data['count']} when it crossed "
+            f"{event.data['threshold']}."
         )
         self._painter.changed()
 

@@ -52,9 +52,7 @@ class Column(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._told = widgets.HTML()
         self._tell()
         start = button(name, self._start, f"{CHANGES:,} changes: {what}")
-        super().__init__(
-            [start, self._number, self._told], layout=widgets.Layout(margin="0 40px 0 0")
-        )
+        super().__init__([start, self._number, self._told], layout=widgets.Layout(width="320px"))
 
     def draw(self) -> None:
         """Show the number of changes so far."""
@@ -63,6 +61,7 @@ class Column(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._tell()
 
     def _start(self) -> None:
+        self._told.value = quiet(f"changing {CHANGES:,} times …")
         self._flood()
         with suppress(RuntimeError):  # no loop in a script
             loop = asyncio.get_running_loop()

@@ -128,15 +128,19 @@ def test_each_crossing_is_told_once(counter: Counter, executor: str) -> None:
     crosses("×10", 10, 2)  # the threshold in one go
     crosses("×100", 110, None)
     counter.set_threshold(150)
-    crosses("×100", 210, 3)  # over the threshold, without standing on it
+    crosses("×100", 210, 3)  # a hundred events: one of them ends on it
     counter.set_threshold(300)
     crosses("×10", 220, None)
     crosses("Reset", 0, None)
     crosses("×100", 100, None)
     counter.set_threshold(50)  # edited to below the count: nothing is crossed
     crosses("+1", 101, None)
+    counter.set_threshold(250)
+    crosses("+100", 201, None)
+    crosses("+100", 301, 4)  # one event, over 250 without a count of 250
+    expect(counter.status).to_contain_text("was 301 when it crossed 250")
 
-    assert len(counter.notebook.ask("panel.notifications")) == 3
+    assert len(counter.notebook.ask("panel.notifications")) == 4
     counter.is_clean()
 
 
@@ -146,14 +150,14 @@ def test_the_notification_is_in_a_live_region_that_stays(counter: Counter) -> No
 
     counter.press("×10")
 
-    expect(counter.status).to_contain_text("the counter reached 10")
+    expect(counter.status).to_contain_text("was 10 when it crossed 10")
     expect(counter.status).to_have_attribute("data-mine", "yes")
 
 
 def test_the_processor_can_be_changed_between_clicks(counter: Counter) -> None:
     right = 0
     for executor in [*EXECUTORS, *EXECUTORS]:
-        for label, clicks in (("×100", 100), ("+1", 1), ("×10", 10)):
+        for label, clicks in (("×100", 100), ("+1", 1), ("×10", 10), ("+100", 100)):
             counter.press(label)
             right += clicks
         counter.choose(executor)  # while the last clicks may still be waiting

@@ -107,12 +107,13 @@ class OfALesson:
 
 
 class LiveCounter(OfALesson):
-    def test_the_painted_flood_ends_on_the_right_number(self, lesson: Notebook) -> None:
-        lesson.run_cell("def flood_painted")
+    def test_the_coalesced_flood_ends_on_the_right_number(self, lesson: Notebook) -> None:
+        lesson.run_cell("lab.Flood()")
         panel = lesson.panel("Flood: 10,000 updates")
-        panel.get_by_role("button", name="Flood painted").click()
-        expect(panel.get_by_text("painted: 10000")).to_be_visible()
-        expect(panel.get_by_text("naive: 0")).to_be_visible()
+        panel.get_by_role("button", name="Flood coalesced").click()
+        expect(panel.locator(".ek-number")).to_have_text(["0", "10,000"])
+        expect(panel.get_by_text("1 message sent for 10,000 changes")).to_be_visible()
+        expect(panel.get_by_text("0 messages sent for 0 changes")).to_be_visible()
 
 
 MORE: dict[str, type[OfALesson]] = {"02_live_counter": LiveCounter}

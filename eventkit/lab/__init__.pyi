@@ -12,6 +12,11 @@ from .lesson01.parts_explorer import PartsExplorer as PartsExplorer
 from .lesson02.counter import Counter as Counter, CounterPanel as CounterPanel
 from .lesson02.flood import Flood as Flood
 from .lesson03.race import Race as Race, RacePanel as RacePanel
+from .lesson03.tables import (
+    taken_apart as taken_apart,
+    trials_table as trials_table,
+    waiting_table as waiting_table,
+)
 from .lesson04.five_ways import (
     Ways as Ways,
     WaysPanel as WaysPanel,

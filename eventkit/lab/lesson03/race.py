@@ -15,7 +15,7 @@ from ...executors.inline import Inline
 from ...executors.threads import Threads
 from ...timeline import Journey, Timeline
 from ...triggers import OpenLoop
-from ..course.session import Table
+from ..course.session import Table, verdict
 from ..panels.figures import Picture, responses_figure, waterfall_figure
 from ..panels.panel import BLOCKING, NON_BLOCKING, number_with_slider, row
 from ..panels.run_panel import RunPanel, side_by_side
@@ -52,6 +52,20 @@ class Side:
 
     def journeys(self) -> list[Journey]:
         return self.timeline.journeys(TOPIC)
+
+    def slowest(self) -> Journey:
+        """Return the journey with the longest response time."""
+        return max(_done(self), key=lambda journey: journey.response_time or 0.0)
+
+    def work_growth(self) -> float:
+        """Return the median work of the later half of the events, over that of the earlier half."""
+        works = [j.service_time for j in _done(self) if j.service_time is not None]
+        half = len(works) // 2
+        return statistics.median(works[half:]) / statistics.median(works[:half])
+
+    def lateness(self) -> float:
+        """Return how many seconds after it was due the latest event was fired."""
+        return max(j.fired - j.event.time for j in self.journeys()) / 1e9
 
 
 class Race:
@@ -118,6 +132,24 @@ class Race:
         """Return the median of |measured − exact| / exact."""
         pairs = zip(self.measured(side), self.exact(side, servers), strict=True)
         return statistics.median(abs(one - other) / other for one, other in pairs)
+
+    def theory_verdicts(self) -> None:
+        """Print a verdict on each claim of theory about this race. Raise if one does not hold."""
+        one, many = self.blocking, self.non_blocking
+        middle = statistics.median(self.measured(many))
+        verdict(
+            "blocking: half of the measured times are within 5 % of theory for the measured work",
+            self.error(one) < 0.05,
+        )
+        verdict(
+            f"non-blocking: theory for {many.servers} workers is ten times nearer to the clock "
+            "than theory for one",
+            self.error(many) < self.error(many, servers=1) / 10,
+        )
+        verdict(
+            "non-blocking: the median answer comes within 60 ms of the work",
+            abs(middle - self.work) < 0.060,
+        )
 
     def to_come(self, fired: list[Journey]) -> list[int]:
         """Return when the events not fired yet are due, on the clock of the journeys."""

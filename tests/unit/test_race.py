@@ -1,0 +1,73 @@
+"""The race: what it claims of a record, and that each claim can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+import eventkit as ek
+from eventkit.lab import taken_apart, trials_table, waiting_table
+from eventkit.lab.lesson03.race import Race, Side
+from eventkit.lab.theory.queueing import response_times
+
+EVENTS, RATE, WORK = 10, 20.0, 0.3
+DUE = [number / RATE for number in range(EVENTS)]
+
+
+def put(side: Side, responses: list[float], works: list[float]) -> None:
+    """Record answers with these response times and seconds of work."""
+    side.timeline = ek.Timeline()
+    for due, response, work in zip(DUE, responses, works, strict=True):
+        end = due + response
+        times = (round(second * 1e9) for second in (end - work, end - work, end - work, end))
+        event = ek.Event("button.click", time=round(due * 1e9))
+        side.timeline.add(ek.Journey(event, "answer", *times, worker="w", outcome="ok"))
+
+
+def raced(
+    blocking: int = 1, many: int = 8, longer: float = 0.0, works: list[float] | None = None
+) -> Race:
+    """Return a race recorded as by so many servers, its answers `longer` than the work says."""
+    race = Race(EVENTS, RATE, WORK, workers=8)
+    works = works or [WORK] * EVENTS
+    for side, servers in zip(race.sides, (blocking, many), strict=True):
+        put(side, [time + longer for time in response_times(DUE, works, servers)], works)
+    return race
+
+
+def test_the_theory_holds_for_a_race_as_theory_has_it(capsys: pytest.CaptureFixture[str]) -> None:
+    raced().theory_verdicts()
+    assert capsys.readouterr().out.count("✓") == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "claim"),
+    [
+        (raced(blocking=2), "within 5 % of theory"),
+        (raced(many=1), "ten times nearer"),
+        (raced(works=[WORK + 0.07] * EVENTS), "within 60 ms"),
+    ],
+)
+def test_each_claim_of_theory_can_fail(wrong: Race, claim: str) -> None:
+    with pytest.raises(AssertionError, match=claim):
+        wrong.theory_verdicts()
+
+
+def test_what_is_said_of_the_slowest_the_work_and_the_trigger() -> None:
+    side = raced(works=[0.3] * 5 + [0.45] * 5).blocking
+
+    assert side.slowest().response_time == max(j.response_time or 0 for j in side.journeys())
+    assert side.work_growth() == pytest.approx(1.5)
+    assert side.lateness() == pytest.approx(5 * 0.3 + 4 * 0.45 - 0.45)
+    assert taken_apart(side.slowest()) == "response 3,300 ms = 2,850 ms waiting + 450 ms work"
+
+
+def test_tables_of_response_times() -> None:
+    one, eight = (response_times(DUE, [WORK] * EVENTS, servers) for servers in (1, 8))
+    rows = repr(waiting_table({"one": one, "eight": eight}, WORK)).splitlines()
+    assert " ".join(rows[0].split()) == (
+        "click one: response (ms) of which waiting eight: response (ms) of which waiting"
+    )
+    assert rows[10].split() == ["10", "2,550", "2,250", "300", "0"]
+
+    trial = repr(trials_table(threads=[0.3, 0.5, 1.1], awaiting=[0.3])).splitlines()
+    assert trial[1].split() == ["threads", "300", "500", "1,100"]

@@ -37,22 +37,53 @@ def journeys(draw: st.DrawFn) -> Journey:
     return journey
 
 
-records = st.lists(journeys(), max_size=12)
+@st.composite
+def linked(draw: st.DrawFn) -> list[Journey]:
+    """Journeys of which some are of the same event, or of one that another event caused."""
+    record = draw(st.lists(journeys(), max_size=12))
+    for place, journey in enumerate(record[1:], 1):
+        other = record[draw(st.integers(0, place - 1))]
+        kind = draw(st.sampled_from(["apart", "apart", "same", "caused"]))
+        if kind == "same":
+            journey.event, journey.fired = other.event, other.fired
+        elif kind == "caused":
+            journey.event = Event("b", time=journey.event.time, cause=other.event.id)
+    return record
 
 
-def played_back(record: list[Journey], start: int, now: int) -> list[Place]:
+records = linked()
+
+
+def steps(where: Whereabouts, record: list[Journey], index: int) -> list[tuple[int, Place]]:
+    """When a journey gets to each place, by the rules of what is drawn."""
+    journey, event = record[index], record[index].event
+    mates = [at for at, other in enumerate(record) if other.event.id == event.id]
+    begins = journey.fired
+    if where.direct and journey.started is not None:
+        begins = journey.started
+    if event.cause is not None or any(where.levels[at] for at in mates):
+        found = [(begins if where.direct else min(begins, event.time), Place.BUS)]
+    elif index == mates[0]:
+        found = [(event.time, Place.TRIGGER), (begins, Place.BUS)]
+    else:
+        found = [(begins, Place.BUS)]
+    for field, place in list(REACHED.items())[1:]:
+        stamp = getattr(journey, field)
+        if stamp is not None and (place is not Place.QUEUE or where.queues):
+            found.append((stamp, place))
+    return found if journey.left is None else [*found, (journey.left, Place.LEFT_OUT)]
+
+
+def played_back(record: list[Journey], where: Whereabouts, now: int) -> list[Place]:
     """Take every stamp in the order of time, and move its journey on, never back."""
-    happenings = []
-    for index, journey in enumerate(record):
-        happenings.append((journey.event.time, index, Place.TRIGGER))
-        for field, place in REACHED.items():
-            if (stamp := getattr(journey, field)) is not None:
-                happenings.append((stamp, index, place))
-        if journey.left is not None:
-            happenings.append((journey.left, index, Place.LEFT_OUT))
+    happenings = [
+        (stamp, index, place)
+        for index in range(len(record))
+        for stamp, place in steps(where, record, index)
+    ]
     places = [Place.TO_COME] * len(record)
     for stamp, index, place in sorted(happenings):
-        if stamp - start > now:
+        if stamp - where.start > now:
             break
         if place is Place.HANDLED and record[index].outcome == "failed":
             place = Place.FAILED
@@ -63,7 +94,7 @@ def played_back(record: list[Journey], start: int, now: int) -> list[Place]:
 @given(records, st.integers(-1, 70))
 def test_the_state_at_any_time_is_that_of_a_plain_replay(record: list[Journey], now: int) -> None:
     where = Whereabouts(record)
-    assert where.at(now) == played_back(record, where.start, now)
+    assert where.at(now) == played_back(record, where, now)
 
 
 @given(records)
@@ -94,9 +125,10 @@ def test_the_rows_count_everybody_who_has_come(record: list[Journey], now: int) 
 def test_the_buffers_hold_every_stamp(record: list[Journey]) -> None:
     where = Whereabouts(record)
     stamps, marks = array("d", where.buffers()[0]), array("I", where.buffers()[1])
-    assert len(stamps) == 6 * len(record) and len(marks) == 4 * len(record)
+    assert len(stamps) == 6 * len(record) and len(marks) == 5 * len(record)
     for index, journey in enumerate(record):
-        kept = [journey.event.time, *(getattr(journey, field) for field in FIELDS), journey.left]
-        assert list(stamps[index :: len(record)]) == [
-            math.inf if stamp is None else stamp - where.start for stamp in kept
-        ]
+        kept = list(stamps[index :: len(record)])
+        assert kept == [math.inf if at is None else at for at in where.stamps[index][:6]]
+        last = [journey.started, journey.finished, journey.left]
+        assert kept[3:] == [math.inf if at is None else at - where.start for at in last]
+        assert marks[4 * len(record) + index] == where.levels[index]

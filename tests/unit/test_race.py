@@ -18,9 +18,9 @@ def put(side: Side, responses: list[float], works: list[float]) -> None:
     side.timeline = ek.Timeline()
     for due, response, work in zip(DUE, responses, works, strict=True):
         end = due + response
-        times = (round(second * 1e9) for second in (end - work, end - work, end - work, end))
+        began, ended = round((end - work) * 1e9), round(end * 1e9)
         event = ek.Event("button.click", time=round(due * 1e9))
-        side.timeline.add(ek.Journey(event, "answer", *times, worker="w", outcome="ok"))
+        side.timeline.add(ek.Journey(event, "answer", began, began, began, ended, "w", "ok"))
 
 
 def raced(

@@ -27,8 +27,9 @@ def test_a_race_is_replayed_on_one_clock() -> None:
     assert [side["caption"] for side in made.stage.sides] == [side.title for side in race.sides]
     assert made.text().endswith("to play 4 journeys]")
     assert [line.partition(": ")[2] for line in made.says(made.seconds).splitlines()] == [
-        "2 of 2 came; 0 at the trigger, 0 in the queue, 0 in work, 2 handled."
-    ] * 2
+        "2 of 2 came; 0 at the trigger, 0 in work, 2 handled.",
+        "2 of 2 came; 0 at the trigger, 0 in the queue, 0 in work, 2 handled.",
+    ]
     assert made.seconds == max(where.span for where in made.stage.where) / 1e9
 
 

@@ -40,10 +40,10 @@ class Side:
     def run(self, events: int, rate: float, work: float, stop: threading.Event) -> None:
         """Fire the burst and wait until it is answered, or until `stop` is set."""
 
-        def process(event: Event) -> None:
+        def answer(event: Event) -> None:
             stop.wait(work)  # equivalent to time.sleep(work), and can be interrupted
 
-        self.bus.subscribe(TOPIC, process, executor=self._executor)
+        self.bus.subscribe(TOPIC, answer, executor=self._executor)
         self.trigger = OpenLoop(rate, events, arrivals="even")
         with self.bus.record() as self.timeline:
             self.trigger.run(self.bus, TOPIC)
@@ -193,7 +193,8 @@ class Race:
         for side in self.sides:
             journeys = side.journeys()
             due = self.to_come(journeys) if running else ()
-            views.append(View(journeys, side.title, side.colour, due))
+            queues = side is self.non_blocking
+            views.append(View(journeys, side.title, side.colour, due, queues))
         return views
 
     def responses(self) -> Picture:

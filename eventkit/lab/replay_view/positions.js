@@ -15,12 +15,13 @@ function readRecord(stamps, marks, names) {
   const column = (all, number) => all.subarray(number * size, (number + 1) * size);
   const [due, fired, queued, started, finished, left] =
     [0, 1, 2, 3, 4, 5].map((number) => column(times, number));
-  const [numbers, workers, subscribers, outcomes] =
-    [0, 1, 2, 3].map((number) => column(ordinals, number));
+  const [numbers, workers, subscribers, outcomes, levels] =
+    [0, 1, 2, 3, 4].map((number) => column(ordinals, number));
   const moments = Float64Array.from(new Set(times.filter(Number.isFinite))).sort();
   const span = moments.length ? moments[moments.length - 1] : 0;
   return { size, due, fired, queued, started, finished, left, numbers, workers, subscribers,
-    outcomes, names, moments, span, failed: names.outcomes.indexOf("failed") + 1 };
+    outcomes, names, levels: levels.length ? levels : new Uint32Array(size),
+    moments, span, failed: names.outcomes.indexOf("failed") + 1 };
 }
 
 // Several records on one clock, on which each begins at 0.
@@ -59,7 +60,8 @@ function wordsAt(record, places, now) {
   for (const place of places) counts[place] += 1;
   const said = (count) => count.toLocaleString("en");
   const told = PLACES.map((name, place) => [place, name]).slice(1)
-    .filter(([place]) => counts[place] || ALWAYS_SAID.includes(place))
+    .filter(([place]) => counts[place]
+      || (ALWAYS_SAID.includes(place) && (place !== QUEUE || record.queues)))
     .map(([place, name]) => `${said(counts[place])} ${name}`);
   return `${clock(record, now)}: ${said(record.size - counts[TO_COME])} of ${said(record.size)} came; `
     + `${told.join(", ")}.`;

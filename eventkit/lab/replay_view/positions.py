@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple, get_args
 
 from ...timeline import Journey, Outcome
+from . import calls
 
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 MOST_RANGES = 12
@@ -48,6 +49,17 @@ class Stamps(NamedTuple):
     left: int | None = None
     has_failed: bool = False
 
+    def since(self, start: int) -> Stamps:
+        """Return the same stamps, in nanoseconds since `start`."""
+
+        def less(stamp: int | None) -> int | None:
+            return None if stamp is None else stamp - start
+
+        return Stamps(
+            self.due - start, less(self.fired), less(self.queued), less(self.started),
+            less(self.finished), less(self.left), self.has_failed,
+        )  # fmt: skip
+
 
 def place_at(stamps: Stamps, now: int) -> Place:
     """Return the furthest place that a journey with these stamps has reached by `now`."""
@@ -74,26 +86,40 @@ class Whereabouts:
 
     `due` are the times of events that a trigger has yet to fire. Events are numbered from 1 in the
     order of firing; a result has the number of the event that caused it.
+
+    Where nothing `queues`, an event is on the bus until its handler starts. Where nothing waits on
+    the bus either, it is `direct`: it goes straight from the trigger to its handler. By default the
+    record tells whether events queue.
+
+    `levels` says of each journey how many calls its own call runs inside.
     """
 
-    def __init__(self, journeys: Iterable[Journey], due: Sequence[int] = ()):
+    def __init__(
+        self, journeys: Iterable[Journey], due: Sequence[int] = (), queues: bool | None = None
+    ):
         journeys = list(journeys)
-        firsts = [min(journey.event.time, journey.fired) for journey in journeys]
-        self.start = min([*firsts, *due], default=0)
-        self.stamps = [_stamps(journey, self.start) for journey in journeys]
-        self.stamps += [Stamps(time - self.start) for time in due]
+        names = calls.names(journeys)
+        self.queues = calls.queues(journeys) if queues is None else queues
+        self.direct = not self.queues and not calls.waits_on_bus(journeys)
+        self.levels = calls.levels(journeys) + [0] * len(due)
+        stamps = [*self._stamps(journeys), *map(Stamps, due)]
+        self.start = min((at for one in stamps for at in one[:6] if at is not None), default=0)
+        self.stamps = [one.since(self.start) for one in stamps]
         self.span = max((at for one in self.stamps for at in one[:6] if at is not None), default=0)
         self.numbers = _numbers(journeys, len(due))
-        self.workers = sorted({j.worker for j in journeys if j.worker is not None}, key=_natural)
-        self.subscribers = list(dict.fromkeys(journey.subscriber for journey in journeys))
-        self.processors = {journey.subscriber for journey in journeys if journey.emits is not None}
+        workers = [calls.worker_of(journey) for journey in journeys]
+        self.workers = sorted({worker for worker in workers if worker is not None}, key=_natural)
+        self.subscribers = list(dict.fromkeys(names))
+        self.processors = {
+            name for name, journey in zip(names, journeys, strict=True) if journey.emits is not None
+        }
         self._who = [
             (
-                _ordinal(self.workers, journey.worker),
-                _ordinal(self.subscribers, journey.subscriber),
+                _ordinal(self.workers, worker),
+                _ordinal(self.subscribers, name),
                 _ordinal(OUTCOMES, journey.outcome),
             )
-            for journey in journeys
+            for worker, name, journey in zip(workers, names, journeys, strict=True)
         ] + [(0, 0, 0)] * len(due)
 
     def at(self, now: int) -> list[Place]:
@@ -107,7 +133,7 @@ class Whereabouts:
         told = [
             f"{counts[place]:,} {WORDS[place]}"
             for place in list(Place)[1:]
-            if counts[place] or place in ALWAYS_SAID
+            if counts[place] or (place in ALWAYS_SAID and (place != Place.QUEUE or self.queues))
         ]
         came = len(places) - counts[Place.TO_COME]
         clock = f"{_milliseconds(now, self.span)} of {_milliseconds(self.span, self.span)} ms"
@@ -128,7 +154,8 @@ class Whereabouts:
         """Return the positions for the page, column after column.
 
         First the six stamps as doubles, with infinity for never. Then, as unsigned integers, the
-        number, worker, subscriber and outcome; the last three count from 1, and 0 is none.
+        number, worker, subscriber, outcome and level; worker, subscriber and outcome count from 1,
+        and 0 is none.
         """
         stamps = array("d")
         for column in list(zip(*self.stamps, strict=True))[:6]:
@@ -136,7 +163,29 @@ class Whereabouts:
         marks = array("I", self.numbers)
         for ordinals in zip(*self._who, strict=True):
             marks.extend(ordinals)
+        marks.extend(self.levels)
         return stamps.tobytes(), marks.tobytes()
+
+    def _stamps(self, journeys: Sequence[Journey]) -> Iterator[Stamps]:
+        """Yield each journey's stamps. At the trigger an event is one dot, its first journey's. An
+        event that was fired inside a call was never at the trigger.
+        """
+        inside = {j.event.id for j, level in zip(journeys, self.levels, strict=False) if level}
+        inside |= {j.event.id for j in journeys if j.event.cause is not None}
+        seen = set()
+        for journey in journeys:
+            due, fired = journey.event.time, journey.fired
+            if self.direct and journey.started is not None:
+                fired = journey.started
+            if journey.event.id in inside:
+                due = fired = fired if self.direct else min(due, fired)
+            elif journey.event.id in seen:
+                due = fired
+            seen.add(journey.event.id)
+            yield Stamps(
+                due, fired, journey.queued if self.queues else None, journey.started,
+                journey.finished, journey.left, journey.outcome == "failed",
+            )  # fmt: skip
 
     def _lane(self, place: Place, index: int) -> int:
         """Return the worker, subscriber or outcome to which the place belongs, counted from 1."""
@@ -152,21 +201,6 @@ class Whereabouts:
         if place in (Place.HANDLED, Place.FAILED):
             return f"{WORDS[place]} by {self.subscribers[lane - 1]}"
         return WORDS[place]
-
-
-def _stamps(journey: Journey, start: int) -> Stamps:
-    def since(stamp: int | None) -> int | None:
-        return None if stamp is None else stamp - start
-
-    return Stamps(
-        journey.event.time - start,
-        journey.fired - start,
-        since(journey.queued),
-        since(journey.started),
-        since(journey.finished),
-        since(journey.left),
-        journey.outcome == "failed",
-    )
 
 
 def _numbers(journeys: Sequence[Journey], to_come: int) -> list[int]:

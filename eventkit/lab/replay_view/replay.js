@@ -109,8 +109,8 @@ function tell(player, parts, text) {
   for (const part of Object.values(parts)) part.disabled = !record.size;
 }
 
-function readSide({ stamps, marks, names, looks, caption }) {
-  return Object.assign(layOut(readRecord(stamps, marks, names)), { looks, caption });
+function readSide({ stamps, marks, names, looks, caption, queues = true, direct = false }) {
+  return layOut(Object.assign(readRecord(stamps, marks, names), { looks, caption, queues, direct }));
 }
 
 function render(view) {
@@ -131,7 +131,7 @@ function render(view) {
     receive(player, record, model.get("running"), model.get("now"));
     tell(player, parts, text);
     const captions = record.sides.map(({ caption }) => caption).filter(Boolean).join(" and ");
-    return `${model.get("title")}: trigger, queue, processors and listeners`
+    return `${model.get("title")}: trigger, queue, workers and handlers`
       + `${captions && ` of ${captions}`}. The same stands below in words.`;
   }
 

@@ -1,5 +1,5 @@
-"""Replay: the live view. It shows recorded timelines on a stage of trigger, queue, processors and
-listeners, while they happen or afterwards, at any speed and at any time.
+"""Replay: the live view. It shows recorded timelines on a stage of trigger, queue, workers and
+handlers, while they happen or afterwards, at any speed and at any time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from .positions import OUTCOMES, Whereabouts
 
 class Side(NamedTuple):
     """One record on the stage, and the colour of work in it. `due` are the times of events that a
-    trigger has yet to fire.
+    trigger has yet to fire. Without `queues` there is no queue; by default the record tells.
     """
 
     journeys: Iterable[Journey]
     caption: str = ""
     colour: str = NON_BLOCKING
     due: Sequence[int] = ()
+    queues: bool | None = None
 
 
 class Stage(anywidget.AnyWidget):
@@ -47,7 +48,7 @@ class Stage(anywidget.AnyWidget):
 
     def show(self, sides: Sequence[Side], running: bool = False) -> None:
         """Show these sides as they are now. While `running`, the view follows the clock."""
-        self.where = [Whereabouts(side.journeys, side.due) for side in sides]
+        self.where = [Whereabouts(side.journeys, side.due, side.queues) for side in sides]
         starts = [where.start for where in self.where if where.stamps]
         with self.hold_sync():
             self.sides = [
@@ -62,6 +63,8 @@ def _for_the_page(side: Side, where: Whereabouts) -> dict[str, Any]:
     return {
         "caption": side.caption,
         "looks": _looks(side.colour),
+        "queues": where.queues,
+        "direct": where.direct,
         "names": {
             "workers": where.workers,
             "subscribers": where.subscribers,
@@ -80,7 +83,7 @@ def _looks(colour: str) -> dict[str, dict[str, str | bool]]:
         "work": {"colour": colour},
         "handled": {"colour": LISTENER},
         "failed": {"colour": BLOCKING, "crossed": True},
-        "left": {"colour": WAITING, "crossed": True},
+        "left": {"colour": WAITING},
     }
 
 

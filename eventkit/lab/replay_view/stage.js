@@ -1,27 +1,153 @@
-// The stage on which a record is played: trigger, queue, a lane for each worker, and the listeners.
-// Each event is a numbered dot at its recorded place; in a lane, its position shows how much of its
-// work is done. Nothing moves unless the record says so.
+// The stage on which a record is played: trigger, queue, a lane for each worker, and what each handler
+// has handled. Each event is a numbered dot at its recorded place. In a lane, its position shows how
+// much of its work is done, and a call inside another is a bar inside a bar. Nothing moves unless
+// the record says so, except that a dropped event falls to the floor of the queue.
 
 const HEAD = 30, FOOT = 6, GAP = 10, CAPTION = 28;
 const LEAST_SIDE = 380;  // pixels that a side needs
-const SHARES = [0.16, 0.26, 0.32, 0.26];
+const SHARES = [0.2, 0.2, 0.35, 0.25], DIRECT = [0.25, 0, 0.45, 0.3];
+const INDENT = 12;  // pixels by which a call is inside another
+const FALL = 1 / 25;  // of the record: how long a dropped event falls
 
-function stageHeight({ names }) {
-  const wanted = Math.max(names.workers.length * 20, names.listeners.length * 52, 190);
-  return HEAD + Math.min(wanted, 420) + FOOT;
+// Computes what is the same at all times.
+function layOut(record) {
+  const { names, workers, levels, outcomes, finished, left, failed } = record;
+  const over = Float64Array.from(finished, (at, index) => Math.min(at, left[index]));
+  record.order = Uint32Array.from(over.keys()).sort((a, b) => over[a] - over[b] || a - b);
+  record.canFail = outcomes.includes(failed);
+  record.lost = names.outcomes.filter((_, at) => at >= failed && outcomes.includes(at + 1));
+  record.depths = names.workers.map(() => 1);
+  workers.forEach((worker, at) => {
+    if (worker) record.depths[worker - 1] = Math.max(record.depths[worker - 1], levels[at] + 1);
+  });
+  return record;
 }
 
-function columns(width, height) {
+function stageHeight({ names, depths, canFail }) {
+  const lanes = depths.reduce((sum, depth) => sum + (depth > 1 ? depth * 26 : 20), 0);
+  const rows = names.subscribers.length + canFail;
+  return HEAD + Math.min(Math.max(lanes, rows * 48, 190), 420) + FOOT;
+}
+
+function columns({ direct }, width, height) {
   let left = 0;
-  return SHARES.map((share) => {
+  return (direct ? DIRECT : SHARES).map((share) => {
     const box = { x: left + GAP, y: HEAD, width: share * width - 2 * GAP, height: height - HEAD - FOOT };
     left += share * width;
     return box;
   });
 }
 
-function drawLane(ink, record, dots, box, look, now, still) {
-  const radius = Math.min(8.6, box.height * 0.43);
+// Returns where the journeys are: a list of them for each crowd, and for each level of each lane.
+function sortOut(record, places) {
+  const { names, order, workers, subscribers, levels, depths } = record;
+  const crowds = { trigger: [], bus: [], queue: [], failed: [], left: [],
+    lanes: depths.map((depth) => Array.from({ length: depth }, () => [])),
+    handled: names.subscribers.map(() => []) };
+  const waiting = { [TRIGGER]: crowds.trigger, [BUS]: crowds.bus, [QUEUE]: crowds.queue };
+  for (let at = 0; at < record.size; at += 1) {
+    const place = places[at];
+    if (place === WORK) crowds.lanes[workers[at] - 1]?.[levels[at]].push(at);
+    else if (place >= TRIGGER && place <= QUEUE) waiting[place].push(at);
+  }
+  for (const at of order) {  // in the order in which they ended
+    if (places[at] === HANDLED) crowds.handled[subscribers[at] - 1]?.push(at);
+    else if (places[at] === FAILED) crowds.failed.push(at);
+    else if (places[at] === LEFT_OUT) crowds.left.push(at);
+  }
+  return crowds;
+}
+
+function write({ ink, colours }, text, x, y, width, size = 11, weight = 400) {
+  ink.fillStyle = colours.text;
+  ink.font = `${weight} ${size}px ${colours.family}`;
+  ink.textAlign = "left";
+  ink.fillText(text, x, y, width);
+}
+
+function drawHeadings(sheet, { names, queues, direct }, boxes, crowds) {
+  const { ink, height, colours } = sheet;
+  const waiting = queues ? `queue ${crowds.queue.length}` : `bus ${crowds.bus.length}`;
+  const isLast = names.listeners.length < names.subscribers.length ? "handled by" : "listeners";
+  [`trigger ${crowds.trigger.length}`, waiting, "workers", isLast].forEach((title, at) => {
+    if (at === 1 && direct) return;
+    ink.strokeStyle = colours.faint;
+    if (at) upright(ink, boxes[at].x - GAP, 6, height - FOOT);
+    write(sheet, title, boxes[at].x, 18, boxes[at].width, 12, 600);
+  });
+}
+
+// Waiting events; below them those that are fired but not handed over yet, and those left out.
+function drawQueue(sheet, record, crowds, box, now, still) {
+  const { looks, queues, lost } = record;
+  const floor = lost.length ? box.height * 0.6 : box.height, high = queues ? floor * 0.75 : 0;
+  const bus = { ...box, y: box.y + high + (queues ? 16 : 0), height: floor - high - (queues ? 16 : 0) };
+  drawCrowd(sheet.ink, record, crowds.queue, { ...box, height: high }, looks.waiting, true);
+  if (queues && crowds.bus.length) {
+    write(sheet, `on the bus ${crowds.bus.length}`, box.x, bus.y - 6, box.width);
+  }
+  drawCrowd(sheet.ink, record, crowds.bus, bus, looks.held, true);
+  if (lost.length) drawFallen(sheet, record, crowds.left, box, floor, now, still);
+}
+
+function drawFallen(sheet, record, dots, box, high, now, still) {
+  const { ink, colours } = sheet, { left, numbers, span, looks, lost } = record, floor = box.y + high;
+  ink.fillStyle = colours.faint;
+  ink.fillRect(box.x, floor, box.width, 1);
+  write(sheet, `${lost.join(", ")} ${dots.length}`, box.x, floor + 14, box.width);
+  const landed = still ? dots : dots.filter((at) => now >= left[at] + span * FALL);
+  const below = { ...box, y: floor + 20, height: box.height - high - 20 };
+  drawCrowd(ink, record, landed, below, looks.left, true);
+  useLook(ink, looks.left, 8.6);
+  dots.slice(landed.length).forEach((at) => {  // later than those that have landed
+    const done = (now - left[at]) / (span * FALL);
+    const x = box.x + 10 + ((numbers[at] * 3) % 7) / 7 * (box.width - 20);
+    drawDot(ink, x, box.y + high * (0.5 + done * done / 2), 8.6, looks.left, numbers[at]);
+  });
+}
+
+function drawLanes(sheet, record, lanes, box, now, still) {
+  const { ink, colours } = sheet, { names, depths } = record, label = Math.min(86, Math.max(64, box.width * 0.36));
+  const level = box.height / Math.max(1, depths.reduce((sum, depth) => sum + depth, 0));
+  let y = box.y;
+  lanes.forEach((levels, lane) => {
+    const high = level * depths[lane];
+    ink.strokeStyle = colours.faint;
+    ink.lineWidth = 1;
+    ink.strokeRect(box.x + label, y + 0.5, box.width - label, high - 1);
+    if (high >= 11) write(sheet, names.workers[lane], box.x, y + high / 2 + 4, label - 6);
+    const each = depths[lane] > 1 ? Math.min(level, 36) : level;
+    const top = y + (high - each * depths[lane]) / 2;
+    levels.forEach((dots, depth) => {
+      const x = box.x + label + depth * INDENT;
+      const inside = { x, y: top + depth * each, width: box.x + box.width - x, height: each };
+      drawLevel(sheet, record, dots, inside, now, still);
+    });
+    y += high;
+  });
+}
+
+function drawLevel(sheet, record, dots, box, now, still) {
+  const isNamed = dots.length === 1 && record.names.subscribers.length > 1 && box.height >= 16;
+  drawRunning(sheet.ink, record, dots, isNamed ? drawBar(sheet, record, dots[0], box) : box, now, still);
+}
+
+// Draws a call as a bar with its handler's name; returns the room that is left for its dot.
+function drawBar(sheet, { names, subscribers, looks }, at, { x, y, width, height }) {
+  const { ink } = sheet, name = width * 0.5, high = Math.min(height - 4, 30);
+  const top = y + (height - high) / 2;
+  ink.fillStyle = ink.strokeStyle = looks.work.colour;
+  ink.globalAlpha = 0.16;
+  ink.fillRect(x + 3, top, width - 6, high);
+  ink.globalAlpha = 1;
+  ink.lineWidth = 1.5;
+  ink.strokeRect(x + 3, top, width - 6, high);
+  write(sheet, names.subscribers[subscribers[at] - 1], x + 9, top + high / 2 + 4, name - 12);
+  return { x: x + name, y, width: width - name - 6, height };
+}
+
+function drawRunning(ink, record, dots, box, now, still) {
+  const look = record.looks.work, radius = Math.min(8.6, box.height * 0.43);
   const rows = Math.max(1, Math.floor(box.height / (2 * radius + 1)));
   if (dots.length > rows) {
     drawCrowd(ink, record, dots, box, look);
@@ -37,99 +163,25 @@ function drawLane(ink, record, dots, box, look, now, still) {
   });
 }
 
-// Returns where the journeys are: a list of them for each crowd and each lane.
-function sortOut(record, places) {
-  const { names, order, workers, subscribers } = record;
-  const crowds = { trigger: [], bus: [], queue: [], lanes: names.workers.map(() => []),
-    listeners: names.listeners.map(() => []), failed: [], left: [] };
-  const waiting = { [TRIGGER]: crowds.trigger, [BUS]: crowds.bus, [QUEUE]: crowds.queue };
-  for (let at = 0; at < record.size; at += 1) {
-    const place = places[at];
-    if (place === WORK) crowds.lanes[workers[at] - 1]?.push(at);
-    else if (place >= TRIGGER && place <= QUEUE) waiting[place].push(at);
-  }
-  for (const at of order) {  // in the order in which they ended
-    if (places[at] === HANDLED) crowds.listeners[record.rowOf[subscribers[at]]]?.push(at);
-    else if (places[at] === FAILED) crowds.failed.push(at);
-    else if (places[at] === LEFT_OUT) crowds.left.push(at);
-  }
-  return crowds;
-}
-
-function drawHeadings({ ink, width, height, colours }, boxes, crowds) {
-  const titles = [`trigger ${crowds.trigger.length}`, `queue ${crowds.queue.length}`,
-    "processors", "listeners"];
-  ink.strokeStyle = colours.faint;
-  boxes.slice(1).forEach((box) => upright(ink, box.x - GAP, 6, height - FOOT));
-  ink.fillStyle = colours.text;
-  ink.font = "600 12px sans-serif";
-  ink.textAlign = "left";
-  titles.forEach((title, at) => ink.fillText(title, boxes[at].x, 18, boxes[at].width));
-}
-
-function drawLanes({ ink, colours }, record, lanes, box, look, now, still) {
-  const high = box.height / Math.max(1, lanes.length), label = Math.min(86, box.width * 0.42);
-  lanes.forEach((dots, lane) => {
-    const y = box.y + lane * high;
-    ink.strokeStyle = colours.faint;
-    ink.lineWidth = 1;
-    ink.strokeRect(box.x + label, y + 0.5, box.width - label, high - 1);
-    ink.fillStyle = colours.text;
-    ink.font = "11px sans-serif";
-    ink.textAlign = "left";
-    if (high >= 11) ink.fillText(record.names.workers[lane], box.x, y + high / 2 + 4, label - 6);
-    const inside = { x: box.x + label, y, width: box.width - label, height: high };
-    drawLane(ink, record, dots, inside, look, now, still);
-  });
-}
-
-function drawListeners({ ink, colours }, record, crowds, box, looks) {
-  const shown = record.names.listeners.map((name, at) => [name, crowds.listeners[at], looks.handled]);
-  if (record.canFail) shown.push(["failed", crowds.failed, looks.failed]);
-  if (record.canLeave) shown.push(["left out", crowds.left, looks.left]);
+function drawHandled(sheet, record, crowds, box) {
+  const { names, looks, canFail } = record;
+  const shown = names.subscribers.map((name, at) => [name, crowds.handled[at], looks.handled]);
+  if (canFail) shown.push(["failed", crowds.failed, looks.failed]);
   const high = box.height / Math.max(1, shown.length);
   shown.forEach(([name, dots, look], at) => {
     const y = box.y + at * high;
-    ink.fillStyle = colours.text;
-    ink.font = "11px sans-serif";
-    ink.textAlign = "left";
-    ink.fillText(`${name} ${dots.length}`, box.x, y + 10, box.width);
-    drawCrowd(ink, record, dots, { ...box, y: y + 16, height: high - 18 }, look);
+    write(sheet, `${name} ${dots.length}`, box.x, y + 10, box.width);
+    drawCrowd(sheet.ink, record, dots, { ...box, y: y + 16, height: high - 18 }, look);
   });
 }
 
-// Events that were fired but not handed over yet are drawn below.
-function drawQueue({ ink, colours }, record, crowds, box, looks) {
-  const high = box.height * 0.75;
-  const below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
-  drawCrowd(ink, record, crowds.queue, { ...box, height: high }, looks.waiting, true);
-  if (!crowds.bus.length) return;
-  ink.fillStyle = colours.text;
-  ink.font = "11px sans-serif";
-  ink.textAlign = "left";
-  ink.fillText(`on the bus ${crowds.bus.length}`, box.x, below.y - 6, box.width);
-  drawCrowd(ink, record, crowds.bus, below, looks.held, true);
-}
-
-// Computes what is the same at all times: the rows, and the order in which journeys end.
-function layOut(record) {
-  const { names, outcomes, finished, left, failed } = record;
-  const over = Float64Array.from(finished, (at, index) => Math.min(at, left[index]));
-  record.order = Uint32Array.from(over.keys()).sort((a, b) => over[a] - over[b] || a - b);
-  record.rowOf = [-1, ...names.subscribers.map((name) => names.listeners.indexOf(name))];
-  record.canFail = outcomes.includes(failed);
-  record.canLeave = outcomes.some((one) => one > failed);
-  return record;
-}
-
 function drawStage(sheet, record, places, now, still) {
-  const { ink, width, height } = sheet, { looks } = record;
-  const boxes = columns(width, height), crowds = sortOut(record, places);
-  drawHeadings(sheet, boxes, crowds);
-  drawCrowd(ink, record, crowds.trigger, boxes[0], looks.waiting, true);
-  drawQueue(sheet, record, crowds, boxes[1], looks);
-  drawLanes(sheet, record, crowds.lanes, boxes[2], looks.work, now, still);
-  drawListeners(sheet, record, crowds, boxes[3], looks);
+  const boxes = columns(record, sheet.width, sheet.height), crowds = sortOut(record, places);
+  drawHeadings(sheet, record, boxes, crowds);
+  drawCrowd(sheet.ink, record, crowds.trigger, boxes[0], record.looks.waiting, true);
+  if (!record.direct) drawQueue(sheet, record, crowds, boxes[1], now, still);
+  drawLanes(sheet, record, crowds.lanes, boxes[2], now, still);
+  drawHandled(sheet, record, crowds, boxes[3]);
 }
 
 // The places of several sides: beside each other where there is room, or else one below the other.
@@ -149,14 +201,12 @@ function sidesHeight(sides, width) {
 }
 
 function drawSides(sheet, sides, places, now, still) {
-  const { ink, colours } = sheet;
+  const { ink } = sheet;
   sideBoxes(sides, sheet.width).forEach(({ x, y, width, height }, at) => {
     const side = sides[at];
     ink.save();
     ink.translate(x, y);
-    ink.fillStyle = colours.text;
-    ink.font = "600 14px sans-serif";
-    if (side.caption) ink.fillText(side.caption, GAP, -8, width - 2 * GAP);
+    if (side.caption) write(sheet, side.caption, GAP, -8, width - 2 * GAP, 14, 600);
     drawStage({ ...sheet, width, height }, side, places[at], now, still);
     ink.restore();
   });

@@ -143,7 +143,7 @@ def test_the_panel_has_one_unit_for_utilisation() -> None:
 
 
 def test_percentile_curves_are_described() -> None:
-    alt = percentiles_figure({"one": ([0.01] * 99 + [1.0], "#000000")}).alt
+    alt = percentiles_figure({"one": [0.01] * 99 + [1.0]}).alt
     assert alt == "Response times by percentile. one: mean 20, p50 10, p90 10, p99 10 ms."
 
 

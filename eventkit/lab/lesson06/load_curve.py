@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
-from ...timeline import Journey, Timeline
+from ...timeline import Journey, Timeline, percentile
 from ...triggers import OpenLoop
 from ..course.session import Table
 from ..panels.figures import Picture, picture
@@ -128,6 +128,16 @@ class LoadRun:
     def nominal(self) -> list[float]:
         """Theory's times for the same arrivals and the nominal service times."""
         return response_times(self._arrivals(), self._needs, self.servers)
+
+    @property
+    def errors(self) -> list[float]:
+        """By what fraction each answer, from the queue, is off theory's prediction for it."""
+        pairs = zip(self.at_the_queue, self.exact, strict=True)
+        return [measured / theory - 1 for measured, theory in pairs]
+
+    def off(self, theory: Sequence[float], rank: float) -> float:
+        """Return by what fraction a percentile, from the queue, is off that of theory's times."""
+        return percentile(self.at_the_queue, rank) / percentile(theory, rank) - 1
 
     @property
     def endless(self) -> float:

@@ -8,22 +8,25 @@ from matplotlib.figure import Figure
 
 from ...timeline import percentile
 from ..panels.figures import Picture, picture
+from ..panels.panel import BLOCKING, NON_BLOCKING
 
 RANKS = [rank / 10 for rank in range(1000)] + [100.0]
 SHOWN = [0.0, 50.0, 90.0, 99.0]
+COLOURS = (NON_BLOCKING, BLOCKING)
 
 
-def percentiles_figure(sides: dict[str, tuple[Sequence[float], str]]) -> Picture:
+def percentiles_figure(sides: dict[str, Sequence[float]]) -> Picture:
     """Draw response times by percentile, with a curve for each side on a common logarithmic axis.
 
-    `sides` maps a title to (seconds, colour). Each step to the right covers a tenth of the requests
-    of the step before, so that the tail has as much room as the rest.
+    `sides` maps a title to seconds. Each step to the right covers a tenth of the requests of the
+    step before, so that the tail has as much room as the rest.
     """
 
     def draw(figure: Figure) -> str:
         grid = figure.subplots(1, len(sides), sharex=True, sharey=True, squeeze=False)[0]
         said = []
-        for axes, (title, (times, colour)) in zip(grid, sides.items(), strict=True):
+        for number, (title, times) in enumerate(sides.items()):
+            axes, colour = grid[number], COLOURS[number % len(COLOURS)]
             ranks = [rank for rank in RANKS if rank < 100]
             axes.plot([100 / (100 - rank) for rank in ranks],
                       [percentile(times, rank) * 1e3 for rank in ranks], color=colour)  # fmt: skip

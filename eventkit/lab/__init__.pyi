@@ -29,10 +29,10 @@ from .lesson05.schedule_picker import (
     schedule_table as schedule_table,
 )
 from .lesson06.load_curve import (
-    HockeyStick as HockeyStick,
+    LoadCurve as LoadCurve,
     LoadRun as LoadRun,
-    hockey_figure as hockey_figure,
-    hockey_table as hockey_table,
+    load_figure as load_figure,
+    load_table as load_table,
     run_together as run_together,
 )
 from .lesson06.percentiles import percentiles_figure as percentiles_figure

@@ -1,4 +1,4 @@
-"""The hockey stick: utilisation against response time, measured and drawn over theory's curve."""
+"""The load curve: utilisation against response time, measured and drawn over theory's curve."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def endless_mean(rho: float, servers: int, service: Service, work: float) -> flo
     return work + (mmc(rate, speed, servers) - work) * (1 + spread) / 2
 
 
-def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work: float) -> Picture:
+def load_figure(runs: Iterable[LoadRun], servers: int, service: Service, work: float) -> Picture:
     """Draw theory's curve for utilisations from 0.1 to 0.95, with the means of runs over it.
 
     For each run a dot marks the measured mean and a cross theory's mean for its arrivals, both at
@@ -216,7 +216,7 @@ def hockey_figure(runs: Iterable[LoadRun], servers: int, service: Service, work:
 
 def load_curves_figure(runs: Sequence[LoadRun], work: float) -> Picture:
     """Draw theory's four curves, for fixed and exponential work on one and two servers, with all
-    runs over them as in `hockey_figure`. The axes grow only if a run needs more room.
+    runs over them as in `load_figure`. The axes grow only if a run needs more room.
     """
 
     def draw(figure: Figure) -> str:
@@ -270,7 +270,7 @@ def _draw_curve(
     return " ".join(said)
 
 
-def hockey_table(runs: Iterable[LoadRun], percent: bool = False) -> Table:
+def load_table(runs: Iterable[LoadRun], percent: bool = False) -> Table:
     """Return the mean response times in milliseconds. Utilisation is a share, or in per cent."""
 
     def share(rho: float) -> str:
@@ -305,7 +305,7 @@ def _means(run: LoadRun) -> tuple[float, float, float]:
     return statistics.mean(run.measured), statistics.mean(run.exact), run.endless
 
 
-class HockeyStick(RunPanel[LoadRun]):
+class LoadCurve(RunPanel[LoadRun]):
     """Choose a utilisation and measure there: the point appears beside theory's curve.
 
     Every run has the same `seed`, so that two points differ by their settings and not by chance.
@@ -325,7 +325,7 @@ class HockeyStick(RunPanel[LoadRun]):
         self._picture = widgets.HTML()
         self._table = widgets.HTML()
         super().__init__(
-            "Hockey stick: utilisation against response time",
+            "Load curve: utilisation against response time",
             "Measure", "fire requests for some seconds",
             above=[rho, row(self._service, self._servers)], below=[self._picture, self._table],
         )  # fmt: skip
@@ -338,7 +338,7 @@ class HockeyStick(RunPanel[LoadRun]):
         return self.run.bus if self.run else EventBus()
 
     def text(self) -> str:
-        return "[Hockey stick: run this cell in JupyterLab, choose a utilisation, press “Measure”]"
+        return "[Load curve: run this cell in JupyterLab, choose a utilisation, press “Measure”]"
 
     def _begin(self) -> LoadRun:
         run = LoadRun(
@@ -372,7 +372,7 @@ class HockeyStick(RunPanel[LoadRun]):
     def _draw(self) -> None:
         drawn = load_curves_figure(self.runs, self.work)
         self._picture.value = drawn._repr_mimebundle_()["text/html"]
-        self._table.value = hockey_table(self.runs, percent=True).html if self.runs else ""
+        self._table.value = load_table(self.runs, percent=True).html if self.runs else ""
 
 
 def _choice(label: str, options: Sequence[object]) -> widgets.Dropdown:

@@ -1,4 +1,4 @@
-"""Load runs and the hockey stick: what is measured, what theory says of it, and how it ends."""
+"""Load runs and the load curve: what is measured, what theory says of it, and how it ends."""
 
 import itertools
 import os
@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from eventkit.lab import HockeyStick, LoadRun, hockey_figure, hockey_table, run_together
+from eventkit.lab import LoadCurve, LoadRun, load_figure, load_table, run_together
 from eventkit.lab.lesson06.load_curve import (
     Service,
     curves_limits,
@@ -95,16 +95,16 @@ def test_nonsense_is_refused() -> None:
 
 def test_picture_and_table_say_what_was_measured() -> None:
     run = LoadRun(0.5, work=0.002, seconds=0.2).run()
-    alt = hockey_figure([run], 1, "fixed", 0.002).alt
+    alt = load_figure([run], 1, "fixed", 0.002).alt
     assert f"measured {statistics.mean(run.measured) * 1e3:.0f} ms" in alt
-    assert "Nothing measured yet" in hockey_figure([run], 2, "fixed", 0.002).alt
-    assert f"{statistics.mean(run.measured) * 1e3:.1f}" in hockey_table([run]).html
+    assert "Nothing measured yet" in load_figure([run], 2, "fixed", 0.002).alt
+    assert f"{statistics.mean(run.measured) * 1e3:.1f}" in load_table([run]).html
 
 
 @pytest.mark.parametrize("percent", range(10, 96, 5))
 def test_the_panels_runs_show_that_variation_and_one_server_cost_time(percent: int) -> None:
     """Whatever is compared, chance is the same, so that only what was changed differs."""
-    panel = HockeyStick()
+    panel = LoadCurve()
 
     def mean(servers: int, service: Service) -> float:
         panel._rho.value, panel._servers.value, panel._service.value = percent, servers, service
@@ -132,7 +132,7 @@ def test_the_panel_keeps_all_points_and_four_curves_on_one_axis() -> None:
 
 
 def test_the_panel_has_one_unit_for_utilisation() -> None:
-    panel = HockeyStick()
+    panel = LoadCurve()
     panel.seconds = 0.2
     panel._rho.value = 70
     panel.run = panel._begin()
@@ -148,6 +148,6 @@ def test_percentile_curves_are_described() -> None:
 
 
 def test_the_panel_draws_theory_before_anything_is_measured() -> None:
-    panel = HockeyStick()
+    panel = LoadCurve()
     assert "Nothing measured yet" in panel._picture.value
-    assert panel.text().startswith("[Hockey stick")
+    assert panel.text().startswith("[Load curve")

@@ -30,11 +30,10 @@ from .lesson05.schedule_picker import (
 )
 from .lesson06.load_curve import (
     LoadCurve as LoadCurve,
-    LoadRun as LoadRun,
     load_figure as load_figure,
     load_table as load_table,
-    run_together as run_together,
 )
+from .lesson06.load_run import LoadRun as LoadRun, run_together as run_together
 from .lesson06.percentiles import percentiles_figure as percentiles_figure
 from .lesson07.back_pressure import Passage as Passage
 from .lesson07.tank import Tank as Tank, tank_figure as tank_figure, tank_table as tank_table

@@ -10,12 +10,8 @@ import threading
 import pytest
 
 from eventkit.lab import LoadCurve, LoadRun, load_figure, load_table, run_together
-from eventkit.lab.lesson06.load_curve import (
-    Service,
-    curves_limits,
-    endless_mean,
-    load_curves_figure,
-)
+from eventkit.lab.lesson06.load_curve import curves_limits, load_curves_figure
+from eventkit.lab.lesson06.load_run import Service, endless_mean
 from eventkit.lab.lesson06.percentiles import percentiles_figure
 from eventkit.lab.theory.queueing import md1, mm1, mmc, response_times
 from eventkit.testing import LONG, wait_until

@@ -13,7 +13,7 @@ from typing import Any
 from ...timeline import percentile
 from ..course.session import Table
 from ..theory.queueing import md1, mm1, mmc
-from .load_curve import LoadRun
+from .load_run import LoadRun
 
 RANKS = (50, 95)
 

@@ -38,13 +38,19 @@ from .lesson06.percentiles import percentiles_figure as percentiles_figure
 from .lesson07.back_pressure import Passage as Passage
 from .lesson07.tank import Tank as Tank, tank_figure as tank_figure, tank_table as tank_table
 from .lesson07.tank_panel import TankPanel as TankPanel
-from .lesson08.filter_bench import (
-    FilterBench as FilterBench,
-    FilterRun as FilterRun,
+from .lesson08.burst_bench import (
+    BurstBench as BurstBench,
     bench_figure as bench_figure,
     bench_table as bench_table,
-    drawn as drawn,
+)
+from .lesson08.claims import check_filters as check_filters
+from .lesson08.exact import counted_table as counted_table, drawn as drawn, show_flows as show_flows
+from .lesson08.filter_run import FilterRun as FilterRun
+from .lesson08.quotas import (
+    keeps_quota as keeps_quota,
+    knock as knock,
     most_within as most_within,
+    quota_table as quota_table,
 )
 from .lesson09.rebuild_cost import rebuild_figure as rebuild_figure
 from .lesson09.time_slider import TimeSlider as TimeSlider

@@ -1,4 +1,4 @@
-"""The event filter bench: a burst is sent through a filter in the page, and can be cut short."""
+"""The burst bench: a burst is sent through a filter in the page, and can be cut short."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def bench(pages: Pages) -> RunPanel:
-    return RunPanel(pages.cells("bench = lab.FilterBench(); bench"), "Event filter bench")
+    return RunPanel(pages.cells("bench = lab.BurstBench(); bench"), "Burst bench")
 
 
 def choose(bench: RunPanel, kind: str) -> None:
@@ -37,14 +37,16 @@ def test_what_came_out_appears_in_the_picture_and_in_the_table(bench: RunPanel) 
     bench.set("Time", 200)
     send(bench, "Running: 1,000 clicks through debounce 200 ms.")
 
-    expect(bench.status).to_contain_text("debounce 200 ms: of 1,000 clicks")
+    expect(bench.status).to_contain_text("debounce 200 ms: 1,000 clicks came")
     expect(image).to_have_attribute("alt", re.compile(r"debounce 200 ms: \d"))
     assert image.get_attribute("src") != before
     expect(bench.rows).to_have_count(1)
-    filter_, came, handled, merged, dropped = bench.rows.locator("td").all_text_contents()[:5]
+    cells = bench.rows.locator("td").all_text_contents()
+    filter_, came, handled, told, replaced, dropped = cells[:6]
     assert (filter_, came, dropped) == ("debounce 200 ms", "1,000", "0")
     assert 1 <= int(handled) < 20
-    assert int(handled) + int(merged) == 1000
+    assert told == handled
+    assert int(told) + int(replaced) == 1000
     expect(bench.button("Stop")).to_be_disabled()
     bench.notebook.do("lab.assert_clean(bench)")
 
@@ -52,7 +54,7 @@ def test_what_came_out_appears_in_the_picture_and_in_the_table(bench: RunPanel) 
 def test_filters_come_below_each_other_on_one_time_axis(bench: RunPanel) -> None:
     for kind, label in [("throttle", "throttle 100 ms"), ("batch", "batch 50, 100 ms")]:
         choose(bench, kind)
-        send(bench, f"{label}: of 1,000 clicks")
+        send(bench, f"{label}: 1,000 clicks came")
     expect(bench.rows).to_have_count(2)
     assert bench.column(1) == ["throttle 100 ms", "batch 50, 100 ms"]
     expect(bench.pictures).to_have_attribute("alt", re.compile("throttle 100 ms: .*; batch 50"))
@@ -100,7 +102,7 @@ def test_it_can_be_used_with_the_keyboard_alone(bench: RunPanel) -> None:
     press("Tab")
     press("Tab")
     press("Enter")
-    expect(bench.status).to_contain_text("throttle 101 ms: of 1,000 clicks")
+    expect(bench.status).to_contain_text("throttle 101 ms: 1,000 clicks came")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -111,6 +113,6 @@ def test_all_text_stands_out_in_both_themes(bench: RunPanel, theme: str) -> None
         bench.press("Send the burst")
         expect(bench.rows).to_have_count(number)
     SCREENS.mkdir(parents=True, exist_ok=True)
-    bench.panel.screenshot(path=SCREENS / f"Event-filter-bench-{theme}.png")
+    bench.panel.screenshot(path=SCREENS / f"Burst-bench-{theme}.png")
     assert [found for found in bench.panel.evaluate(CONTRASTS) if found[1] < 4.5] == []
     bench.notebook.theme("JupyterLab Light")

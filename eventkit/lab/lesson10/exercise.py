@@ -74,7 +74,8 @@ class Unsure:
 class Case(NamedTuple):
     """Clicks such as "a1", which is click 1 of the program /a; the answer to each append; and the
     expected result: a number of entries, or an error. If `stale`, the token belongs to a holder
-    that was paused until another took the lock.
+    that was paused until another took the lock. If the log stored nothing, as it should, and only
+    the error is missing, that means `if_refused`.
     """
 
     clicks: Sequence[str]
@@ -83,6 +84,7 @@ class Case(NamedTuple):
     meaning: str
     error: type[Exception] | None = None
     stale: bool = False
+    if_refused: str = ""
 
 
 CASES = [
@@ -132,6 +134,9 @@ CASES = [
         "held. The log can: hand it the token, with fence=",
         ek.LeaseLost,
         stale=True,
+        if_refused="you were paused, the lock expired, and another program holds it. The log saw "
+        "the old token and stored nothing, which is right, but its refusal did not reach the "
+        "caller. LeaseLost is an answer: catch OutcomeUnknown alone, and let LeaseLost be raised",
     ),
     Case(
         ["a1"],
@@ -162,8 +167,9 @@ def diagnose(attempt: Count) -> str | None:
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder, ek.open_log(Path(folder, "c.db")) as log:
             found = _wrong_with(attempt, case, log)
+            is_refused = case.if_refused and log.last_sequence == 0
         if found:
-            return f"{case.meaning}.\n  {found}"
+            return f"{case.if_refused if is_refused else case.meaning}.\n  {found}"
     return None
 
 

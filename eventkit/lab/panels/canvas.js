@@ -9,6 +9,7 @@ function theme(element) {
     text: style.getPropertyValue("--jp-ui-font-color1").trim() || style.color || "#111",
     faint: style.getPropertyValue("--jp-border-color2").trim() || "#ccc",
     family: style.fontFamily,
+    font: style.fontFamily,
   };
 }
 
@@ -41,8 +42,9 @@ function liveCanvas({ model, el }, words, { height, draw, say, begin }) {
     ink.save();
     ink.scale(canvas.width / sheet.width, canvas.height / sheet.height);
     ink.clearRect(0, 0, sheet.width, sheet.height);
-    ink.font = "12px sans-serif";
-    if (draw({ ...sheet, ink, colours: theme(el) }, frame, performance.now() - received)) schedule();
+    const colours = theme(el);
+    ink.font = `12px ${colours.font}`;
+    if (draw({ ...sheet, ink, colours }, frame, performance.now() - received)) schedule();
     ink.restore();
   }
 

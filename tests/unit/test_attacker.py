@@ -108,6 +108,7 @@ def test_the_text_form_says_what_happened_and_has_the_table(console: AttackersCo
     attack(console, "Move to another topic", guarded=False)
     assert console.text().splitlines() == [
         "[Attacker's console]",
+        "2 attacks, 1 guard on: 1 got through.",
         "Move to another topic, guard off. Sent: Ann's sealed click, moved to counter.set. The "
         "defence: nothing: opened as 1 on counter.set. It got through. Audit events so far: 1.",
         "try  attack                 guard  got through  audit events",
@@ -144,6 +145,7 @@ def test_an_attack_that_goes_wrong_says_so(
 
     assert console._status.text == "Flip a bit went wrong: OSError: no ports are left"
     assert console.text().splitlines()[1] == console._status.text
+    assert console._view.frame["routes"] == []
     assert [type(letter.error) for letter in console.bus.dead_letters] == [OSError]
     console.bus.dead_letters.clear()
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, on_change, row
-from .attacks import ATTACKS, Outcome, attempt
+from ..panels.panel import Panel, Status, button, on_change, row, script
+from .attack_matrix import Try, headline, matrix
+from .attacks import ATTACKS, attempt
 
 TRY = "attack.try"
 
 
-class Try(NamedTuple):
-    """An attack that was tried, its outcome, and the number of audit events it left."""
+class AttackView(anywidget.AnyWidget):
+    """A canvas with Ann, the line, the house and the attacker's place, and the same in words."""
 
-    name: str
-    guarded: bool
-    outcome: Outcome
-    audited: int
+    _esm = script(__file__, "canvas.js", "dots.js", "attack_view.js")
+    frame = traitlets.Dict().tag(sync=True)
 
 
 class AttackersConsole(Panel):
@@ -48,15 +49,20 @@ class AttackersConsole(Panel):
             "Attack", self._clicked, "try this attack, for real", button_style="primary"
         )
         self._status = Status(text="Ready. Choose an attack, predict what happens, and try it.")
-        self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
-        self._table.add_class("jp-RenderedHTMLCommon")
+        self._headline = widgets.HTML(_large(headline(())))
+        self._view = AttackView()
+        self._matrix = widgets.HTML(
+            matrix(()), layout=widgets.Layout(width="max-content", max_width="100%")
+        )
+        self._matrix.add_class("jp-RenderedHTMLCommon")
         self._painter = Painter(self._paint)
-        on_change(self._what, lambda _: self._name_guard())
-        self._name_guard()
+        for choice in (self._what, self._guard):
+            on_change(choice, lambda _: self._show_choice())
+        self._show_choice()
         self.bus.subscribe(TRY, self._handle, executor=Threads(1, name="attacker"))
         super().__init__(
-            "Attacker's console", row(self._what, self._guard, self._button), self._status,
-            self._table,
+            "Attacker's console", row(self._what, self._guard, self._button), self._headline,
+            self._view, self._status, self._matrix,
         )  # fmt: skip
 
     @property
@@ -77,10 +83,13 @@ class AttackersConsole(Panel):
     def text(self) -> str:
         if not self.tries:
             return f"[{self.title}]\n{self._status.text}"
-        return f"[{self.title}]\n{self._said()}\n{self._tries()!r}"
+        return f"[{self.title}]\n{headline(self.tries)}.\n{self._said()}\n{self._tries()!r}"
 
-    def _name_guard(self) -> None:
-        self._guard.description = f"Guard: {ATTACKS[self._what.value].guard}"
+    def _show_choice(self) -> None:
+        """Name the guard of the chosen attack, and draw the scene before the attack."""
+        name = self._what.value
+        self._guard.description = f"Guard: {ATTACKS[name].guard}"
+        self._view.frame = preview(name, self._guard.value, len(self.tries) + 1)
 
     def _clicked(self) -> None:
         self._status.say(f"Trying: {self._what.value}.")
@@ -97,16 +106,19 @@ class AttackersConsole(Panel):
         self._painter.changed()
 
     def _paint(self) -> None:
-        self._table.value = self._tries().html
-        self._status.say(self._said(), good=not self.tries[-1].outcome.got_through)
+        tries = self.tries
+        self._headline.value = _large(headline(tries))
+        self._view.frame = drawn(tries[-1], len(tries))
+        self._matrix.value = matrix(tries)
+        self._status.say(self._said(), good=not tries[-1].outcome.got_through)
 
     def _said(self) -> str:
         last = self.tries[-1]
-        sent, said, got_through = last.outcome
+        sent, said, got_through, _ = last.outcome
         end = "It got through" if got_through else "It did not get through"
         return (
-            f"{last.name}, {_guard(last)}. Sent: {sent}. The defence: {said.rstrip('.')}. {end}. "
-            f"Audit events so far: {self.audited}."
+            f"{last.name}, {_on_or_off(last)}. Sent: {sent}. The defence: {said.rstrip('.')}. "
+            f"{end}. Audit events so far: {self.audited}."
         )
 
     def _tries(self) -> Table:
@@ -120,5 +132,29 @@ class AttackersConsole(Panel):
         )  # fmt: skip
 
 
-def _guard(one: Try) -> str:
+def preview(name: str, guarded: bool, number: int) -> dict[str, Any]:
+    """Return the scene before an attack: who stands where, and the message that waits."""
+    attack = ATTACKS[name]
+    says = f"Message {number} waits. Guard {'on' if guarded else 'off'}: {attack.guard}."
+    return {**attack.scene._asdict(), "on": guarded, "words": attack.guard, "number": number,
+            "routes": [], "says": says}  # fmt: skip
+
+
+def drawn(tried: Try, number: int) -> dict[str, Any]:
+    """Return the scene with the ways that the messages of a try took."""
+    routes, guard = tried.outcome.routes, ATTACKS[tried.name].guard
+    ways = "; then ".join(route.words(guard) for route in routes)
+    return {
+        **preview(tried.name, tried.guarded, number),
+        "routes": [route.drawn() for route in routes],
+        "says": f"Message {number}, guard {'on' if tried.guarded else 'off'}: {ways}.",
+    }
+
+
+def _large(line: str) -> str:
+    style = "font-size: 24px; line-height: 1.4; font-weight: 600"
+    return f"<div class='ek-quiet' style='{style}'>{line}</div>"
+
+
+def _on_or_off(one: Try) -> str:
     return f"guard {'on' if one.guarded else 'off'}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import ssl
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,23 +17,27 @@ from msgspec.structs import replace
 from ... import security
 from ...bus import EventBus
 from ...event import CloudEvent, Event
-from ...executors.threads import Threads
-from ...log import PermissionDenied, open_log
-from .broken_ciphers import Unauthenticated, Unbound, flip
-from .insecure_servers import Door, FalseNats, Posted, Tap, connect, post
+from ...log import PermissionDenied
+from .broken_ciphers import Opens, Unauthenticated, Unbound, flip
+from .disk import new_disk
+from .impostor import NO_CHECK_TIME, expired_certificate, tempt
+from .insecure_servers import Door, FalseNats, Posted, Tap
+from .revoking import seen_of_two
+from .scene import Place, Route, Scene
+from .sending import send
 
-NO_CHECK_TIME = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which Python has no name."""
-DAY = 24 * 3600.0
 SECRET = "meet me at eight"
 
 
 class Outcome(NamedTuple):
-    """What was sent, what the defence said, and whether the attack worked."""
+    """What was sent, what the defence said, whether the attack worked, and where each message was
+    seen.
+    """
 
     sent: str
     said: str
     got_through: bool
+    routes: tuple[Route, ...] = ()
 
 
 class Target:
@@ -48,10 +50,7 @@ class Target:
 
         self._ends = ExitStack()
         self.folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory()))
-        self._late = 0.0
-        self.ca = security.CertificateAuthority(
-            self.folder / "house", clock=lambda: time.time() - self._late
-        )
+        self.ca = security.CertificateAuthority(self.folder / "house")
         self.policy = security.AccessPolicy()
         self.policy.allow("ann", publish="button.>", subscribe=["button.>", "counter.>"])
         self.bus = self._ends.enter_context(EventBus(self.policy))
@@ -75,36 +74,17 @@ class Target:
         self._ends.close()
         self.bus.assert_clean()
 
-    def expired(self) -> security.Credentials:
-        """Return a certificate that was valid for a day, two days ago, from an authority as old."""
-        self._late = 2 * DAY
-        self.ca = security.CertificateAuthority(
-            self.folder / "old", clock=lambda: time.time() - self._late
-        )
-        own = self.ca.server()
-        self._late = 0.0
-        return own
-
     def door(self, take: Callable[[Posted], int], context: ssl.SSLContext | None = None) -> Door:
         """Start a server beside the real one. It runs until the target is closed."""
         return self._ends.enter_context(Door(take, context))
 
-    def post(
-        self, port: int, topic: str, data: object = None, token: str = "",
-        context: ssl.SSLContext | None = None,
-    ) -> int:  # fmt: skip
-        connection = connect(port, context)
-        try:
-            return post(connection, topic, data, token)
-        finally:
-            connection.close()
-
 
 class Attack(NamedTuple):
-    """An attack, the guard against it in words, and how to try it."""
+    """An attack, the guard against it in words, how to try it, and where it takes place."""
 
     guard: str
     attempt: Callable[[Target, bool], Outcome]
+    scene: Scene
 
 
 def attempt(name: str, guarded: bool = True) -> tuple[Outcome, int]:
@@ -125,19 +105,15 @@ def attempt(name: str, guarded: bool = True) -> tuple[Outcome, int]:
 def _pose(target: Target, own: security.Credentials, ca: security.CertificateAuthority,
           client: ssl.SSLContext, shown: str) -> Outcome:  # fmt: skip
     """Let Ann's client connect to a false server that shows these credentials."""
-    taken: list[str] = []
-
-    def take(posted: Posted) -> int:
-        taken.append(posted.token)
-        return 202
-
-    door = target.door(take, ca.server_context(own))
     sent = f"Ann's client connects, and is shown {shown}"
-    try:
-        target.post(door.port, "button.click", 1, target.token, client)
-    except ssl.SSLCertVerificationError as error:
-        return Outcome(sent, f"the client hung up: {error.verify_message}", False)
-    return Outcome(sent, "nothing: Ann's token was sent to it", taken == [target.token])
+    theft = tempt(ca.server_context(own), client, target.token)
+    if theft.why_not:
+        return Outcome(sent, f"the client hung up: {theft.why_not}", False, _HUNG_UP)
+    return Outcome(sent, "nothing: Ann's token was sent to it", theft.stolen, _STOLEN)
+
+
+_HUNG_UP = (Route(("ann", "client"), stopped=True),)
+_STOLEN = (Route(("ann", "line", "attacker")),)
 
 
 def _wrong_authority(target: Target, guarded: bool) -> Outcome:
@@ -156,28 +132,41 @@ def _wrong_host(target: Target, guarded: bool) -> Outcome:
 
 
 def _expired(target: Target, guarded: bool) -> Outcome:
-    own = target.expired()
-    client = target.ca.client_context()
+    ca, own = expired_certificate(target.folder / "old")
+    client = ca.client_context()
     if not guarded:
         client.verify_flags |= NO_CHECK_TIME
-    return _pose(target, own, target.ca, client, "a certificate that expired yesterday")
+    return _pose(target, own, ca, client, "a certificate that expired yesterday")
 
 
 def _listen(target: Target, guarded: bool) -> Outcome:
     client = target.ca.client_context() if guarded else None
     port = target.trigger.port if guarded else target.door(lambda posted: 202).port
     with Tap(port) as tap:
-        target.post(tap.port, "button.click", SECRET, target.token, client)
+        status = send(tap.port, client, "button.click", SECRET, target.token)
     heard = SECRET.encode() in tap.heard
     said = "all of it, the token too" if heard else "nothing of the text"
-    return Outcome("Ann's event, past an eavesdropper on the line", f"he can read {said}", heard)
+    routes = _passed("ann", "line", arrived=status == 202), _reached("line", heard)
+    sent = "Ann's event, past an eavesdropper on the line"
+    return Outcome(sent, f"he can read {said}", heard, routes)
+
+
+def _passed(*stations: Place, arrived: bool, altered: bool = False) -> Route:
+    """Return a message's way to the house, or to the guard at its door."""
+    return Route((*stations, "house" if arrived else "door"), not arrived, altered)
+
+
+def _reached(place: Place, read: bool) -> Route:
+    """Return the way of what the attacker reads at a place, unless a guard keeps it from him."""
+    return Route((place, "attacker" if read else "reach"), not read)
 
 
 # At the door
 
 
 def _ask(target: Target, guarded: bool, token: str, topic: str,
-         careless: Callable[[Posted], bool], sent: str) -> Outcome:  # fmt: skip
+         careless: Callable[[Posted], bool], sent: str,
+         sender: Place = "attacker") -> Outcome:  # fmt: skip
     """Send a request to the real server, or to one that checks only `careless`."""
 
     def take(posted: Posted) -> int:
@@ -187,8 +176,10 @@ def _ask(target: Target, guarded: bool, token: str, topic: str,
         return 202
 
     port = target.trigger.port if guarded else target.door(take, _server_context(target)).port
-    status = target.post(port, topic, 0, token, target.ca.client_context())
-    return Outcome(sent, f"HTTP status {status}", [one.topic for one in target.got] == [topic])
+    status = send(port, target.ca.client_context(), topic, 0, token)
+    arrived = [one.topic for one in target.got] == [topic]
+    route = _passed(sender, "line", arrived=arrived)
+    return Outcome(sent, f"HTTP status {status}", arrived, (route,))
 
 
 def _server_context(target: Target) -> ssl.SSLContext:
@@ -209,60 +200,73 @@ def _forbidden(target: Target, guarded: bool) -> Outcome:
         return target.tokens.principal_of(posted.token) is not None
 
     sent = "counter.set, with Ann's genuine token"
-    return _ask(target, guarded, target.token, "counter.set", is_somebody, sent)
+    return _ask(target, guarded, target.token, "counter.set", is_somebody, sent, "ann")
 
 
 # In the message
 
 
-class Seals(Protocol):
-    """A cipher for events."""
+class Seals(Opens, Protocol):
+    """A cipher that seals events, too."""
 
     def seal(self, event: CloudEvent) -> CloudEvent: ...
-
-    def open(self, sealed: CloudEvent) -> CloudEvent: ...
 
 
 def _from_ann(data: object) -> CloudEvent:
     return CloudEvent(id="1", source="/ann", type="button.click", time=datetime.now(UTC), data=data)
 
 
-def _deliver(target: Target, cipher: Seals, sealed: CloudEvent, sent: str,
-             aim: Callable[[CloudEvent], bool]) -> Outcome:  # fmt: skip
-    """Let a receiver open an event that the attacker may have changed."""
+def _opened(target: Target, cipher: Opens, sealed: CloudEvent) -> tuple[CloudEvent | None, str]:
+    """Return what a receiver gets out of an event, None if it refuses it, and what it says."""
     try:
         opened = cipher.open(sealed)
     except security.CipherError as error:
         target.bus.fire("audit.cipher", type(error).__name__)
-        return Outcome(sent, f"{type(error).__name__}: {error}", False)
-    said = f"nothing: opened as {opened.data} on {opened.type}"
-    return Outcome(sent, said, aim(opened))
+        return None, f"{type(error).__name__}: {error}"
+    return opened, f"nothing: opened as {opened.data} on {opened.type}"
+
+
+def _changed(target: Target, cipher: Seals, change: Callable[[CloudEvent], CloudEvent], sent: str,
+             aim: Callable[[CloudEvent], bool]) -> Outcome:  # fmt: skip
+    """Let the attacker change what Ann has sealed, and a receiver open it."""
+    genuine = cipher.seal(_from_ann(1))
+    arriving = change(genuine)
+    opened, said = _opened(target, cipher, arriving)
+    arrived, altered = opened is not None, arriving != genuine
+    route = _passed("ann", "line", "attacker", "line", arrived=arrived, altered=altered)
+    return Outcome(sent, said, opened is not None and aim(opened), (route,))
 
 
 def _flipped(target: Target, guarded: bool) -> Outcome:
     key = security.Cipher.new_key()
     cipher = security.Cipher("1", key) if guarded else Unauthenticated(key)
     last = -17 if guarded else -1  # before the tag, which reveals changes
-    sealed = flip(cipher.seal(_from_ann(1)), last, bit=3)
     sent = "Ann's sealed click, a 1, with one bit of it flipped"
-    return _deliver(target, cipher, sealed, sent, lambda opened: opened.data == 9)
+    return _changed(
+        target, cipher, lambda sealed: flip(sealed, last, bit=3), sent,
+        lambda opened: opened.data == 9,
+    )  # fmt: skip
 
 
 def _moved(target: Target, guarded: bool) -> Outcome:
     key = security.Cipher.new_key()
     cipher = security.Cipher("1", key) if guarded else Unbound(key)
-    sealed = replace(cipher.seal(_from_ann(1)), type="counter.set")
     sent = "Ann's sealed click, moved to counter.set"
-    return _deliver(target, cipher, sealed, sent, lambda opened: opened.type == "counter.set")
+    return _changed(
+        target, cipher, lambda sealed: replace(sealed, type="counter.set"), sent,
+        lambda opened: opened.type == "counter.set",
+    )  # fmt: skip
 
 
 def _replayed(target: Target, guarded: bool) -> Outcome:
     guard = security.ReplayGuard() if guarded else None
     cipher = security.Cipher("1", security.Cipher.new_key(), guard=guard)
     sealed = cipher.seal(_from_ann(1))
-    cipher.open(sealed)
+    first = _passed("ann", "line", arrived=cipher.open(sealed).data == 1)
+    opened, said = _opened(target, cipher, sealed)
+    second = _passed("attacker", "line", arrived=opened is not None)
     sent = "Ann's sealed click, a second time"
-    return _deliver(target, cipher, sealed, sent, lambda opened: opened.data == 1)
+    return Outcome(sent, said, opened is not None, (first, second))
 
 
 def _stored(target: Target, guarded: bool) -> Outcome:
@@ -270,13 +274,13 @@ def _stored(target: Target, guarded: bool) -> Outcome:
     event = _from_ann(SECRET)
     if guarded:
         event = security.Cipher("1", security.Cipher.new_key()).seal(event)
-    folder = target.folder / "log"
-    folder.mkdir()
-    with open_log(folder / "events.db") as log:
-        log.append(event)
-        found = any(SECRET.encode() in file.read_bytes() for file in folder.iterdir())
+    with new_disk(target.folder / "log") as disk:
+        disk.log.append(event)
+        found = SECRET.encode() in disk.files()
+        stored = Route(("house", "disk"), stopped=disk.events() != [event])
     said = "all of it" if found else "nothing of the text"
-    return Outcome("nothing: he reads the server's log", f"he finds {said}", found)
+    routes = stored, _reached("disk", found)
+    return Outcome("nothing: he reads the server's log", f"he finds {said}", found, routes)
 
 
 # On NATS
@@ -313,8 +317,11 @@ def _denied_on_nats(target: Target, guarded: bool) -> Outcome:
             _tell(server.url, tls, "counter.set", 0)
         except PermissionDenied:
             target.bus.fire("audit.nats", server.name)
-            return Outcome(sent, "PermissionDenied: the server does not allow it", False)
-    return Outcome(sent, "nothing: the server took it", True)
+            said = "PermissionDenied: the server does not allow it"
+            return Outcome(sent, said, False, (_passed("ann", "line", arrived=False),))
+    return Outcome(
+        sent, "nothing: the server took it", True, (_passed("ann", "line", arrived=True),)
+    )
 
 
 def _downgraded(target: Target, guarded: bool) -> Outcome:
@@ -326,9 +333,10 @@ def _downgraded(target: Target, guarded: bool) -> Outcome:
         try:
             _tell(f"nats://{impostor.address}", tls, "button.click", SECRET)
         except NotTrusted:
-            return Outcome(sent, "the client hung up: it says nothing without TLS", False)
+            said = "the client hung up: it says nothing without TLS"
+            return Outcome(sent, said, False, _HUNG_UP)
         heard = SECRET.encode() in impostor.heard
-    return Outcome(sent, "nothing: Ann's event was sent to it", heard)
+    return Outcome(sent, "nothing: Ann's event was sent to it", heard, _STOLEN)
 
 
 # On the bus
@@ -336,41 +344,41 @@ def _downgraded(target: Target, guarded: bool) -> Outcome:
 
 def _revoked(target: Target, guarded: bool) -> Outcome:
     """Revoke Ann's rights while an event for her waits in a queue."""
-    handling, is_revoked = threading.Event(), threading.Event()
-    seen: list[object] = []
+    anns = target.bus.as_("ann") if guarded else target.bus
+    seen = "after" in seen_of_two(target.bus, target.policy, anns)
+    said = "nothing: it was delivered" if seen else "withheld, and recorded"
+    route = Route(("house", "line", "ann") if seen else ("house", "door"), stopped=not seen)
+    return Outcome("nothing: Ann, revoked, waits for what is queued", said, seen, (route,))
 
-    def show(event: Event) -> None:
-        handling.set()
-        is_revoked.wait(timeout=10)
-        seen.append(event.data)
 
-    who = target.bus.as_("ann") if guarded else target.bus
-    who.subscribe("counter.>", show, executor=Threads(1))
-    target.bus.fire("counter.changed", "before")
-    target.bus.fire("counter.changed", "after")
-    handling.wait(timeout=10)
-    target.policy.revoke("ann")
-    is_revoked.set()
-    target.bus.drain(timeout=10)
-    said = "nothing: it was delivered" if "after" in seen else "withheld, and recorded"
-    return Outcome("nothing: Ann, revoked, waits for what is queued", said, "after" in seen)
-
+_IMPOSTOR = Scene(attacker="line", guard="client", begins="ann")
+_STRANGER = Scene(attacker="line", guard="door", begins="attacker")
+_CARRIER = Scene(attacker="line", guard="door", begins="ann")
+_ANN = Scene(attacker="ann", guard="door", begins="ann")
 
 ATTACKS: dict[str, Attack] = {
     "Certificate of a wrong authority": Attack(
-        "the client believes one authority and checks", _wrong_authority
+        "the client believes one authority and checks", _wrong_authority, _IMPOSTOR
     ),
-    "Certificate of another host": Attack("the client compares the host's name", _wrong_host),
-    "Expired certificate": Attack("the client looks at the date", _expired),
-    "Listen on the line": Attack("TLS on the line", _listen),
-    "Read the log": Attack("events are sealed before they are stored", _stored),
-    "No token": Attack("the server asks who it is", _no_token),
-    "Made-up token": Attack("the server looks the token up", _wrong_token),
-    "Topic that Ann may not use": Attack("the server asks the policy", _forbidden),
-    "Flip a bit": Attack("the cipher authenticates: GCM, not CTR", _flipped),
-    "Move to another topic": Attack("the cipher binds payload and topic", _moved),
-    "Send it again": Attack("a replay guard remembers", _replayed),
-    "Denied publish on NATS": Attack("the NATS server has the policy's rules", _denied_on_nats),
-    "Plaintext instead of TLS": Attack("the client insists on TLS", _downgraded),
-    "Wait in the queue": Attack("the bus asks again at delivery", _revoked),
+    "Certificate of another host": Attack(
+        "the client compares the host's name", _wrong_host, _IMPOSTOR
+    ),
+    "Expired certificate": Attack("the client looks at the date", _expired, _IMPOSTOR),
+    "Listen on the line": Attack("TLS on the line", _listen, Scene("line", "reach", "ann")),
+    "Read the log": Attack(
+        "events are sealed before they are stored", _stored, Scene("disk", "reach", "house")
+    ),
+    "No token": Attack("the server asks who it is", _no_token, _STRANGER),
+    "Made-up token": Attack("the server looks the token up", _wrong_token, _STRANGER),
+    "Topic that Ann may not use": Attack("the server asks the policy", _forbidden, _ANN),
+    "Flip a bit": Attack("the cipher authenticates: GCM, not CTR", _flipped, _CARRIER),
+    "Move to another topic": Attack("the cipher binds payload and topic", _moved, _CARRIER),
+    "Send it again": Attack("a replay guard remembers", _replayed, _CARRIER),
+    "Denied publish on NATS": Attack(
+        "the NATS server has the policy's rules", _denied_on_nats, _ANN
+    ),
+    "Plaintext instead of TLS": Attack("the client insists on TLS", _downgraded, _IMPOSTOR),
+    "Wait in the queue": Attack(
+        "the bus asks again at delivery", _revoked, Scene("ann", "door", "house")
+    ),
 }

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from ...event import CloudEvent
+
+
+class Opens(Protocol):
+    """A cipher for events."""
+
+    def open(self, sealed: CloudEvent) -> CloudEvent: ...
 
 
 class Unauthenticated:
@@ -63,6 +70,17 @@ class Unbound:
         nonce, body = _parts(sealed, 12)
         data = msgspec.json.decode(AESGCM(self._key).decrypt(nonce, body, None))
         return replace(sealed, data=data, data_base64=msgspec.UNSET)
+
+
+def refusal(cipher: Opens, sealed: CloudEvent) -> str | None:
+    """Return the name of the error with which a cipher refuses an event; None if it opens it."""
+    from ...security import CipherError
+
+    try:
+        cipher.open(sealed)
+    except CipherError as error:
+        return type(error).__name__
+    return None
 
 
 def flip(sealed: CloudEvent, place: int, bit: int) -> CloudEvent:

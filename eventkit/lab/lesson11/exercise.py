@@ -7,7 +7,6 @@ import json
 import os
 import ssl
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import security
 from ..course.exercise import Exercise, Wrong, attempted
+from ..course.session import Table
+from .impostor import expired_certificate
 from .insecure_servers import HOST, Door, Posted
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Client = Callable[[str, int, str, str, object], int]
 
 PATH, TOKEN, DATA = "/topics/button.click", "a-token-to-keep-secret", {"count": 1}
-DAY = 24 * 3600.0
 
 RIGHT = "the right one"
 STRANGER = "vouched for by a stranger"
@@ -80,19 +80,23 @@ def tried(client: Client) -> dict[str, Met]:
         }
 
 
+def tried_table(client: Client) -> Table:
+    """Return a table of what the client did with each of the five servers."""
+    return Table(
+        ["server", "the client"], [[name, met.told] for name, met in tried(client).items()]
+    )
+
+
 def _servers(folder: Path) -> Iterator[tuple[str, ssl.SSLContext, str]]:
     """Yield each server's name, its context, and the file of the authority to trust."""
-    late = 2 * DAY
-    house = security.CertificateAuthority(folder / "house", clock=lambda: time.time() - late)
-    expired = house.server()
-    late = 0.0
+    house, lapsed = expired_certificate(folder / "house")
     stranger = security.CertificateAuthority(folder / "stranger")
     public = security.CertificateAuthority(folder / "public")
     authority = str(house.certificate)
     yield RIGHT, house.server_context(house.server()), authority
     yield STRANGER, stranger.server_context(stranger.server()), authority
     yield OTHER_HOST, house.server_context(house.server("127.0.0.2")), authority
-    yield EXPIRED, house.server_context(expired), authority
+    yield EXPIRED, house.server_context(lapsed), authority
     with _trusted_by_the_system(public):
         yield PUBLIC, public.server_context(public.server()), authority
 
@@ -152,7 +156,7 @@ def _case(name: str, met: dict[str, Met]) -> str:
 def _not_delivered(right: Met) -> str | None:
     """Return what the client did wrong with the right server, or None."""
     if right.error is not None:
-        raise right.error
+        return _why_raised(right.error)
     if not right.posted:
         return "nothing reached the right server: a client that sends nothing is safe, and no use"
     (*_, last) = right.posted
@@ -168,6 +172,25 @@ def _not_delivered(right: Met) -> str | None:
     if right.returned != 202:
         return f"the right server answered 202, and you returned {right.returned!r}"
     return None
+
+
+def _why_raised(error: Exception) -> str:
+    """Return what an error of a client says that was raised with the right server.
+
+    Raises the error itself if it has nothing to do with TLS.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "your client hung up on the right server, because it does not know its authority. "
+            "The machine's own authorities have not vouched for it, but the one in the file "
+            "`authority` has: give that file to the context as `cafile`"
+        )
+    if isinstance(error, ConnectionResetError):
+        return (
+            "the right server hung up on your client: it speaks TLS, and your client did not. Use "
+            "http.client.HTTPSConnection with a context"
+        )
+    raise error
 
 
 def _not_kept(met: dict[str, Met]) -> Iterator[tuple[str, str]]:

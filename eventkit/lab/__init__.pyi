@@ -55,12 +55,17 @@ from .lesson08.quotas import (
 from .lesson09.rebuild_cost import rebuild_figure as rebuild_figure
 from .lesson09.time_slider import TimeSlider as TimeSlider
 from .lesson10.partition_panel import PartitionSwitch as PartitionSwitch
+from .lesson11.answers import answers_table as answers_table, opened as opened
 from .lesson11.attack_console import AttackersConsole as AttackersConsole
+from .lesson11.audit_table import audit_table as audit_table
 from .lesson11.broken_ciphers import (
     Unauthenticated as Unauthenticated,
     Unbound as Unbound,
     flip as flip,
+    refusal as refusal,
 )
+from .lesson11.disk import keeping_on_disk as keeping_on_disk
+from .lesson11.impostor import expired_certificate as expired_certificate, tempt as tempt
 from .lesson11.insecure_servers import (
     Door as Door,
     Posted as Posted,
@@ -68,6 +73,14 @@ from .lesson11.insecure_servers import (
     connect as connect,
     post as post,
 )
+from .lesson11.nonce_reuse import forge as forge
+from .lesson11.price import (
+    median_time as median_time,
+    message_prices as message_prices,
+    price_table as price_table,
+)
+from .lesson11.revoking import seen_of_two as seen_of_two
+from .lesson11.sending import send as send, send_event as send_event
 from .lesson12.dashboard import Dashboard as Dashboard
 from .panels.figures import (
     Picture as Picture,

@@ -37,6 +37,14 @@ def test_a_machine_is_given_its_arguments_and_can_be_listened_to() -> None:
         assert heard.get(timeout=LONG) == "a 1"
 
 
+def test_a_machine_hears_the_lines_that_it_is_sent_one_after_the_other() -> None:
+    with Machine("while True:\n    print('heard', heard(), flush=True)") as machine:
+        for line in ("one", "", "zwölf"):
+            machine.send(line)
+            machine.wait_for(f"heard {line}".strip())
+    machine.send("too late")
+
+
 @pytest.mark.parametrize("end", [Machine.kill, Machine.close])
 def test_a_machine_that_would_run_for_ever_can_be_ended(end: object) -> None:
     machine = Machine(FOR_EVER)

@@ -17,9 +17,10 @@ _LIFELINE = Path(__file__).with_name("lifeline.py").read_text("utf-8")
 class Machine:
     """A Python program that runs beside this one and shares nothing with it.
 
-    Its lines on stdout are in `said`. Where it calls `here(place)`, it stays until `go_on()`. It
-    ends with `close()`, at the end of a with block, with `kill()`, and with the process that made
-    it, however that ends. An interrupt of the notebook leaves it running.
+    Its lines on stdout are in `said`. Where it calls `here(place)`, it stays until `go_on()`. Where
+    it calls `heard()`, it waits for a line from `send`. It ends with `close()`, at the end of a
+    with block, with `kill()`, and with the process that made it, however that ends. An interrupt of
+    the notebook leaves it running.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Machine:
 
     def go_on(self) -> None:
         """Let the program go on from the place where it waits."""
-        assert self._process.stdin is not None
-        with suppress(OSError, ValueError):  # it has ended meanwhile
-            self._process.stdin.write(".")
-            self._process.stdin.flush()
+        self._write(".")
+
+    def send(self, line: str) -> None:
+        """Send the program a line. It is lost if the program has ended."""
+        self._write(line + "\n")
 
     def kill(self) -> None:
         """End it at once, as with kill -9: no clean-up, no warning."""
@@ -89,6 +91,12 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):  # it has ended meanwhile
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

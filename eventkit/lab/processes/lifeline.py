@@ -1,6 +1,7 @@
 """Code put before the program of a Machine: the program ends with its owner, and can be held up.
 
-`here(place)` prints the place and waits until the owner lets the program go on.
+`here(place)` prints the place and waits until the owner lets the program go on. `heard()` waits for
+a line from the owner.
 """
 
 import os
@@ -14,6 +15,10 @@ _signs: "queue.SimpleQueue[bytes]" = queue.SimpleQueue()
 def here(place: str) -> None:
     print(place, flush=True)
     _signs.get()
+
+
+def heard() -> str:
+    return b"".join(iter(_signs.get, b"\n")).decode()
 
 
 def _listen() -> None:

@@ -1,190 +1,234 @@
-"""Dashboard: your system at work. Send visitors, hold up the printers, forge, restart."""
+"""Dashboard: your system at work. Send visitors, hold up the printers, forge, restart, kill."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
-from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, row
-from .grader.trial import Printer, outcome
+from ..panels.panel import LISTENER, NON_BLOCKING, WAITING, Panel, Status, button, row, script
+from .floor import DOORS, Floor
+from .museum import Build, Museum
 
-Build = Callable[[str, Callable[[int], None], int], Any]
 ASK = "dashboard.do"
+Report = tuple[str, str, int]
+"""Who reports, at which door, which visitor."""
+
+
+class FloorView(anywidget.AnyWidget):
+    """A canvas with the doors, the places, the printers and the screen."""
+
+    _esm = script(__file__, "canvas.js", "dots.js", "floor.js")
+    frame = traitlets.Dict().tag(sync=True)
 
 
 class Dashboard(Panel):
     """A system that `build(path, work, target)` makes, with its doors, printers and screen.
 
+    The system runs in a process of its own, which is started when it is first needed. `floor` has
+    what it was seen to do.
+
     A button does the same as `do(what)`: it fires `dashboard.do` on `bus`, the panel's own. One
-    worker handles these events, and only it uses the system, so that a blocked door does not block
-    the page. `doors` counts how reports ended: "in", or the name of the exception.
+    worker handles these events, so that a blocked door does not block the page.
     """
+
+    patience = 3.0  # seconds without an answer from a door, until it counts as blocked
 
     def __init__(self, build: Build, target: int = 10, seconds: float = 0.3):
         self.bus = EventBus()
-        self.doors: Counter[str] = Counter()
-        self.count = 0
-        self.failed = 0
-        self.notices = 0
-        self.denied = 0
-        self._build, self._target, self._seconds = build, target, seconds
-        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.floor = Floor(target)
+        self._museum = Museum(build, target, seconds, self._hear)
         self._next = 0
         self._accepted: int | None = None  # the last visitor who came in
-        self._system: Any = None
-        self._printer = Printer()
+        self._answers: dict[Report, str] = {}
+        self._news = threading.Condition()
+        self._figure = widgets.HTML()
         self._status = Status(text="Ready. Nobody has come yet.")
+        self._view = FloorView()
         self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
         self._table.add_class("jp-RenderedHTMLCommon")
         self._painter = Painter(self._paint)
-        self._done = {
-            "one": lambda: self._arrive(1),
-            "rush": lambda: self._arrive(30),
-            "again": self._again,
-            "stick": self._stick,
-            "release": self._release,
-            "forge": self._forge,
-            "restart": self._restart,
-        }
         self.bus.subscribe(ASK, self._handle, executor=Threads(1, name="dashboard"))
         self._buttons = [
             button(label, partial(self._clicked, what), tooltip)
             for what, label, tooltip in _BUTTONS
         ]
-        super().__init__("Dashboard: your system", row(*self._buttons), self._status, self._table)
+        super().__init__(
+            "Dashboard: your system", row(*self._buttons), self._status, self._figure, self._view,
+            self._table,
+        )  # fmt: skip
+        self._paint()
+
+    @property
+    def log_path(self) -> str:
+        """The path that `build` is given; the file goes with `end()`."""
+        return self._museum.log_path
 
     def do(self, what: str) -> None:
-        """Do what a button does: one, rush, again, stick, release, forge or restart.
+        """Do what a button does: one, rush, again, stick, release, forge, jam, restart or kill.
 
         Raises ValueError for anything else.
         """
-        if what not in self._done:
-            raise ValueError(f"what can happen is {', '.join(self._done)}; got {what!r}.")
+        known = [one for one, *_ in _BUTTONS]
+        if what not in known:
+            raise ValueError(f"what can happen is {', '.join(known)}; got {what!r}.")
         self.bus.fire(ASK, what)
 
     def end(self) -> None:
         """Close the system and the panel's bus, and remove its log. Can be called twice."""
-        self._printer.release()
+        self._museum.send("release")
         self.bus.close()
-        if self._system is not None:
-            self._system.close()
-            self._system = None
-        self._folder.cleanup()
-        self._status.text = "Ended. Run the cell again for a new one."
+        try:
+            self._museum.close()
+            self._status.say("Ended. Run the cell again for a new one.")
+        except (RuntimeError, TimeoutError) as problem:
+            self._status.say(_last_line(problem), good=False)
+        self._museum.remove()
+        self._painter.changed()
         for one in self._buttons:
             one.disabled = True
 
     def text(self) -> str:
-        return f"[{self.title}]\n{self._status.text}\n{self._facts()!r}"
+        return (
+            f"[{self.title}]\n{self._status.text}\n{self.floor.in_words()}\n{self.floor.table()!r}"
+        )
 
     def _clicked(self, what: str) -> None:
         self.do(what)
         self._painter.catch_up()
 
     def _handle(self, event: Event) -> None:
-        self._status.text = self._done[event.data]()
+        try:
+            self._status.say(getattr(self, f"_do_{event.data}")())
+        except (RuntimeError, TimeoutError) as problem:
+            self._lose_process()
+            self._status.say(f"The system has ended: {_last_line(problem)}", good=False)
         self._painter.changed()
 
     # What can happen
 
-    def _arrive(self, number: int) -> str:
-        came = Counter(self._report(self._next + place) for place in range(1, number + 1))
-        self._next += number
-        self.doors += came
-        return f"{number} came. At the doors: {_listed(came)}."
+    def _do_one(self) -> str:
+        return self._arrive(1)
 
-    def _again(self) -> str:
+    def _do_rush(self) -> str:
+        return self._arrive(30)
+
+    def _do_again(self) -> str:
         if self._accepted is None:
             return "No visitor has been accepted yet, so there is none to report again."
-        return f"The last accepted visitor was reported again: {self._report(self._accepted)}."
+        (came,) = self._report(_at_door(self._accepted))
+        return f"Visitor {self._accepted}, the last who was accepted, was reported again: {came}."
 
-    def _stick(self) -> str:
-        self._running()
-        self._printer.hold(range(10**6))
+    def _do_stick(self) -> str:
+        self._start()
+        self._museum.send("stick")
         return "The printers stick: visitors who reach one stay there."
 
-    def _release(self) -> str:
-        self._printer.release()
+    def _do_release(self) -> str:
+        self._museum.send("release")
         return "The printers go on."
 
-    def _forge(self) -> str:
-        bus = self._running().bus
-        came = outcome(lambda: bus.as_("mallory").fire("door.north", {"visitor": -1}))
+    def _do_forge(self) -> str:
+        (came,) = self._report(("mallory", "north", -1))
         return f"Mallory reports a visitor at the north door: {came}."
 
-    def _restart(self) -> str:
-        self._release()
-        self._running().close()
-        self._system = None
-        self._running()
-        return "Closed, and rebuilt on the same log."
+    def _do_jam(self) -> str:
+        self._start()
+        self._museum.send("jam", self._next + 1)
+        return f"{self._arrive(1)} No ticket can be printed for visitor {self._next}."
 
-    def _report(self, visitor: int) -> str:
-        door, bus = ("north", "south")[visitor % 2], self._running().bus
-        came = outcome(lambda: bus.as_(door).fire(f"door.{door}", {"visitor": visitor}))
-        if came == "in":
-            self._accepted = visitor
-        return came
+    def _do_restart(self) -> str:
+        self._start()
+        self._museum.close()
+        self._lose_process()
+        self._start()
+        return "Closed, and built again on the same log, in a new process."
 
-    # The system
+    def _do_kill(self) -> str:
+        self._start()
+        old = self._museum.pid
+        self._lose_process()
+        left = self.floor.unfinished
+        self._start(f"Process {old} was killed. A new one is being started on its log …")
+        return (
+            f"Process {old} was killed with kill -9. Process {self._museum.pid} was built on the "
+            f"log that it left. Accepted before and not counted yet: {left}."
+        )
 
-    def _running(self) -> Any:
-        """Return the system, built and started when first needed."""
-        if self._system is None:
-            self._printer = Printer(self._seconds)
-            path = os.path.join(self._folder.name, "museum.db")
-            system = self._build(path, self._printer, self._target)
-            bus: EventBus = system.bus
-            bus.subscribe("count.changed", self._counted)
-            bus.subscribe("visitor.failed", lambda event: self._add("failed"))
-            bus.subscribe("notice.full", lambda event: self._add("notices"))
-            bus.subscribe("audit.denied", lambda event: self._add("denied"))
-            system.start()
-            self._system = system
-        return self._system
+    # Reports at the doors
 
-    def _counted(self, event: Event) -> None:
-        self.count = event.data["count"]
+    def _arrive(self, number: int) -> str:
+        visitors = range(self._next + 1, self._next + number + 1)
+        self._next += number
+        with self._news:
+            for visitor in visitors:
+                self.floor.come(visitor)
+        came = self._report(*(_at_door(visitor) for visitor in visitors))
+        inside = [one for one, how in zip(visitors, came, strict=True) if how == "in"]
+        self._accepted = inside[-1] if inside else self._accepted
+        return f"{number} came. At the doors: {_listed(came)}."
+
+    def _report(self, *reports: Report) -> Sequence[str]:
+        """Return how each report ended, or that there was no answer."""
+        self._start()
+        with self._news:
+            for report in reports:
+                self._answers.pop(report, None)
+        for report in reports:
+            self._museum.send("come", *report)
+        with self._news:
+            while not all(report in self._answers for report in reports):
+                if not self._news.wait(self.patience):
+                    break
+            return [self._answers.get(report, "no answer") for report in reports]
+
+    # The system's process
+
+    def _start(self, news: str = "The system is being built, in a process of its own …") -> None:
+        if self._museum.pid is None:
+            self._status.say(news)
+            self._museum.start()
+            self._painter.changed()
+
+    def _lose_process(self) -> None:
+        self._museum.kill()
+        with self._news:
+            self.floor.lost_process()
         self._painter.changed()
 
-    def _add(self, name: str) -> None:
-        with _adding:
-            setattr(self, name, getattr(self, name) + 1)
+    def _hear(self, what: str, *told: Any) -> None:
+        with self._news:
+            self.floor.hear(what, *told)
+            if what == "door":
+                who, door, visitor, came = told
+                self._answers[who, door, visitor] = came
+            self._news.notify_all()
         self._painter.changed()
 
     # What is shown
 
     def _paint(self) -> None:
-        self._table.value = self._facts().html
-
-    def _facts(self) -> Table:
-        return Table(
-            ["what", "how many"],
-            [
-                ["came in", self.doors["in"]],
-                ["refused: QueueFull", self.doors["QueueFull"]],
-                ["at the printers, at most", self._printer.most],
-                ["count on the screen", self.count],
-                ["given up", self.failed],
-                [f"notice that {self._target} is reached", self.notices],
-                ["denied", self.denied],
-            ],
-        )
+        with self._news:
+            words, frame, table = self.floor.in_words(), self.floor.frame(), self.floor.table()
+        process = self._museum.pid
+        left = "no process: only the log is left" if self._next else "not started yet"
+        frame["process"] = f"process {process}" if process else left
+        self._view.frame = frame | _COLOURS | {"running": bool(process), "says": words}
+        self._figure.value = _figure(self.floor)
+        self._table.value = table.html
 
 
-_adding = threading.Lock()
+_COLOURS = {"waiting": WAITING, "work": NON_BLOCKING, "done": LISTENER, "lost": "#D55E00"}
 _BUTTONS = [
     ("one", "One visitor", "a visitor comes in"),
     ("rush", "Rush ×30", "thirty visitors come at once"),
@@ -192,9 +236,34 @@ _BUTTONS = [
     ("stick", "Printers stick", "visitors who reach a printer stay there"),
     ("release", "Printers go on", "free the visitors who are stuck"),
     ("forge", "Forge", "an unknown sender reports a visitor"),
-    ("restart", "Restart", "close the system and rebuild it on the same log"),
+    ("jam", "Jam", "a visitor comes for whom no ticket can be printed"),
+    ("restart", "Restart", "close the system and build it again on the same log"),
+    ("kill", "Kill", "end the system's process with kill -9 and build it again on its log"),
 ]
 
 
-def _listed(came: Counter[str]) -> str:
-    return ", ".join(f"{number} × {how}" for how, number in came.items())
+def _at_door(visitor: int) -> Report:
+    door = DOORS[visitor % 2]
+    return door, door, visitor
+
+
+def _listed(came: Sequence[str]) -> str:
+    return ", ".join(f"{number} × {how}" for how, number in Counter(came).items())
+
+
+def _last_line(problem: Exception) -> str:
+    return str(problem).strip().splitlines()[-1]
+
+
+def _figure(floor: Floor) -> str:
+    """Return the count in large figures, with a bar up to the target."""
+    told = {0: "not announced yet", 1: "announced once"}.get(
+        floor.notices, f"announced {floor.notices} times"
+    )
+    share = min(1.0, floor.count / floor.target)
+    return (
+        f"<div class='ek-figures'><div><div class='ek-number'>{floor.count}</div></div>"
+        f"<div class='ek-quiet'>counted; the target of {floor.target} was {told}"
+        f"<div class='ek-bar{' ek-full' * (share >= 1)}'>"
+        f"<div style='width: {share:.0%}'></div></div></div></div>"
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import psutil  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import expect
 
@@ -10,6 +13,13 @@ from .notebook import Notebook
 from .test_themes import CONTRASTS, SCREENS
 
 pytestmark = pytest.mark.long
+
+
+# Collects where dots are drawn: the first dots of the crowd stay, so the others are counted.
+WATCH = """(canvas) => {
+  const ink = canvas.getContext("2d"), arc = CanvasRenderingContext2D.prototype.arc;
+  canvas.places = new Set();
+  ink.arc = (x, y, ...rest) => { canvas.places.add(`${x},${y}`); arc.call(ink, x, y, ...rest) } }"""
 
 
 class Board:
@@ -24,8 +34,10 @@ class Board:
         self.panel.get_by_role("button", name=name, exact=True).click()
 
     def shows(self, what: str, number: int) -> None:
-        row = self.panel.locator("tbody tr").filter(has_text=what)
-        expect(row.locator("td").last).to_have_text(str(number))
+        row = self.panel.get_by_role("row").filter(
+            has=self.panel.page.get_by_role("cell", name=what, exact=True)
+        )
+        expect(row.get_by_role("cell").nth(1)).to_have_text(str(number))
 
 
 @pytest.fixture
@@ -62,7 +74,50 @@ def test_it_can_be_driven_with_the_keyboard_alone(board: Board) -> None:
     board.shows("denied", 1)
     press("Tab")
     press("Enter")
-    expect(board.status).to_contain_text("rebuilt")
+    board.shows("given up", 1)
+    press("Tab")
+    press("Enter")
+    expect(board.status).to_contain_text("built again on the same log")
+    press("Tab")
+    press("Enter")
+    expect(board.status).to_contain_text("was killed with kill -9")
+    board.notebook.do("board.end(); lab.assert_clean(board)")
+
+
+def test_kill_ends_the_process_and_another_serves_what_was_stored(board: Board) -> None:
+    picture = board.panel.get_by_role("img")
+    expect(picture).to_have_accessible_name(re.compile("not started yet. 0 accepted"))
+    board.click("Printers stick")
+    board.click("Rush ×30")
+    board.shows("at the printers", 4)
+    expect(picture).to_have_accessible_name(
+        re.compile(r"process \d+. 24 accepted: 20 waiting, 4 at")
+    )
+    before = board.notebook.ask("board.pid")
+
+    board.click("Kill")
+
+    expect(board.panel.locator(".ek-number")).to_have_text("24")
+    board.shows("counted", 24)
+    expect(board.status).to_contain_text(f"Process {before} was killed with kill -9.")
+    after = board.notebook.ask("board.pid")
+    assert after != before and not psutil.pid_exists(before)
+    expect(picture).to_have_accessible_name(re.compile(f"process {after}. 24 accepted: 0 waiting"))
+    board.notebook.do("board.end(); lab.assert_clean(board)")
+    assert not psutil.pid_exists(after)
+
+
+def test_dots_jump_to_their_places_if_motion_is_unwelcome_and_glide_if_not(board: Board) -> None:
+    drawn: dict[str, int] = {}
+    for motion in ("reduce", "no-preference"):
+        board.notebook.page.emulate_media(reduced_motion=motion)
+        board.panel.locator("canvas").evaluate(WATCH)
+        board.click("One visitor")
+        board.shows("counted", len(drawn) + 1)
+        board.notebook.page.wait_for_timeout(1_000)
+        drawn[motion] = board.panel.locator("canvas").evaluate("(canvas) => canvas.places.size")
+    board.notebook.page.emulate_media(reduced_motion="reduce")
+    assert drawn["reduce"] <= 6 < drawn["no-preference"]
     board.notebook.do("board.end(); lab.assert_clean(board)")
 
 

@@ -143,7 +143,7 @@ def test_a_build_that_was_defined_in_a_notebook_can_be_killed() -> None:
     notebook: dict[str, Any] = {"__name__": "__main__", "MINE": 3}
     exec("def mine(path, work, target):\n    return theirs(path, work, MINE)", notebook)
     notebook["theirs"] = build
-    dashboard = do(Dashboard(notebook["mine"], seconds=0), "rush", "kill")
+    dashboard = do(Dashboard(notebook["mine"], seconds=0), "stick", "rush", "kill")
     wait_until(lambda: dashboard.floor.notices == 1)
     wait_until(lambda: dashboard.floor.unfinished == 0)
     dashboard.end()

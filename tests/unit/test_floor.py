@@ -128,11 +128,13 @@ def test_numbers_are_told_as_ranges() -> None:
 
 def test_what_the_floor_shows_is_what_the_system_wrote_into_its_log() -> None:
     dashboard = Dashboard(build, seconds=0.01)
-    for what in ("rush", "jam", "kill", "rush", "forge", "restart", "one"):
+    floor = dashboard.floor
+    dashboard.do("jam")
+    wait_until(lambda: floor.failed == [1])
+    for what in ("stick", "rush", "kill", "one", "forge", "restart", "rush"):
         dashboard.do(what)
     dashboard.bus.drain(LONG)
-    floor = dashboard.floor
-    wait_until(lambda: not floor.unfinished and not floor.waiting)
+    wait_until(lambda: not floor.unfinished)
     with open_log(dashboard.log_path) as log:
         accepted, served, failed = (
             sorted(entry.data["visitor"] for entry in log.read(topic=topic))

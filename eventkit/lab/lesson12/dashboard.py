@@ -70,6 +70,11 @@ class Dashboard(Panel):
         self._paint()
 
     @property
+    def pid(self) -> int | None:
+        """The id of the system's process, or None if there is none."""
+        return self._museum.pid
+
+    @property
     def log_path(self) -> str:
         """The path that `build` is given; the file goes with `end()`."""
         return self._museum.log_path
@@ -156,12 +161,12 @@ class Dashboard(Panel):
 
     def _do_kill(self) -> str:
         self._start()
-        old = self._museum.pid
+        old = self.pid
         self._lose_process()
         left = self.floor.unfinished
         self._start(f"Process {old} was killed. A new one is being started on its log …")
         return (
-            f"Process {old} was killed with kill -9. Process {self._museum.pid} was built on the "
+            f"Process {old} was killed with kill -9. Process {self.pid} was built on the "
             f"log that it left. Accepted before and not counted yet: {left}."
         )
 
@@ -195,7 +200,7 @@ class Dashboard(Panel):
     # The system's process
 
     def _start(self, news: str = "The system is being built, in a process of its own …") -> None:
-        if self._museum.pid is None:
+        if self.pid is None:
             self._status.say(news)
             self._museum.start()
             self._painter.changed()
@@ -220,7 +225,7 @@ class Dashboard(Panel):
     def _paint(self) -> None:
         with self._news:
             words, frame, table = self.floor.in_words(), self.floor.frame(), self.floor.table()
-        process = self._museum.pid
+        process = self.pid
         left = "no process: only the log is left" if self._next else "not started yet"
         frame["process"] = f"process {process}" if process else left
         self._view.frame = frame | _COLOURS | {"running": bool(process), "says": words}

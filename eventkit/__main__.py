@@ -169,6 +169,9 @@ def _grade(chosen: argparse.Namespace) -> int:
     for one in grader.grade(source, names):
         print(grader.in_words(one), flush=True)
         unmet += one.finding is not None
+        if one.finding and one.finding.is_of_the_file:
+            print("not yet: nothing else can be graded before the file can be run")
+            return _FAILED
     print("not yet: criteria not met: " + str(unmet) if unmet else "passed")
     return _FAILED if unmet else 0
 

@@ -15,7 +15,7 @@ from ...theory.queueing import response_times
 from .finding import Facts, Finding
 from .mutants import FAULTS, INTEGRATION, STRESS, Mutant
 from .own_tests import judge_own_test
-from .scenarios import FAILS, NEW, REQUESTS, USE, VISITORS
+from .scenarios import CROWD, FAILS, NEW, REQUESTS, USE, VISITORS
 from .trial import FREE, ROOM, WHOLE
 
 SLACK = 3.0
@@ -103,10 +103,11 @@ def judge_slow(facts: Facts) -> Finding | None:
 def judge_printers(facts: Facts) -> Finding | None:
     if facts["most"] == FREE:
         return None
+    workers = "the number of workers of the executor that calls work"
     return Finding(
         f"{FREE} printers at work when there is enough to do, and never more",
         f"work was running in {facts['most']} threads at once",
-        "the number of workers of the executor that calls work",
+        workers if facts["most"] else "who calls work(visitor): each visitor gets a ticket",
     )
 
 
@@ -144,12 +145,8 @@ def judge_flood(facts: Facts) -> Finding | None:
     if others:
         return Finding("fire raises only QueueFull", f"{sorted(others)}", "what fire raises")
     inside = [number for number, how in enumerate(came, start=1) if how == "in"]
-    found = _counted(facts["counts"], inside)
-    if found:
-        return found._replace(
-            look_at="what your queue does when it is full. To drop a visitor silently, after fire "
-            "has accepted them, is not to refuse"
-        )
+    if (found := _counted(facts["counts"], inside, never=_DROPPED)) is not None:
+        return found
     if not ROOM <= accepted <= WHOLE:
         return Finding(
             f"of {3 * WHOLE} visitors, {ROOM} to {WHOLE} are accepted while none is served",
@@ -256,6 +253,10 @@ def _repeated(facts: Facts) -> Finding | None:
     )
 
 
+def judge_crowd(facts: Facts) -> Finding | None:
+    return _counted(facts["counts"], range(1, CROWD + 1))
+
+
 def judge_response(facts: Facts) -> Finding | None:
     """Compare with theory and with the reference, whose facts are in `facts["reference"]`."""
     answered = [at for at in facts["counted"] if at is not None]
@@ -318,8 +319,32 @@ def _all_in(came: list[str]) -> Finding | None:
     )
 
 
-def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None:
-    """Check that each of these visitors was counted once, with the numbers 1, 2, 3 …"""
+_ON_THE_WAY = (
+    "the way of these visitors from the door to the count: which topics your handlers listen to, "
+    "and which step was not taken for them"
+)
+_DROPPED = (
+    "what your queue does when it is full. To drop a visitor silently, after fire has accepted "
+    "them, is not to refuse"
+)
+_TWICE = "what fires count.changed for a visitor: for each of them it must happen once"
+_STRANGE = (
+    "who is counted: only visitors who have a ticket, and the data is "
+    '{"count": ..., "visitor": ...}'
+)
+_STEP = (
+    "the code that changes the count: read, add and fire must be one step, in one thread at a "
+    'time, and the data is {"count": ..., "visitor": ...}'
+)
+
+
+def _counted(
+    counts: list[list[Any]], visitors: Iterable[int], never: str = _ON_THE_WAY
+) -> Finding | None:
+    """Check that each of these visitors was counted once, with the numbers 1, 2, 3 …
+
+    `never` is the advice if some were never counted.
+    """
     expected, seen = sorted(visitors), [visitor for _, visitor in counts]
     missing = sorted(set(expected) - set(seen))
     twice = sorted(number for number, times in Counter(map(str, seen)).items() if times > 1)
@@ -327,24 +352,25 @@ def _counted(counts: list[list[Any]], visitors: Iterable[int]) -> Finding | None
     numbers = [count for count, _ in counts]
     if not (missing or twice or strange) and numbers == list(range(1, len(expected) + 1)):
         return None
-    parts = {"never counted": missing, "counted twice": twice, "must not be": strange}
-    said = "; ".join(f"visitors {what} {how}" for how, what in parts.items() if what)
+    faults = [("must not be", strange, _STRANGE), ("counted twice", twice, _TWICE),
+              ("never counted", missing, never)]  # fmt: skip
+    said = [(f"visitors {who} {what}", advice) for what, who, advice in faults if who]
     return Finding(
         f"count.changed with 1 to {len(expected)}, each visitor once",
-        said or f"the numbers {numbers}",
-        "the code that changes the count: read, add and fire must be one step, in one thread at "
-        'a time, and the data is {"count": ..., "visitor": ...}',
+        "; ".join(what for what, _ in said) or f"the numbers {numbers}",
+        said[0][1] if said else _STEP,
     )
 
 
 def _notices(now: int, before: int = 0) -> Finding | None:
     if now + before == 1:
         return None
+    again = "the comparison with the target: `==` is true once, `>=` from then on. And whether it "
+    again += "is remembered after a restart"
     return Finding(
         "notice.full once and never again, when the count is the target",
         f"{now + before} times",
-        "the comparison with the target: `==` is true once, `>=` from then on. And whether it is "
-        "remembered after a restart",
+        again if now + before else "what compares the count with the target: after every ticket",
     )
 
 
@@ -365,6 +391,8 @@ CRITERIA = (
               ("flood",), judge_flood),
     Criterion("closing", "close() finishes what was accepted, and the next process repeats nothing",
               ("closed", "reopened"), judge_closing),
+    Criterion("crowd", "hundreds come at once, and each is counted once",
+              ("crowd",), judge_crowd),
     Criterion("integration", "your integration test passes the good and fails the broken",
               ("integration_test",), judge_own_test, INTEGRATION),
     Criterion("stress", "your stress test passes the good and fails the broken",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 Facts = dict[str, Any]
 HANGS = "it hangs"
+THE_FILE = "the file itself"
 
 
 class Finding(NamedTuple):
@@ -14,3 +15,8 @@ class Finding(NamedTuple):
     expected: str
     seen: str
     look_at: str
+
+    @property
+    def is_of_the_file(self) -> bool:
+        """True if the file could not even be read to its end, so that nothing in it was run."""
+        return THE_FILE in self.look_at

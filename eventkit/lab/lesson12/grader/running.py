@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .finding import HANGS, Facts, Finding
+from .finding import HANGS, THE_FILE, Facts, Finding
 from .scenarios import FACTS, TESTS
 
 _LISTS = ("served", "count", "notice")
@@ -95,7 +95,7 @@ def _read(file: Path) -> Facts:
 def _ended_badly(
     name: str, status: int | None, facts: Facts, said: str, deadline: float
 ) -> Finding | None:
-    step: Any = facts.get("step", "the file itself")
+    step: Any = facts.get("step", THE_FILE)
     if status is None:
         return Finding(
             f"the end of the scenario within {deadline:g} s",

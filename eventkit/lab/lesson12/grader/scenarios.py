@@ -16,16 +16,19 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import eventkit as ek
 
+from .finding import THE_FILE
 from .trial import FREE, WHOLE, Build, Printer, Report, Trial, outcome, reporter
 
 FACTS = "facts"
 TESTS = "my_tests.py"
 VISITORS = 12
+CROWD = 240
 WORK = 0.04
 TARGET = 5
 FAILS = 2
@@ -228,6 +231,22 @@ def reopened(stage: Stage) -> None:
     stage.report("notices_again", len(trial.notices))
 
 
+def crowd(stage: Stage) -> None:
+    """Send hundreds of visitors through both doors at once. Who is refused comes again."""
+    trial = stage.trial(target=10**6)
+    stage.report("step", "fire at a door")
+
+    def come(first: int) -> None:
+        for visitor in range(first, CROWD + 1, 2):
+            trial.wait_let_in(visitor)
+
+    with ThreadPoolExecutor(2) as doors:
+        list(doors.map(come, (1, 2)))
+    trial.wait_counted(CROWD)
+    trial.close()
+    stage.report("counts", trial.counts)
+
+
 def response(stage: Stage) -> None:
     """Send visitors at random times, whether or not the system keeps up: open-loop load."""
     printer = Printer(WORK)
@@ -274,7 +293,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
     scenario.__name__: scenario
     for scenario in (
         counting, again, access, slow, printers, failing, flood, killed, restarted, closed,
-        reopened, response, integration_test, stress_test, fault_test,
+        reopened, crowd, response, integration_test, stress_test, fault_test,
     )
 }  # fmt: skip
 
@@ -315,7 +334,7 @@ def _kill_at(printer: Printer, visitor: int, report: Callable[[int], None]) -> N
 def run(file: str, name: str, folder: str, patience: str) -> None:
     """Load a submission, run a scenario, then exit at once, even if threads still run."""
     report = reporter(Path(folder, FACTS))
-    report("step", "the file itself")
+    report("step", THE_FILE)
     status = 1
     try:
         loaded: dict[str, Any] = runpy.run_path(file, run_name="submission")

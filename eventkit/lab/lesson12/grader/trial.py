@@ -133,6 +133,12 @@ class Trial:
         self.wait(lambda: not thread.is_alive(), lambda: len(outcomes))
         return list(outcomes)
 
+    def wait_let_in(self, visitor: int) -> None:
+        """Report a visitor again until the system has room, for `patience` seconds."""
+        deadline = time.monotonic() + self.patience
+        while self.arrive(visitor) == "QueueFull" and time.monotonic() < deadline:
+            time.sleep(0.001)
+
     def wait(self, is_so: Callable[[], object], progress: Callable[[], object] = int) -> bool:
         """Return True once `is_so`; False after `patience` seconds without progress."""
         seen, since = progress(), time.monotonic()

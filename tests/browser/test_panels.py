@@ -63,6 +63,54 @@ def test_a_traced_click_gives_stages_that_add_up_to_the_total(notebook: Notebook
     notebook.do("lab.assert_clean(tracer)")
 
 
+BUSY = """(code) => {
+  jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }"""
+
+
+def test_a_click_is_drawn_on_its_way_and_says_afterwards_what_it_waited_for(
+    notebook: Notebook,
+) -> None:
+    panel = notebook.panel("Click tracer")
+    lanes = panel.get_by_role("img")
+    expect(lanes).to_have_attribute("aria-label", re.compile("No click traced yet"))
+    expect(panel.locator(".ek-number")).to_have_text(["–"] * 3)
+    empty = lanes.bounding_box()
+
+    panel.get_by_role("button", name="Click me and trace it").click()
+    expect(panel.get_by_role("listitem")).to_have_text(
+        [re.compile("^Click 1, no cell was running")]
+    )
+    notebook.page.evaluate(BUSY, "import time; time.sleep(2)")
+    panel.get_by_role("button", name="Click me and trace it").click()
+    expect(panel.get_by_role("status")).to_have_text("The click is on its way …")
+    under_way = lanes.bounding_box()
+    expect(panel.get_by_role("listitem")).to_have_count(2)
+    after = lanes.bounding_box()
+
+    kept = panel.get_by_role("listitem").last
+    expect(kept).to_contain_text("Click 2, a cell kept the loop")
+    times = re.findall(r"[\d.]+(?= ms| waiting)", kept.inner_text().replace(",", ""))
+    total, waited = map(float, times)
+    assert waited > total / 2
+    expect(lanes).to_have_attribute("aria-label", re.compile("Click 1, .*Click 2, "))
+    assert empty and under_way and after
+    assert empty["height"] < under_way["height"] == after["height"]
+    assert notebook.ask("[one.number for one in tracer.answered]") == [1, 2]
+
+
+def test_a_clicks_lanes_can_fill_the_width_by_keyboard(notebook: Notebook) -> None:
+    panel = notebook.panel("Click tracer")
+    panel.get_by_role("button", name="Click me and trace it").press("Enter")
+    expect(panel.get_by_role("listitem")).to_have_count(1)
+    lanes, scale = panel.get_by_role("img"), panel.get_by_role("combobox", name="Scale")
+    height = lanes.evaluate("(canvas) => canvas.style.height")
+
+    scale.press("ArrowDown")
+
+    expect(scale).to_have_value("each click fills the width")
+    expect(lanes).not_to_have_css("height", height)  # without the axis
+
+
 @pytest.mark.parametrize(
     ("letter", "says", "look"),
     [

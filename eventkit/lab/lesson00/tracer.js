@@ -1,7 +1,9 @@
-// A button that reads the browser's clock when it is pressed and when its answer is on the screen.
+// A button that reads the browser's clock when it is pressed, when its answer arrives, and when the
+// answer is on the screen.
 
 async function render({ model, el }) {
-  const status = await model.widget_manager.get_model(model.get("status").replace("IPY_MODEL_", ""));
+  const other = (name) => model.widget_manager.get_model(model.get(name).replace("IPY_MODEL_", ""));
+  const [status, lanes] = [await other("status"), await other("lanes")];
   const button = document.createElement("button");
   button.className = "jupyter-button widget-button mod-primary";
   button.style.width = "auto";
@@ -14,16 +16,19 @@ async function render({ model, el }) {
   button.addEventListener("click", () => {
     const pressed = performance.now();
     waiting.add(pressed);
+    lanes.set("pending", [...lanes.get("pending"), pressed]);
     status.set("text", "The click is on its way …");
     model.send({ kind: "click", pressed });
   });
 
   function answered(message) {
     if (message.kind !== "answer" || !waiting.delete(message.pressed)) return;
+    const { number, pressed } = message, arrived = performance.now() - pressed;
     // Two frames later the text has been painted.
     requestAnimationFrame(() => requestAnimationFrame(() => {
-      const milliseconds = performance.now() - message.pressed;
-      model.send({ kind: "painted", number: message.number, milliseconds });
+      const painted = performance.now() - pressed;
+      lanes.set("pending", lanes.get("pending").filter((one) => one !== pressed));
+      model.send({ kind: "painted", number, arrived, painted });
     }));
   }
   status.on("msg:custom", answered);

@@ -57,6 +57,60 @@ with ek.EventBus() as bus, bus.record() as timeline:
 large = lab.replay(timeline, "Large")
 large
 """
+# A processor whose result goes to a listener before a second listener hears of the click.
+NESTED = """
+shop = ek.EventBus()
+
+@shop.processor("click", emits="changed")
+def count(event):
+    return 1
+
+@shop.listener("changed")
+def display(event):
+    pass
+
+shop.subscribe("click", lambda event: None)
+with shop.record() as timeline:
+    shop.fire("click")
+    shop.fire("click")
+nested = lab.replay(timeline, "Nested")
+nested
+"""
+# One worker, which the first event keeps busy until later ones have pushed out those before.
+DROPPED = """
+with ek.EventBus() as bus, bus.record() as timeline:
+    gate = ek.testing.Gate()
+    one = ek.Threads(1, capacity=1, overflow="drop_oldest")
+    bus.subscribe("click", gate, executor=one)
+    bus.fire("click")
+    gate.wait_entered()
+    for _ in range(4):
+        bus.fire("click")
+    gate.open()
+    bus.drain(20)
+dropped = lab.replay(timeline, "Dropped")
+dropped
+"""
+# Goes to each time in turn, and tells which texts are then drawn, and where from left to right.
+DRAWN_AT = """([panel, times]) => {
+  const slider = panel.querySelector("input"), kind = CanvasRenderingContext2D.prototype;
+  const fillText = kind.fillText;
+  const drawn = () => new Promise((resolve) => panel.addEventListener("ek-drawn", resolve,
+    { capture: true, once: true }));
+  return times.reduce(async (found, time) => {
+    const before = await found, texts = [];
+    kind.fillText = function (text, x, y, ...more) {
+      texts.push([String(text), x, y]);
+      return fillText.call(this, text, x, y, ...more);
+    };
+    const next = drawn();
+    slider.value = time;
+    slider.dispatchEvent(new Event("input"));
+    await next;
+    kind.fillText = fillText;
+    return [...before, texts];
+  }, Promise.resolve([]));
+}"""
 # Goes to each time in turn, and tells what the page then says: in words, in rows and by itself.
 LOOK_AT = """([panel, times]) => {
   const slider = panel.querySelector("input"), details = panel.querySelector("details");
@@ -76,17 +130,25 @@ LOOK_AT = """([panel, times]) => {
 }"""
 
 # Plays until enough frames are drawn or the end is reached: each frame's time in the record, its
-# milliseconds of drawing, and when it was drawn; and what 10,000 squares take to fill here.
+# milliseconds of drawing, those until it is pixels (reading one back forces that), and when it was
+# drawn; and what 10,000 squares take to fill here.
 PLAY = """([panel, frames]) => new Promise((resolve) => {
   const play = panel.querySelector("button"), found = [];
   const ink = document.createElement("canvas").getContext("2d");
+  const sheet = panel.querySelector("canvas").getContext("2d");
+  const read = () => {
+    const began = performance.now();
+    sheet.getImageData(0, 0, 1, 1);
+    return performance.now() - began;
+  };
   const bare = () => {
     const began = performance.now();
     for (let at = 0; at < 10_000; at += 1) ink.fillRect(at % 100, at / 100, 1, 1);
     return performance.now() - began;
   };
   const drawn = ({ detail }) => {
-    found.push({ time: detail.time, took: detail.took, at: performance.now(), bare: bare() });
+    found.push({ time: detail.time, took: detail.took, pixels: detail.took + read(),
+      at: performance.now(), bare: bare() });
     if (found.length < frames && play.textContent === "Pause") return;
     panel.removeEventListener("ek-drawn", drawn, true);
     if (play.textContent === "Pause") play.click();
@@ -234,6 +296,67 @@ def test_five_thousand_events_are_drawn_in_little_more_than_the_squares_take(pag
     assert len(frames) == 60
     took, bare = (statistics.median(frame[name] for frame in frames) for name in ("took", "bare"))
     assert took < 20 * max(bare, 0.5)
+
+
+def test_five_thousand_events_are_pixels_within_8_ms_in_95_of_100_frames(pages: Pages) -> None:
+    """In the best of three runs: another program may hold up any of them."""
+    notebook = pages.cells(LARGE)
+    view = View(notebook, "Large")
+    notebook.page.emulate_media(reduced_motion="no-preference")
+    view.speed.select_option("0.001")
+    runs = []
+    for _ in range(3):
+        view.slider.fill(str(view.span * 9 // 10))  # nearly all are in view
+        frames = view.play(100)
+        runs.append(sorted(frame["pixels"] for frame in frames)[len(frames) * 95 // 100])
+    notebook.page.emulate_media(reduced_motion="reduce")
+
+    print("95th percentile of each run, in milliseconds:", runs)
+    assert min(runs) < 8
+
+
+def drawn(view: View, times: list[int]) -> list[list[tuple[str, float, float]]]:
+    found: list[Any] = view.panel.evaluate(f"(panel, times) => ({DRAWN_AT})([panel, times])", times)
+    return [[(text, x, y) for text, x, y in texts] for texts in found]
+
+
+def test_each_running_call_is_a_bar_with_its_handlers_name(pages: Pages) -> None:
+    view = View(pages.cells(NESTED), "Nested")
+    running = """[[where.subscribers[where._who[at][1] - 1]
+        for at in sorted(range(len(places)), key=where.levels.__getitem__) if places[at] == 4]
+        for places in map(where.at, times)]"""
+    view.notebook.do("where = nested.stage.where[0]")
+    view.notebook.do("times = sorted({at for one in where.stamps for at in one[:6] if at})")
+    times = view.notebook.ask("times")
+    implied = view.notebook.ask(running)
+    names = {"count", "display", "lambda on click"}
+    shown = [
+        [text for text, _, _ in sorted(texts, key=lambda one: one[2]) if text in names]
+        for texts in drawn(view, times)
+    ]
+
+    assert shown == implied
+    assert ["count", "display"] in shown and ["lambda on click"] in shown
+
+
+def test_where_nothing_queues_there_is_no_queue(pages: Pages) -> None:
+    view = View(pages.cells(NESTED), "Nested")
+    (texts,) = drawn(view, [view.span])
+    titles = [text for text, _, y in texts if y == 18]
+    assert titles == ["trigger 0", "bus 0", "workers", "handled by"]
+    assert "queue" not in view.words.inner_text()
+
+
+def test_dropped_events_lie_below_the_queue_with_their_numbers(pages: Pages) -> None:
+    view = View(pages.cells(DROPPED), "Dropped")
+    (texts,) = drawn(view, [view.span])
+    left, right, floor = (
+        next((x, y) for text, x, y in texts if text.startswith(name))
+        for name in ("queue", "workers", "dropped")
+    )
+    assert "dropped 3" in [text for text, _, _ in texts]
+    below = [text for text, x, y in texts if left[0] < x < right[0] and y > floor[1] + 5]
+    assert sorted(below) == ["2", "3", "4"]
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

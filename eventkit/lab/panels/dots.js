@@ -45,12 +45,30 @@ function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
   const room = (pitch) => Math.floor(box.width / pitch) * Math.floor(box.height / pitch);
   const pitch = PITCHES.find((one) => room(one) >= dots.length) || PITCHES[PITCHES.length - 1];
   const across = Math.max(1, Math.floor(box.width / pitch));
-  const seen = Math.min(dots.length, room(pitch));
-  useLook(ink, look, pitch * 0.43);
+  const seen = Math.min(dots.length, room(pitch)), radius = pitch * 0.43;
+  useLook(ink, look, radius);
+  if (radius < 3) {
+    drawSquares(ink, seen, across, pitch, box, fromRight);
+    return;
+  }
   for (let place = 0; place < seen; place += 1) {
     const along = ((place % across) + 0.5) * pitch;
     const x = fromRight ? box.x + box.width - along : box.x + along;
     const y = box.y + (Math.floor(place / across) + 0.5) * pitch;
-    drawDot(ink, x, y, pitch * 0.43, look, numbers[dots[place]]);
+    drawDot(ink, x, y, radius, look, numbers[dots[place]]);
   }
+}
+
+// Thousands of squares cost as much as their rows and columns: the rows are filled as two blocks,
+// then the gaps between the squares are cut out.
+function drawSquares(ink, count, across, pitch, { x, y, width }, fromRight) {
+  const full = Math.floor(count / across), rest = count % across, gap = pitch * 0.16;
+  const begin = (squares) => (fromRight ? x + width - squares * pitch : x);
+  const wide = across * pitch, high = (full + (rest > 0)) * pitch;
+  ink.fillRect(begin(across), y, wide, full * pitch);
+  ink.fillRect(begin(rest), y + full * pitch, rest * pitch, pitch);
+  ink.globalCompositeOperation = "destination-out";  // clearRect would round the gaps away
+  for (let at = 0; at <= wide; at += pitch) ink.fillRect(begin(across) + at - gap / 2, y, gap, high);
+  for (let at = 0; at <= high; at += pitch) ink.fillRect(begin(across), y + at - gap / 2, wide, gap);
+  ink.globalCompositeOperation = "source-over";
 }

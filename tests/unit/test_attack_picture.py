@@ -123,7 +123,7 @@ def test_the_matrix_fills_with_what_was_tried(console: AttackersConsole) -> None
     assert row
     assert re.findall("<td[^>]*>([^<]*)</td>", row[0])[1:] == [
         "✓ stopped (try 1, 1 audit event)",
-        "✗ got through (try 2, 0 audit events)",
+        "✗ got through (try 2)",
     ]
     assert console._matrix.value.count("not tried") == 2 * len(ATTACKS) - 2
     assert "2 attacks, 1 guard on: 1 got through" in console._headline.value
@@ -139,7 +139,7 @@ def test_a_cell_is_the_last_try_of_it_and_the_line_counts_all(tried: list[Try]) 
                 assert (words, colour) == ("not tried", "")
             else:
                 assert ("got through" in words) == of_it[-1].outcome.got_through
-                assert f"{of_it[-1].audited} audit" in words
+                assert (f", {of_it[-1].audited} audit" in words) == bool(of_it[-1].audited)
     numbers = [int(one) for one in re.findall(r"\d+", headline(tried))]
     through = sum(one.outcome.got_through for one in tried)
     wanted = [len(tried), sum(one.guarded for one in tried), *[through] * bool(through)]

@@ -27,7 +27,8 @@ def cell(tries: Sequence[Try], name: str, guarded: bool) -> tuple[str, str]:
     for number, one in reversed([*enumerate(tries, 1)]):
         if (one.name, one.guarded) == (name, guarded):
             end, colour = _end(one)
-            return f"{end} (try {number}, {counted(one.audited, 'audit event')})", colour
+            left = f", {counted(one.audited, 'audit event')}" if one.audited else ""
+            return f"{end} (try {number}{left})", colour
     return "not tried", ""
 
 

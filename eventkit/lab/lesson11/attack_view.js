@@ -1,16 +1,16 @@
 // The scene of an attack: Ann, the line and the house, the attacker beneath the place where he is,
 // and the guard. A message is a numbered dot that takes the way which it took in the real try.
 
-const ACROSS = { ann: 0.09, client: 0.2, line: 0.43, door: 0.64, house: 0.76, disk: 0.93 };
-const ROAD = 96, REACH = 148, BELOW = 194, HIGH = 232;  // rows, in pixels
+const ACROSS = { ann: 0, client: 0.14, line: 0.41, door: 0.67, house: 0.8, disk: 1 };
+const ROAD = 80, REACH = 134, BELOW = 182, HIGH = 236;  // rows, in pixels
+const EDGE = 38;
 const WAY = 900;  // milliseconds that a message takes
 const COLOURS = { waiting: "#999999", arrived: "#009E73", stopped: "#D55E00", attacker: "#CC79A7" };
 const BOX = { wide: 64, high: 48 };
 
 function spot(place, { attacker }, width) {
-  if (place === "attacker") return { x: ACROSS[attacker] * width, y: BELOW };
-  if (place === "reach") return { x: ACROSS[attacker] * width, y: REACH };
-  return { x: ACROSS[place] * width, y: ROAD };
+  const rows = { attacker: BELOW, reach: REACH }, column = rows[place] ? attacker : place;
+  return { x: EDGE + ACROSS[column] * (width - 2 * EDGE), y: rows[place] || ROAD };
 }
 
 function stroke(ink, points, colour, wide, dash = []) {
@@ -52,22 +52,27 @@ function wrapped({ ink, colours }, text, room) {
   return lines;
 }
 
+// The guard's words, and where they stand: above it, or beside it where it is above the attacker.
+function guardWords(sheet, frame) {
+  const { width } = sheet, { x, y } = spot(frame.guard, frame, width);
+  const lines = wrapped(sheet, `Guard ${frame.on ? "on" : "off"}: ${frame.words}`, 190);
+  const middle = Math.min(width - 100, Math.max(100, x)), raised = (lines.length - 1) * 16;
+  if (frame.guard !== "reach") return { lines, x: middle, y: y - 34 - raised, align: "center" };
+  const align = x > width / 2 ? "right" : "left";
+  return { lines, x: x + (align === "right" ? -38 : 38), y: y + 4 - raised / 2, align };
+}
+
 function guard(sheet, frame) {
-  const { ink, width, colours } = sheet;
-  const { x, y } = spot(frame.guard, frame, width), flat = frame.guard === "reach";
-  const [wide, high] = flat ? [44, 7] : [7, 52];
+  const { ink, width, colours } = sheet, { x, y } = spot(frame.guard, frame, width);
+  const [wide, high] = frame.guard === "reach" ? [44, 7] : [7, 52];
   ink.strokeStyle = ink.fillStyle = colours.text;
   ink.lineWidth = 1.5;
   ink.setLineDash(frame.on ? [] : [3, 3]);
   ink.strokeRect(x - wide / 2, y - high / 2, wide, high);
   if (frame.on) ink.fillRect(x - wide / 2, y - high / 2, wide, high);
   ink.setLineDash([]);
-  const lines = wrapped(sheet, `Guard ${frame.on ? "on" : "off"}: ${frame.words}`, 190);
-  const toLeft = flat && x > width / 2;
-  const side = flat ? x + (toLeft ? -30 : 30) : Math.min(width - 100, Math.max(100, x));
-  const top = flat ? y + 4 - (lines.length - 1) * 8 : y - 34 - (lines.length - 1) * 16;
-  const align = flat ? (toLeft ? "right" : "left") : "center";
-  lines.forEach((line, at) => write(sheet, line, side, top + at * 16, 400, align));
+  const words = guardWords(sheet, frame);
+  words.lines.forEach((line, at) => write(sheet, line, words.x, words.y + at * 16, 400, words.align));
 }
 
 function scenery(sheet, frame) {
@@ -79,8 +84,8 @@ function scenery(sheet, frame) {
   for (const [place, name] of [["ann", "Ann"], ["house", "house"], ["disk", "disk"]]) {
     box(sheet, at(place), name);
   }
-  const name = frame.attacker === "ann" ? "is Ann" : "attacker";
-  box(sheet, at("attacker"), name, COLOURS.attacker);
+  box(sheet, at("attacker"), "attacker", COLOURS.attacker);
+  if (frame.attacker === "ann") write(sheet, "is Ann", at("reach").x + 8, REACH + 4, 400, "left");
   guard(sheet, frame);
 }
 
@@ -97,37 +102,47 @@ function aside(routes, number) {
   return routes.slice(0, number).filter((one) => last(one) === last(routes[number])).length * 22;
 }
 
-function message(sheet, frame, number, part) {
-  const { ink, width } = sheet;
-  const route = frame.routes[number];
-  const points = route.places.map((place) => spot(place, frame, width));
-  const { x, y, from } = along(points, part), over = part === 1;
-  const touched = route.altered && from >= route.places.indexOf("attacker");
-  const kind = over ? (route.stopped ? "stopped" : "arrived") : "waiting", colour = COLOURS[kind];
-  stroke(ink, [...points.slice(0, from + 1), { x, y }], colour, 3, [6, 3]);
-  const at = x + (over ? aside(frame.routes, number) : 0);
-  if (touched) {
-    ink.strokeStyle = COLOURS.attacker;
-    ink.lineWidth = 3;
-    ink.beginPath();
-    ink.arc(at, y, 13, 0, 2 * Math.PI);
-    ink.stroke();
-    write(sheet, "altered", at, y + (route.stopped ? 46 : -18));
-  }
-  const crossed = over && route.stopped;
-  if (crossed) write(sheet, `${frame.number} stopped`, at, y + 32, 600);
+// Below the dot: that it was stopped, and that it was altered.
+function captions(sheet, frame, { stopped, altered }, { x, y }) {
+  const below = y + 48;
+  if (altered) write(sheet, "altered", x, below + (stopped ? 16 : 0));
+  if (!stopped) return;
+  const words = guardWords(sheet, frame), said = `${frame.number} stopped`;
+  if (frame.guard !== "reach") write(sheet, said, x, below, 600);
+  else write(sheet, said, words.x, words.y + words.lines.length * 16, 600, words.align);
+}
+
+function dot(sheet, frame, { stopped, altered }, { x, y }, colour) {
+  const { ink } = sheet;
+  if (stopped) ink.clearRect(x - 14, y - 14, 28, 28);
   useLook(ink, { colour }, 10);
-  drawDot(ink, at, y, 10, { colour, crossed }, frame.number);
+  drawDot(ink, x, y, 10, { colour, crossed: stopped }, frame.number);
+  if (!altered) return;
+  ink.strokeStyle = COLOURS.attacker;
+  ink.lineWidth = 3;
+  ink.beginPath();
+  ink.arc(x, y, 13, 0, 2 * Math.PI);
+  ink.stroke();
+}
+
+function message(sheet, frame, number, part) {
+  const { ink, width } = sheet, route = frame.routes[number], over = part === 1;
+  const points = route.places.map((place) => spot(place, frame, width));
+  const now = along(points, part), stopped = over && route.stopped;
+  const altered = route.altered && now.from >= route.places.indexOf("attacker");
+  const colour = COLOURS[over ? (stopped ? "stopped" : "arrived") : "waiting"];
+  stroke(ink, [...points.slice(0, now.from + 1), now], colour, 3, [6, 3]);
+  const here = { x: now.x + (over ? aside(frame.routes, number) : 0), y: now.y };
+  dot(sheet, frame, { stopped, altered }, here, colour);
+  captions(sheet, frame, { stopped, altered }, here);
 }
 
 function draw(sheet, frame, elapsed, calm) {
-  const { routes = [] } = frame, { ink, width } = sheet;
+  const { routes = [] } = frame, { width } = sheet;
   if (!frame.begins) return false;
   scenery(sheet, frame);
   if (!routes.length) {
-    const { x, y } = spot(frame.begins, frame, width), look = { colour: COLOURS.waiting };
-    useLook(ink, look, 10);
-    drawDot(ink, x, y, 10, look, frame.number);
+    dot(sheet, frame, {}, spot(frame.begins, frame, width), COLOURS.waiting);
   }
   const now = calm ? Infinity : elapsed / WAY;
   routes.forEach((_, at) => {

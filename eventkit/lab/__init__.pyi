@@ -28,13 +28,11 @@ from .lesson05.schedule_picker import (
     outcomes_table as outcomes_table,
     schedule_table as schedule_table,
 )
-from .lesson06.load_curve import (
-    LoadCurve as LoadCurve,
-    load_figure as load_figure,
-    load_table as load_table,
-)
+from .lesson06.load_curve import load_figure as load_figure, load_table as load_table
+from .lesson06.load_panel import LoadCurve as LoadCurve
 from .lesson06.load_run import LoadRun as LoadRun, run_together as run_together
 from .lesson06.percentiles import percentiles_figure as percentiles_figure
+from .lesson06.virtual_run import VirtualRun as VirtualRun
 from .lesson07.back_pressure import Passage as Passage
 from .lesson07.tank import Tank as Tank, tank_figure as tank_figure, tank_table as tank_table
 from .lesson07.tank_panel import TankPanel as TankPanel

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from eventkit.lab import LoadCurve, LoadRun, load_figure, load_table, run_together
-from eventkit.lab.lesson06.load_curve import curves_limits, load_curves_figure
+from eventkit.lab.lesson06.load_panel import curves_limits, frame
 from eventkit.lab.lesson06.load_run import Service, endless_mean
 from eventkit.lab.lesson06.percentiles import percentiles_figure
 from eventkit.lab.theory.queueing import md1, mm1, mmc, response_times
@@ -114,17 +114,26 @@ def test_the_panels_runs_show_that_variation_and_one_server_cost_time(percent: i
 
 def test_the_panel_keeps_all_points_and_four_curves_on_one_axis() -> None:
     runs = [LoadRun(0.5, servers, work=0.002, seconds=0.1).run() for servers in (1, 2)]
-    before, after = load_curves_figure([], 0.002), load_curves_figure(runs, 0.002)
+    before, after = frame([], 0.002), frame(runs, 0.002)
     for curve in ("1 server, fixed work", "1 server, exponential work", "2 servers, fixed work",
                   "2 servers, exponential work"):  # fmt: skip
-        assert f"{curve}: " in before.alt and f"{curve}: " in after.alt
-    for run in runs:
-        assert (
-            f"At {run.load * 100:.0f} % measured {statistics.mean(run.measured) * 1e3:.0f} ms"
-            in after.alt
-        )
+        assert f"{curve}: " in before["says"] and f"{curve}: " in after["says"]
+        assert curve in [one["name"] for one in after["curves"]]
+    for run, point in zip(runs, after["runs"], strict=True):
+        measured = statistics.mean(run.measured) * 1e3
+        assert f"At {run.load * 100:.0f} % measured {measured:.0f} ms" in after["says"]
+        assert (point["load"], point["measured"]) == (run.load * 100, measured)
+        assert after["curves"][point["curve"]]["servers"] == run.servers
     assert curves_limits([], 0.010) == curves_limits([0.050], 0.010) == pytest.approx(0.2, rel=0.2)
     assert curves_limits([0.9], 0.010) > 0.9
+
+
+def test_the_panels_curves_are_theory_at_each_percent() -> None:
+    for curve in frame([], 0.010)["curves"]:
+        assert [percent for percent, _ in curve["points"]] == list(range(10, 96))
+        for percent, ms in curve["points"]:
+            mean = endless_mean(percent / 100, curve["servers"], curve["service"], 0.010)
+            assert ms == pytest.approx(mean * 1e3)
 
 
 def test_the_panel_has_one_unit_for_utilisation() -> None:
@@ -132,10 +141,12 @@ def test_the_panel_has_one_unit_for_utilisation() -> None:
     panel.seconds = 0.2
     panel._rho.value = 70
     panel.run = panel._begin()
+    assert panel._view.frame["running"]
     panel._finish(panel.run.run())
+    assert not panel._view.frame["running"]
     assert panel._status.text.startswith("Asked for a utilisation of 70 %, measured ")
     assert "<td>70 %</td>" in panel._table.value
-    assert "utilisation (%)" in panel._picture.value
+    assert "utilisation (%)" in panel._view.frame["says"]
 
 
 def test_percentile_curves_are_described() -> None:
@@ -145,5 +156,5 @@ def test_percentile_curves_are_described() -> None:
 
 def test_the_panel_draws_theory_before_anything_is_measured() -> None:
     panel = LoadCurve()
-    assert "Nothing measured yet" in panel._picture.value
-    assert panel.text().startswith("[Load curve")
+    assert "Nothing measured yet" in panel._view.frame["says"]
+    assert panel.text().startswith("[Load curve: at 50 % busy an answer takes 1.5 × its work")

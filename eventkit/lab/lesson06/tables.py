@@ -1,4 +1,4 @@
-"""The tables of lesson 06: percentiles, utilisations, fan-out, theory's errors, and a trace."""
+"""The tables of lesson 06: percentiles, fan-out, utilisations, runs beside theory, a trace."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ...timeline import percentile
 from ..course.session import Table
 from ..theory.queueing import md1, mm1, mmc
 from .load_run import LoadRun
+from .virtual_run import VirtualRun
 
 RANKS = (50, 95)
 
@@ -57,6 +58,18 @@ def utilisations(rhos: Iterable[float], work: float) -> Table:
         ],
         f"Mean response time; the work is {work * 1e3:g} ms each time",
     )
+
+
+def virtual_runs(runs: Iterable[VirtualRun]) -> Table:
+    """Return a table of virtual runs' mean response times, with the formula beside them."""
+    return Table(
+        ["ρ", "virtual seconds", "mean of the run (ms)", "theory, without end (ms)"],
+        [
+            [f"{run.rho:.2f}", f"{run.seconds:,.0f}", f"{run.mean * 1e3:.1f}",
+             f"{run.endless * 1e3:.1f}"]
+            for run in runs
+        ],
+    )  # fmt: skip
 
 
 def theory_errors(runs: Sequence[LoadRun]) -> Table:

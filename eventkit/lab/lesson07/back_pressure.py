@@ -46,10 +46,11 @@ class Passage:
         self.responses: list[float | None] = [None] * len(arrivals)
         self.late: list[float] = []
         self.most = 0
-        self._arrivals, self._services = arrivals, services
+        self.arrivals, self._services = arrivals, services
         self._capacity = math.inf if capacity is None else capacity
         self._overflow = overflow
         self._free_at = [-math.inf] * servers
+        self._left_queue = list(arrivals)  # when each began or was given up
         self._waiting: deque[int] = deque()
         self._run()
 
@@ -63,9 +64,14 @@ class Passage:
         """Number of jobs that were given up, under any policy."""
         return self.responses.count(None)
 
+    def waiting_at(self, moment: float) -> int:
+        """Return the number of jobs in the queue at a moment."""
+        stays = zip(self.arrivals, self.late, self._left_queue, strict=True)
+        return sum(due + late <= moment < left for due, late, left in stays)
+
     def _run(self) -> None:
         now = -math.inf
-        for job, due in enumerate(self._arrivals):
+        for job, due in enumerate(self.arrivals):
             now = max(now, due)
             self._begin_until(now)
             if len(self._waiting) >= self._capacity:
@@ -83,7 +89,7 @@ class Passage:
         if self._overflow in ("drop_newest", "raise"):
             return now
         if self._overflow == "drop_oldest":
-            self._waiting.popleft()
+            self._left_queue[self._waiting.popleft()] = now
         else:
             while len(self._waiting) > self._capacity // 2:
                 now = self._free_at[0]
@@ -96,6 +102,7 @@ class Passage:
             self._begin(self._waiting.popleft(), self._free_at[0])
 
     def _begin(self, job: int, moment: float) -> None:
+        self._left_queue[job] = moment
         finished = moment + self._services[job]
         heapq.heapreplace(self._free_at, finished)
-        self.responses[job] = finished - self._arrivals[job]
+        self.responses[job] = finished - self.arrivals[job]

@@ -7,15 +7,20 @@ import logging
 import random
 import threading
 from contextlib import suppress
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
 
-from eventkit import Event, EventBus, QueueFull, Threads
+from eventkit import Event, EventBus, Journey, QueueFull, Threads
 from eventkit.executors.queue import Overflow
 from eventkit.lab import Passage, Tank, TankPanel, run_together, tank_figure, tank_table
+from eventkit.lab.lesson07.claims import claims, compare_policies
+from eventkit.lab.lesson07.follower import Follower, Lost, Places
+from eventkit.lab.lesson07.tables import level_table, overload_table, passage_table
 from eventkit.lab.lesson07.tank import POLICIES
-from eventkit.lab.lesson07.tank_panel import _round_up
+from eventkit.lab.lesson07.tank_picture import APART, MOST_DOTS, Flow, _round_up, picture_of
+from eventkit.lab.replay_view.positions import Place, Whereabouts
 from eventkit.lab.theory.queueing import response_times
 from eventkit.testing import LONG, Gate, wait_until
 
@@ -71,6 +76,48 @@ def test_a_real_queue_gives_up_the_same_ones(bus: EventBus, gate: Gate, overflow
     assert gate.handled == answered
 
 
+def fire_five(tank: Tank) -> None:
+    for _ in range(5):
+        tank._fire(perf_counter_ns())
+
+
+def test_a_real_queue_holds_up_its_producer_until_half_is_free() -> None:
+    may_end = threading.Semaphore(0)
+    tank = Tank(capacity=4)
+    tank._handle = lambda _: may_end.acquire()  # type: ignore[method-assign, assignment]
+    follower, lengths = Follower(tank), []
+    with tank.opened():
+        tank._fire(perf_counter_ns())
+        wait_until(lambda: follower.look().working == [1])
+        thread = threading.Thread(target=fire_five, args=[tank])
+        thread.start()
+        wait_until(lambda: follower.look().held_up == 6)
+        for number in (2, 3):
+            lengths.append(len(follower.look().waiting))
+            assert follower.look().held_up == 6
+            may_end.release()
+            wait_until(lambda: number in follower.look().working)  # noqa: B023
+        thread.join(LONG)
+        may_end.release(10)
+    assert lengths == [4, 3]
+    assert tank.came == 6 and tank.held_up > 0
+
+
+def test_a_passage_knows_who_waits_at_any_moment() -> None:
+    expected = {"block": [3, 2, 3], "drop_oldest": [3, 2, 1], "drop_newest": [3, 2, 1]}
+    for overflow, levels in expected.items():
+        passage = Passage(*TEN, overflow)  # type: ignore[arg-type]
+        assert [passage.waiting_at(moment) for moment in (0, 10, 20)] == levels, overflow
+
+
+def test_the_tables_say_what_exact_queues_did() -> None:
+    passage = Passage([0, 0, 10], [20, 20, 20])
+    assert repr(overload_table({1: passage})).splitlines()[1].split() == ["1", "3", "2", "50"]
+    assert repr(level_table(passage, [0, 20, 40])).split()[-6:] == ["0", "1", "20", "1", "40", "0"]
+    row = repr(passage_table({"block": passage})).splitlines()[1].split()
+    assert row == ["block", "3", "3", "0", "40", "50", "0", "2"]
+
+
 def test_a_passage_refuses_nonsense() -> None:
     with pytest.raises(ValueError, match="2 arrivals and 1 service times"):
         Passage([0, 1], [1])
@@ -124,6 +171,53 @@ def test_table_and_picture_say_who_was_answered(tanks: dict[str, Tank]) -> None:
     assert repr(tank_table([overloaded()])).split()[-6:] == ["0", "0", "0", "0", "0", "0"]
 
 
+def fooled(tanks: dict[str, Tank], title: str, **figures: Any) -> set[str]:
+    """The claims that are false if this tank had other figures."""
+    before = {name: getattr(tanks[title], name) for name in figures}
+    vars(tanks[title]).update(figures)
+    try:
+        return {claim for claim, holds in claims(tanks) if not holds}
+    finally:
+        vars(tanks[title]).update(before)
+
+
+def test_the_claims_hold_and_each_can_fail(tanks: dict[str, Tank]) -> None:
+    half = [seconds / 2 for seconds in tanks["no bound"].times]
+    wrong = [
+        fooled(tanks, "no bound", came=21),
+        fooled(tanks, "no bound", refused=1, came=21),
+        fooled(tanks, "block", most=5),
+        fooled(tanks, "raise", times=[9.0] * 9),
+        fooled(tanks, "raise", came=100),
+        fooled(tanks, "block", held_up=0.4),
+        fooled(tanks, "drop_newest", times=[0.0] * 5),
+        fooled(tanks, "no bound", times=half),
+    ]
+    assert {claim for claim, _ in claims(tanks)} == set.union(*wrong)
+    assert all(wrong)
+
+
+def test_a_false_claim_is_printed_and_raised(tanks: dict[str, Tank]) -> None:
+    tanks["block"].came += 1
+    with pytest.raises(AssertionError, match="answered or counted as lost"):
+        compare_policies(list(tanks.values()))
+    tanks["block"].came -= 1
+
+
+def most_in_queue(journeys: list[Journey]) -> int:
+    where = Whereabouts(journeys)
+    moments = {at for stamps in where.stamps for at in stamps[:6] if at is not None}
+    return max(where.at(moment).count(Place.QUEUE) for moment in moments)
+
+
+def test_a_replay_never_shows_more_in_the_queue_than_have_room(tanks: dict[str, Tank]) -> None:
+    for title, tank in tanks.items():
+        recorded = tank.timeline.journeys()
+        assert [one.event for one in tank.journeys()] == [one.event for one in recorded]
+        if title != "no bound":
+            assert most_in_queue(tank.journeys()) == 4 < most_in_queue(recorded), title
+
+
 def test_a_burst_comes_all_at_once_and_is_answered() -> None:
     tank = Tank(inflow=10, work=0.001, seconds=0.3)
     tank.burst(30)
@@ -149,6 +243,30 @@ def test_a_tank_that_is_stopped_ends_soon(policy: Overflow) -> None:
     thread.join(LONG / 2)
     assert not thread.is_alive()
     assert tank.was_stopped
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_stop_cuts_short_is_no_answer(policy: Overflow) -> None:
+    tank = Tank(inflow=200, work=0.05, capacity=4, overflow=policy, seconds=60)
+    thread = threading.Thread(target=tank.run)
+    thread.start()
+    wait_until(lambda: len(tank.times) >= 2 and tank.waiting >= 3)
+    tank.stop()
+    thread.join(LONG)
+    assert min(tank.times) >= 0.05
+    assert len(tank.cut_off) >= 3
+    assert tank.came == len(tank.times) + tank.lost + len(tank.cut_off)
+    places = Follower(tank).look()
+    assert sorted(places.cut_off) == sorted(tank.cut_off)
+    assert len(places.answered) == len(tank.times)
+
+
+def test_a_producer_that_is_late_by_itself_is_not_held_up() -> None:
+    tank = Tank(inflow=1, work=0.001, seconds=0.001)
+    tank._bursts.append(perf_counter_ns() - 3_000_000_000)
+    tank.run()
+    assert max(tank.times) > 3
+    assert tank.held_up < 1
 
 
 def test_a_tank_does_not_warn_of_what_it_shows(caplog: pytest.LogCaptureFixture) -> None:
@@ -202,10 +320,65 @@ def test_the_panel_says_when_the_tank_is_full() -> None:
     )
     frame = panel._view.frame
     assert frame["bounded"] and frame["scale"] == 5 and frame["level"] > 0
+    wait_until(lambda: panel.run and panel.run.times)
     panel._stop()
     finish(panel)
-    assert panel._status.text.startswith("Stopped.")
-    assert panel.tanks == []
+    [tank] = panel.tanks
+    assert panel._status.text.startswith(f"Stopped after {tank.elapsed:.1f} s. {tank.came} came, ")
+    assert f"Stop cut {len(tank.cut_off)} off" in panel._status.text
+    assert "drop_newest (stopped)" in panel._result.value
+    assert f"{len(tank.cut_off)} cut off by Stop" in panel._view.frame["says"]
+
+
+def test_a_tank_stopped_before_its_first_answer_says_so() -> None:
+    panel = small_panel()
+    panel.seconds, panel._work.value = LONG, 500
+    panel._start()
+    wait_until(lambda: panel.run and panel.run.came)
+    panel._stop()
+    finish(panel)
+    assert "came, and none was answered." in panel._status.text
+    assert "The last answer" not in panel._view.frame["says"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("no bound", "Flowing for"),
+        ("block", "The tank is full. The producer is held up until half of the places are free"),
+    ],
+)
+def test_only_a_tank_with_a_bound_is_ever_full(policy: str, said: str) -> None:
+    panel = small_panel()
+    panel.seconds, panel._policy.value = LONG, policy
+    panel._start()
+    wait_until(lambda: panel.run and panel.run.most >= 5)
+    panel._painter.paint_now()
+    assert panel._status.text.startswith(said)
+    panel._stop()
+    finish(panel)
+
+
+def test_the_picture_has_dots_while_they_can_be_read_and_then_a_level() -> None:
+    tank = Tank()
+    waiting = range(1, MOST_DOTS + 2)
+    few = picture_of(tank, Places(100, waiting=waiting[:-1]), Flow(), [(0, MOST_DOTS)])
+    many = picture_of(tank, Places(101, waiting=waiting), Flow(), [(0, MOST_DOTS + 1)])
+    assert (few["level"], few["waiting"]) == (MOST_DOTS, list(waiting[:-1]))
+    assert (many["level"], many["waiting"], many["scale"]) == (MOST_DOTS + 1, [], 200)
+
+
+def test_a_handful_of_lost_events_falls_and_each_keeps_its_place() -> None:
+    now = perf_counter_ns()
+    lost = [Lost(number, now - (100 - number) * APART // 3) for number in range(1, 91)]
+    tank = Tank(capacity=5, overflow="drop_oldest")
+    seen = picture_of(tank, Places(lost=lost), Flow(), [])["fallen"]
+    later = picture_of(tank, Places(lost=[*lost, Lost(99, now)]), Flow(), [])["fallen"]
+    assert [number for number, _, _ in seen] == [67, 70, 73, 76, 79, 82, 85, 88]
+    assert sorted(place for _, _, place in seen) == list(range(8))
+    places = {number: place for number, _, place in seen}
+    assert [places.get(number, places[67]) for number, _, _ in later] == [at for *_, at in later]
+    assert all(age >= 0 for _, age, _ in later)
 
 
 def test_knobs_and_the_burst_button_reach_a_tank_that_flows() -> None:

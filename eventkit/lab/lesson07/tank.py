@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter_ns
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -16,15 +17,27 @@ from ...bus import EventBus
 from ...event import Event
 from ...executors.queue import Overflow, QueueFull
 from ...executors.threads import Threads
-from ...timeline import Timeline, percentile
+from ...timeline import Journey, Timeline, percentile
 from ..course.session import Table
 from ..panels.figures import Picture, picture
 from ..panels.panel import BLOCKING, NON_BLOCKING
+from .places import with_a_place
 
 TOPIC = "request"
 NO_BOUND = "no bound"
 POLICIES: list[Overflow] = ["block", "drop_oldest", "drop_newest", "raise"]
 BURST = 50
+
+
+class Entering(NamedTuple):
+    """The event that is being put into the queue, and since when."""
+
+    number: int
+    since: int
+
+    @property
+    def seconds(self) -> float:
+        return (perf_counter_ns() - self.since) / 1e9
 
 
 class Tank:
@@ -33,10 +46,13 @@ class Tank:
     `overflow` are the queue's.
 
     `run()` waits for the end, or for `stop()`. Meanwhile `inflow` and `work` may be changed, and
-    `burst` adds events at once. `came` counts the events fired. `times` lists the response times in
-    seconds, from due to finished. `dropped` counts events that the queue gave up, and `refused`
-    those that raised QueueFull. `held_up` is the longest delay in seconds of an event whose
-    producer was kept waiting. `most` is the longest queue.
+    `burst` adds events at once. Events are numbered from 1 as they come; the number is their data.
+
+    `came` counts the events fired. `times` lists the response times in seconds, from due to
+    finished. `dropped` counts events that the queue gave up, and `refused` those that raised
+    QueueFull. `cut_off` has the numbers of events whose work `stop()` cut short. `held_up` is the
+    longest delay of an event in seconds, as far as the queue kept the producer waiting. `most` is
+    the longest queue.
     """
 
     def __init__(
@@ -48,15 +64,18 @@ class Tank:
         overflow: Overflow = "block",
         seconds: float = 1.5,
     ):
-        self.inflow, self.work, self.seconds = inflow, work, seconds
+        self.inflow, self.work, self.workers, self.seconds = inflow, work, workers, seconds
         self.capacity = capacity
         self.title: str = NO_BOUND if capacity is None else overflow
         self.executor = Threads(workers, capacity=capacity, overflow=overflow)
         self.bus = EventBus()
         self.timeline = Timeline()
         self.times: list[float] = []
+        self.cut_off: list[int] = []
+        self.entering: Entering | None = None
         self.came = self.refused = self.most = 0
         self.held_up = 0.0
+        self._kept_waiting = 0.0  # how late the producer is because the queue kept it waiting
         self._bursts: deque[int] = deque()
         self._stopped = threading.Event()
         self._start = self._due = perf_counter_ns()
@@ -64,13 +83,19 @@ class Tank:
 
     def run(self) -> Tank:
         """Let events flow, then let the queue run empty. Raises what a handler raised."""
-        with self.bus, self.bus.record() as self.timeline, self._no_warnings():
-            self.bus.subscribe(TOPIC, self._handle, executor=self.executor)
+        with self.opened():
             self._pour()
             self.bus.drain()
         self._end = perf_counter_ns()
         self.bus.assert_clean()
         return self
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Connect the queue to the bus and record what happens. Close the bus in the end."""
+        with self.bus, self.bus.record() as self.timeline, self._no_warnings():
+            self.bus.subscribe(TOPIC, self._handle, executor=self.executor)
+            yield
 
     def stop(self) -> None:
         """End early: no more events come, and those that wait leave at once."""
@@ -79,6 +104,11 @@ class Tank:
     def burst(self, events: int = BURST) -> None:
         """Add this many events, all due now."""
         self._bursts.extend([perf_counter_ns()] * events)
+
+    @property
+    def name(self) -> str:
+        """The title, marked if the tank was stopped."""
+        return f"{self.title} (stopped)" if self.was_stopped else self.title
 
     @property
     def was_stopped(self) -> bool:
@@ -108,11 +138,12 @@ class Tank:
         """Seconds of the inflow that are done: fewer than `elapsed` if the producer was held up."""
         return min(self.seconds, (self._due - self._start) / 1e9)
 
-    @property
-    def late(self) -> float:
-        """Seconds for which the next event has been due."""
-        is_pouring = self.poured < self.seconds and self._end is None
-        return max(0.0, (perf_counter_ns() - self._due) / 1e9) if is_pouring else 0.0
+    def journeys(self) -> list[Journey]:
+        """Return the record, with each event in the queue only while it had a place there."""
+        journeys = self.timeline.journeys(TOPIC)
+        if self.capacity is None:
+            return journeys
+        return with_a_place(journeys, self.capacity, self.title in ("drop_newest", "raise"))
 
     def _pour(self) -> None:
         self._start = self._due = perf_counter_ns()
@@ -127,17 +158,23 @@ class Tank:
                 self._due += math.ceil(1e9 / self.inflow)
 
     def _fire(self, due: int) -> None:
+        self.entering = Entering(self.came + 1, perf_counter_ns())
         try:
-            self.bus.publish(Event(TOPIC, time=due))
+            self.bus.publish(Event(TOPIC, self.came + 1, time=due))
         except QueueFull:
             self.refused += 1
         self.came += 1
-        self.held_up = max(self.held_up, (perf_counter_ns() - due) / 1e9)
+        late = max(0.0, (self.entering.since - due) / 1e9)
+        self._kept_waiting = min(self._kept_waiting, late) + self.entering.seconds
+        self.held_up = max(self.held_up, self._kept_waiting)
+        self.entering = None
         self.most = max(self.most, self.waiting)
 
     def _handle(self, event: Event) -> None:
-        self._stopped.wait(self.work)
-        self.times.append((perf_counter_ns() - event.time) / 1e9)
+        if self._stopped.wait(self.work):
+            self.cut_off.append(event.data)
+        else:
+            self.times.append((perf_counter_ns() - event.time) / 1e9)
 
     @contextmanager
     def _no_warnings(self) -> Iterator[None]:
@@ -155,13 +192,18 @@ class Tank:
 
 
 def tank_table(tanks: Sequence[Tank]) -> Table:
-    """Return a table of what each queue did to its events and its producer."""
+    """Return a table of what each queue did to its events and its producer. A tank that was stopped
+    is marked: it has events whose work was cut short, and they count as neither answered nor lost.
+    """
+    stopped = any(tank.was_stopped for tank in tanks)
     return Table(
-        ["when full", "capacity", "came", "answered", "given up", "refused", "median (ms)",
-         "slowest (ms)", "producer held up (ms)", "most waiting"],
+        ["when full", "capacity", "came", "answered", "given up", "refused",
+         *(["cut off by Stop"] if stopped else []),
+         "median (ms)", "slowest (ms)", "producer held up (ms)", "most waiting"],
         [
-            [tank.title, tank.capacity or "", tank.came, len(tank.times), tank.dropped,
-             tank.refused, *middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
+            [tank.name, tank.capacity or "", tank.came, len(tank.times), tank.dropped, tank.refused,
+             *([len(tank.cut_off)] if stopped else []),
+             *middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
             for tank in tanks
         ],
         "Response times count from due to finished",

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anywidget
 import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import (
-    BLOCKING,
-    NON_BLOCKING,
-    button,
-    number_with_slider,
-    on_change,
-    quiet,
-    row,
-    script,
-)
+from ..panels.panel import button, number_with_slider, on_change, quiet, row, script
 from ..panels.run_panel import RunPanel
+from .follower import Follower, Places
 from .tank import BURST, NO_BOUND, POLICIES, Tank, middle_and_slowest, tank_table
+from .tank_picture import Flow, picture_of
 
 
 class Sample(NamedTuple):
@@ -36,7 +29,7 @@ class Sample(NamedTuple):
 class TankView(anywidget.AnyWidget):
     """A canvas with the tank and its level, and the same in words below."""
 
-    _esm = script(__file__, "canvas.js", "tank.js")
+    _esm = script(__file__, "canvas.js", "dots.js", "basin.js", "tank.js")
     frame = traitlets.Dict().tag(sync=True)
 
 
@@ -62,7 +55,8 @@ class TankPanel(RunPanel[Tank]):
             f"Burst of {BURST}", self._burst, f"{BURST} more events at once", disabled=True
         )
         self._view = TankView()
-        self._result = widgets.HTML()
+        self._figures = widgets.HTML()
+        self._result = widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
         self._samples: list[Sample] = []
         self._was_full = False
         super().__init__(
@@ -74,12 +68,12 @@ class TankPanel(RunPanel[Tank]):
                     "Inflow and work can be changed while it flows. Workers, capacity and “When "
                     "full” take effect at the next start.")),
             ],
-            below=[self._view, self._result],
+            below=[self._view, self._figures, self._result],
         )  # fmt: skip
         self._progress.description = "Inflow"
         for field in (self._inflow, self._work):
             on_change(field, lambda _: self._adjust())
-        for choice in (self._capacity, self._policy):
+        for choice in (self._workers, self._capacity, self._policy):
             on_change(choice, lambda _: self._show_empty())
         self._show_empty()
 
@@ -100,7 +94,7 @@ class TankPanel(RunPanel[Tank]):
         """Show the tank that the next start will fill, unless one is being filled."""
         if self._stop_button.disabled:
             self._samples.clear()
-            self._view.frame = self._frame(self._chosen(), running=False)
+            self._show(self._chosen(), Places(), running=False)
 
     def _adjust(self) -> None:
         if self.run:
@@ -112,8 +106,10 @@ class TankPanel(RunPanel[Tank]):
 
     def _begin(self) -> Tank:
         tank = self._chosen()
+        self._follower = Follower(tank)
         self._samples.clear()
         self._was_full = False
+        self._figures.value = ""
         self._burst_button.disabled = False
         can_leave = self._workers.value / tank.work
         self._status.say(
@@ -126,87 +122,78 @@ class TankPanel(RunPanel[Tank]):
         return round(tank.seconds)
 
     def _watch(self, tank: Tank, running: bool) -> int:
+        places = self._follower.look()
         self._samples.append(
-            Sample(tank.elapsed, tank.waiting, tank.came, len(tank.times), tank.lost)
-        )
-        self._view.frame = self._frame(tank, running)
-        if running and not self._was_full and (tank.lost or tank.late > 0.5):
+            Sample(tank.elapsed, len(places.waiting), places.came, len(places.answered),
+                   len(places.lost))
+        )  # fmt: skip
+        self._show(tank, places, running)
+        if running and not self._was_full and tank.most >= (tank.capacity or tank.most + 1):
             self._was_full = True
             self._status.say(f"The tank is full. {WHEN_FULL[tank.title]}")
         return round(tank.poured)
 
-    def _finish(self, tank: Tank) -> None:
-        self._burst_button.disabled = True
-        if tank.was_stopped:
-            self._status.say("Stopped. Nothing is compared: the work was cut short.", good=False)
-            return
-        self.tanks.append(tank)
-        middle, slowest = middle_and_slowest(tank)
-        self._status.say(
-            f"Empty again after {tank.elapsed:.1f} s. {tank.came} came, {len(tank.times)} were "
-            f"answered, half of them within {middle} ms, the slowest after {slowest} ms."
-        )
-        self._result.value = tank_table(self.tanks).html
+    def _show(self, tank: Tank, places: Places, running: bool) -> None:
+        levels = [(round(one.moment, 2), one.waiting) for one in self._samples]
+        flow = self._flow() if running else Flow()
+        self._view.frame = picture_of(tank, places, flow, levels)
 
-    def _frame(self, tank: Tank, running: bool) -> dict[str, Any]:
-        """Return what the live view draws, with few enough points to send often."""
-        points = [(round(one.moment, 2), one.waiting) for one in self._samples]
-        step = max(1, len(points) // 200)
-        came, answered, lost = self._rates() if running else (0.0, 0.0, 0.0)
-        return {
-            "level": tank.waiting,
-            "bounded": tank.capacity is not None,
-            "scale": tank.capacity or _round_up(max((level for _, level in points), default=0)),
-            "inflow": came,
-            "outflow": answered,
-            "spill": lost,
-            "late": tank.late if running else 0.0,
-            "levels": points[::step] + points[-1:],
-            "now": points[-1][0] if points else 0.0,
-            "span": tank.seconds,
-            "colour": NON_BLOCKING,
-            "lost": BLOCKING,
-            "says": _says(tank),
-        }
-
-    def _rates(self) -> tuple[float, float, float]:
+    def _flow(self) -> Flow:
         """Return how many came, were answered and were lost per second, over the last second."""
         now = self._samples[-1]
         then = next((one for one in self._samples if one.moment >= now.moment - 1), now)
         spent = max(now.moment - then.moment, 0.05)
-        return (
+        return Flow(
             (now.came - then.came) / spent,
             (now.answered - then.answered) / spent,
             (now.lost - then.lost) / spent,
         )
 
+    def _finish(self, tank: Tank) -> None:
+        self._burst_button.disabled = True
+        self.tanks.append(tank)
+        if tank.was_stopped:
+            self._status.say(_stopped(tank), good=False)
+        else:
+            self._status.say(f"Empty again after {tank.elapsed:.1f} s. {_answered(tank)}")
+        self._figures.value = _figures(tank)
+        self._result.value = SCROLLS.format(tank_table(self.tanks).html)
 
+
+SCROLLS = "<div tabindex='0' role='region' aria-label='All runs'>{}</div>"  # where it is too wide
 WHEN_FULL = {
-    NO_BOUND: "The producer falls behind by itself.",
-    "block": "The producer is held up from now on.",
+    "block": "The producer is held up until half of the places are free, again and again.",
     "drop_oldest": "For each event that comes, the one that has waited longest is given up.",
     "drop_newest": "A new event is given up, unless there is room at that moment.",
     "raise": "The producer gets QueueFull for each event that finds no room.",
 }
 
 
-def _says(tank: Tank) -> str:
-    answered, lost, waiting = len(tank.times), tank.lost, tank.waiting
-    if not tank.came:
-        return "Nothing yet."
-    at_work = max(0, tank.came - answered - lost - waiting)
-    newest = f" The last answer took {tank.times[-1] * 1e3:,.0f} ms." if answered else ""
+def _answered(tank: Tank) -> str:
+    middle, slowest = middle_and_slowest(tank)
     return (
-        f"{tank.came} came: {waiting} wait, {at_work} in work, {answered} answered, "
-        f"{lost} lost.{newest}"
+        f"{tank.came} came, {len(tank.times)} were answered, half of them within {middle} ms, "
+        f"the slowest after {slowest} ms."
     )
 
 
-def _round_up(level: int) -> int:
-    """Return the next of 20, 50, 100, 200, 500, …"""
-    size = 10
-    while True:
-        for factor in (2, 5, 10):
-            if level <= factor * size:
-                return factor * size
-        size *= 10
+def _stopped(tank: Tank) -> str:
+    said = _answered(tank) if tank.times else f"{tank.came} came, and none was answered."
+    return (
+        f"Stopped after {tank.elapsed:.1f} s. {said} Stop cut {len(tank.cut_off)} off: how long "
+        "these would have waited is not known."
+    )
+
+
+def _figures(tank: Tank) -> str:
+    """Return the result of a run in large figures."""
+    figures = {
+        f"ms at most, for {len(tank.times)} answered": middle_and_slowest(tank)[1] or "–",
+        f"lost, of {tank.came}": f"{tank.lost:,}",
+        "ms the producer was held up": f"{tank.held_up * 1e3:,.0f}",
+    }
+    parts = "".join(
+        f"<div><div class='ek-number'>{figure}</div>{what}</div>"
+        for what, figure in figures.items()
+    )
+    return f"<div class='ek-quiet ek-figures'>{parts}</div>"

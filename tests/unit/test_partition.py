@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
+import random
 import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import psutil  # type: ignore[import-untyped]
 import pytest
+from hypothesis import given, strategies as st
 
 from eventkit.lab import Cable, PartitionSwitch
 from eventkit.lab.lesson10.partition import CAPACITY, LONG as GIVES_UP, TIMEOUT, Counts
-from eventkit.lab.lesson10.partition_panel import SAID, halves_svg
+from eventkit.lab.lesson10.partition_panel import SAID
+from eventkit.lab.lesson10.partition_view import picture_frame
+from eventkit.lab.lesson10.places import Places, places
 from eventkit.testing import wait_until
 
 from .conftest import LONG
@@ -264,9 +270,139 @@ def test_what_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("state", ["whole", "cut", "frozen"])
 def test_the_picture_says_in_words_what_it_shows(state: str) -> None:
-    drawn = halves_svg(state, Counts(fired=9, confirmed=5, waiting=4, counted=5, shown=5))
-    assert f"aria-label='the line is {state}; here the number is 5, 4 of {CAPACITY}" in drawn
-    assert drawn.count("fill='#D55E00'") == 4
+    counts = Counts(fired=9, confirmed=5, waiting=4, counted=5, shown=5)
+    frame = picture_frame(state, places(9, [], [], range(1, 6), range(1, 6), []), counts)
+    said = f"the line is {state}; here the number is 5, 4 of {CAPACITY} places are taken"
+    assert frame["says"] == f"{said}; there the number is 5; 4 held back"
+    assert (frame["state"], frame["held"], frame["here"]) == (state, (6, 7, 8, 9), 5)
+
+
+# What is drawn
+
+
+some = st.sets(st.integers(1, 30))
+
+
+@given(st.integers(0, 30), some, some, some, some, some)
+def test_every_click_and_every_answer_is_in_one_place(
+    fired: int,
+    refused: set[int],
+    given_up: set[int],
+    counted: set[int],
+    heard: set[int],
+    cut_off: set[int],
+) -> None:
+    """Whatever was recorded: lost clicks that arrived, answers overtaken by a cut and by others."""
+    everything = set(range(1, fired + 1))
+    refused, counted = refused & everything, counted & everything - refused
+    given_up, heard = given_up & everything - refused, heard & counted
+    found = places(fired, sorted(refused), given_up, sorted(counted), heard, cut_off)
+
+    clicks = [*found.held, *found.refused, *found.lost, *found.there]
+    assert sorted(clicks) == sorted(everything)
+    assert sorted([*found.answers, *found.heard, *found.unheard]) == list(found.there)
+    assert found.there == tuple(sorted(counted)) and set(found.heard) == heard
+    assert set(found.lost) == given_up - counted
+    assert not found.heard or all(number > max(found.heard) for number in found.answers)
+
+
+def is_drawn_as_counted(drawn: Places, counts: Counts) -> bool:
+    """Whether a picture of both sides shows what the numbers of the same moment say."""
+    clicks = [*drawn.held, *drawn.refused, *drawn.lost, *drawn.there]
+    return (
+        sorted(clicks) == list(range(1, counts.fired + 1))
+        and len(drawn.there) == counts.counted
+        and len(drawn.refused) == counts.refused
+        and len(drawn.lost) <= counts.unknown
+        and (drawn.there.index(drawn.heard[-1]) + 1 if drawn.heard else 0) == counts.shown
+        and list(drawn.there) == sorted(drawn.there)
+    )
+
+
+PRESSES = ["+1", "×10", "Cut", "Freeze", "Mend", "wait"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_each_frame_is_drawn_as_the_real_bus_counts_whatever_is_pressed(
+    switch: PartitionSwitch, seed: int
+) -> None:
+    presses = random.Random(seed).choices(PRESSES, [4, 4, 2, 2, 4, 6], k=30)
+    with watched(switch) as painted:
+        for press in [*presses, "Mend"]:
+            do(switch, press)
+        switch.settle()
+    wait_until(lambda: switch.counts.waiting == 0)
+    painted.append(switch._both())
+
+    assert len(painted) > len(presses)
+    assert [one for one in painted if not is_drawn_as_counted(*one)] == []
+    drawn, counts = painted[-1]
+    assert drawn.held == () and counts.waiting == 0
+    assert counts.fired == counts.confirmed + counts.refused + counts.unknown
+
+
+@contextmanager
+def watched(switch: PartitionSwitch) -> Iterator[list[tuple[Places, Counts]]]:
+    """What the panel could paint at any moment meanwhile, whatever its threads are doing."""
+    seen: list[tuple[Places, Counts]] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.002):
+            seen.append(switch._both())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        watching.join()
+
+
+def do(switch: PartitionSwitch, press: str) -> None:
+    """Press a button, or wait for what the buttons before have brought about."""
+    if press == "wait":
+        switch.bus.drain(LONG)
+    elif press in ("+1", "×10"):
+        switch.click(int(press.lstrip("+×")))
+    else:
+        getattr(switch, press.lower())()
+
+
+def test_clicks_into_a_frozen_line_that_is_full_do_not_hold_up_mend(
+    switch: PartitionSwitch,
+) -> None:
+    """Each click without room waits for some; the rest of its press is refused with it."""
+    switch.freeze()
+    for _ in range(4):
+        switch.click(10)
+    began = time.monotonic()
+    switch.mend()
+    switch.settle()
+    assert time.monotonic() - began < 10 * TIMEOUT  # of which each refused press took one
+    assert (switch.counts.fired, switch.counts.refused, switch.counts.shown) == (40, 20, 20)
+
+
+def test_freeze_ten_clicks_a_second_and_mend_bring_both_numbers_to_forty(
+    switch: PartitionSwitch,
+) -> None:
+    for _ in range(3):
+        switch.click(10)
+    switch.settle()
+    switch.freeze()
+    switch.click(10)
+    switch.bus.drain(LONG)
+    time.sleep(TIMEOUT)
+    switch.mend()
+    switch.settle()
+    assert switch.counts == Counts(fired=40, confirmed=40, counted=40, shown=40)
+    began = time.monotonic()
+    switch.click(10)
+    for press in (switch.settle, switch.cut, switch.mend, switch.settle):
+        press()
+    assert time.monotonic() - began < GIVES_UP
+    assert switch.counts.shown == switch.counts.counted == 50
 
 
 def test_nothing_is_left_when_the_process_with_the_panel_is_killed() -> None:

@@ -13,6 +13,7 @@ from ...event import Event
 from ...executors.queue import QueueFull
 from ..processes.child import Machine
 from ..processes.tcp_proxy import Cable
+from .places import Places, places
 
 if TYPE_CHECKING:
     from ...nats import Bridge
@@ -39,8 +40,8 @@ def add(event):
     global count
     before = count
     count += event.data["count"]
-    print(count, flush=True)
-    return {"before": before, "after": count}
+    print(event.data["number"], flush=True)
+    return {"before": before, "after": count, "number": event.data["number"]}
 
 
 bridge = ek.Bridge(bus, sys.argv[1], outgoing=["counter.changed"], incoming=["button.click"])
@@ -84,7 +85,10 @@ class Halves:
 
         self.state = "whole"
         self.may_lack_answer = False
-        self.fired = self.refused = self.shown = 0
+        self.fired = 0
+        self._refused: list[int] = []
+        self._heard: list[tuple[int, int]] = []  # a click's number, and the count it made
+        self._cut_off: list[int] = []
         self.bus = EventBus()
         self.bus.subscribe("counter.changed", self._hear)
         with ExitStack() as started:
@@ -102,23 +106,40 @@ class Halves:
     @property
     def counts(self) -> Counts:
         """The numbers at this moment."""
+        return self.look()[1]
+
+    @property
+    def shown(self) -> int:
+        """The last number received here."""
+        return self._heard[-1][1] if self._heard else 0
+
+    def look(self) -> tuple[Places, Counts]:
+        """Return where every click is, and the numbers of the same moment.
+
+        It reads backwards, from the answers to the clicks, so that each thing's cause is read, too.
+        """
+        heard = list(self._heard)
+        counted = [int(line) for line in list(self._machine.said) if line != "ready"]
+        given_up = [one.event.data["number"] for one in self.bus.dead_letters.copy()]
         confirmed, waiting = self._bridge.sent, self._bridge.waiting
-        numbers = [line for line in self._machine.said if line != "ready"]
-        unknown = len(self.bus.dead_letters)
-        counted = int(numbers[-1]) if numbers else 0
-        return Counts(
-            self.fired, confirmed, waiting, self.refused, unknown, counted, self.shown
+        refused, cut_off, fired = list(self._refused), list(self._cut_off), self.fired
+        numbers = [number for number, _ in heard]
+        return places(fired, refused, given_up, counted, numbers, cut_off), Counts(
+            fired, confirmed, waiting, len(refused), len(given_up), len(counted),
+            heard[-1][1] if heard else 0,
         )  # fmt: skip
 
-    def click(self) -> None:
-        """Fire one click. If there is no room it waits for some and is then refused; if the line is
-        known to be cut, it is refused at once.
+    def click(self, times: int = 1) -> None:
+        """Click this many times. Without room, a click waits for some and is then refused, and the
+        rest with it; if the line is known to be cut, it is refused at once.
         """
-        self.fired += 1
-        try:
-            self.bus.fire("button.click", {"count": 1})
-        except QueueFull:
-            self.refused += 1
+        for left in range(times, 0, -1):
+            self.fired += 1
+            try:
+                self.bus.fire("button.click", {"count": 1, "number": self.fired})
+            except QueueFull:
+                self._refuse(left)
+                return
 
     def cut(self) -> None:
         """End the connection, and wait until the bridge here has noticed."""
@@ -127,6 +148,7 @@ class Halves:
         self._cable.cut()
         self.state = "cut"
         _until(lambda: not self._bridge.is_connected)
+        self._lose_answers()
 
     def freeze(self) -> None:
         """Let nothing through, without either side noticing. A cut line stays cut."""
@@ -136,6 +158,8 @@ class Halves:
 
     def mend(self) -> None:
         """Mend the line, and wait until the bridge is connected."""
+        if self.state == "cut":
+            self._lose_answers()
         self._cable.mend()
         _until(lambda: self._bridge.is_connected)
         self.state = "whole"
@@ -169,8 +193,17 @@ class Halves:
             capacity=CAPACITY, timeout=TIMEOUT, ping_interval=_PATIENCE,
         )  # fmt: skip
 
+    def _refuse(self, clicks: int) -> None:
+        """Refuse the last click that was fired, and those of its press that were to follow."""
+        first, self.fired = self.fired, self.fired + clicks - 1
+        self._refused += range(first, self.fired + 1)
+
+    def _lose_answers(self) -> None:
+        """Note that no answer comes from the far side of a cut: nobody keeps one for later."""
+        self._cut_off += self.look()[0].answers
+
     def _hear(self, event: Event) -> None:
-        self.shown = event.data["after"]
+        self._heard.append((event.data["number"], event.data["after"]))
         if self.shown == self.counts.counted:
             self.may_lack_answer = False
 

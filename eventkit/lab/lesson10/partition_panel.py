@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ipywidgets as widgets
 
 from ...bus import EventBus
@@ -12,10 +10,10 @@ from ...executors.threads import Threads
 from ...triggers import Timer
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel, Status, button, row
+from ..panels.panel import Panel, Status, button, row
 from .partition import CAPACITY, TIMEOUT, Counts, Halves
-
-WIDTH, HEIGHT = 640, 150
+from .partition_view import PartitionView, picture_frame
+from .places import Places
 
 SAID = {
     "whole": "Whole: each click goes over the line and is counted on the other machine.",
@@ -41,14 +39,8 @@ class PartitionSwitch(Panel):
     def __init__(self) -> None:
         self.bus = EventBus()
         self.halves: Halves | None = None
-        self._shown = Counts()
+        self._shown = Places(), Counts()
         self._no_change = ""
-        self._actions: dict[str, Callable[[Halves], None]] = {
-            "partition.cut": Halves.cut,
-            "partition.freeze": Halves.freeze,
-            "partition.mend": Halves.mend,
-            "partition.click": Halves.click,
-        }
         self._make_widgets()
         self._painter = Painter(self._paint)
         self._timer = Timer(0.1)
@@ -64,12 +56,11 @@ class PartitionSwitch(Panel):
         return self.halves.counts if self.halves else Counts()
 
     def text(self) -> str:
-        return f"[{self.title}]\n{self._said()}\n{self._table()!r}"
+        return f"[{self.title}]\n{self._said()}\n{self._table(self.counts)!r}"
 
     def click(self, times: int = 1) -> None:
-        """Click this many times."""
-        for _ in range(times):
-            self.bus.fire("partition.click")
+        """Click this many times. Of clicks that find no room, only the first waits for some."""
+        self.bus.fire("partition.click", times)
 
     def cut(self) -> None:
         """Cut the line: both ends notice."""
@@ -107,19 +98,32 @@ class PartitionSwitch(Panel):
             self.halves = Halves()
             self._timer.start(self.bus, "look")
         before = self.halves.state
-        self._actions[event.topic](self.halves)
+        if event.topic == "partition.click":
+            self.halves.click(event.data)
+        else:
+            self._change_line(self.halves, event.topic)
         had_effect = event.topic == "partition.click" or self.halves.state != before
         self._no_change = "" if had_effect else "No change. "
         self._painter.changed()
 
+    def _change_line(self, halves: Halves, topic: str) -> None:
+        {
+            "partition.cut": halves.cut,
+            "partition.freeze": halves.freeze,
+            "partition.mend": halves.mend,
+        }[topic]()
+
     def _look(self) -> None:
-        if self.counts != self._shown:
+        if self._both() != self._shown:
             self._painter.changed()
+
+    def _both(self) -> tuple[Places, Counts]:
+        return self.halves.look() if self.halves else (Places(), Counts())
 
     # What is seen
 
     def _make_widgets(self) -> None:
-        self._picture = widgets.HTML()
+        self._picture = PartitionView()
         self._numbers = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
         self._numbers.add_class("jp-RenderedHTMLCommon")
         self._status = Status()
@@ -140,9 +144,9 @@ class PartitionSwitch(Panel):
 
     def _paint(self) -> None:
         state = self._state()
-        self._shown = self.counts
-        self._picture.value = halves_svg(state, self._shown)
-        self._numbers.value = self._table().html
+        places, counts = self._shown = self._both()
+        self._picture.frame = picture_frame(state, places, counts)
+        self._numbers.value = self._table(counts).html
         if self.bus.dead_letters:
             last = self.bus.dead_letters[-1]
             self._status.say(f"{last.handler} failed: {last.error}", good=False)
@@ -165,12 +169,11 @@ class PartitionSwitch(Panel):
             unknown = f" The outcome of {counts.unknown} clicks is unknown here."
         return self._no_change + SAID[state + note] + unknown
 
-    def _table(self) -> Table:
-        counts = self.counts
+    def _table(self, counts: Counts) -> Table:
         return Table(
             ["where", "what", "clicks"],
             [
-                ["here", "fired", counts.fired],
+                ["here", "clicked", counts.fired],
                 ["here", "confirmed by the server", counts.confirmed],
                 ["here", f"waiting, or not confirmed yet (at most {CAPACITY})", counts.waiting],
                 ["here", "refused: no place left", counts.refused],
@@ -179,61 +182,3 @@ class PartitionSwitch(Panel):
                 ["there", "the number that is true", counts.counted],
             ],
         )
-
-
-def halves_svg(state: str, counts: Counts) -> str:
-    """Draw both sides with their numbers, the places before the line, and the line itself."""
-    words = (
-        f"the line is {state}; here the number is {counts.shown}, {counts.waiting} of {CAPACITY} "
-        f"places are taken; there the number is {counts.counted}"
-    )
-    return (
-        f"<svg role='img' aria-label='{words}' viewBox='0 0 {WIDTH} {HEIGHT}' "
-        f"style='width:{WIDTH}px;max-width:100%'>"
-        + _side(10, "here: the button", counts.shown, NON_BLOCKING)
-        + _side(WIDTH - 170, "there: the counter", counts.counted, LISTENER)
-        + _places(counts.waiting)
-        + _line(state)
-        + "</svg>"
-    )
-
-
-def _side(x: int, name: str, number: int, colour: str) -> str:
-    return (
-        f"<rect x='{x}' y='10' width='160' height='90' rx='8' fill='none' stroke='{colour}' "
-        f"stroke-width='2.5'/>"
-        f"{_words(x + 80, 32, name, 13)}{_words(x + 80, 82, str(number), 40)}"
-    )
-
-
-def _places(taken: int) -> str:
-    """Draw small squares below the left side, filled if taken."""
-    squares = (
-        f"<rect x='{12 + place % 10 * 16}' y='{108 + place // 10 * 18}' width='12' height='14' "
-        f"stroke='{WAITING}' fill='{BLOCKING if place < taken else 'none'}'/>"
-        for place in range(CAPACITY)
-    )
-    return "".join(squares)
-
-
-def _line(state: str) -> str:
-    left, right, middle = 172, WIDTH - 172, WIDTH // 2
-    if state == "cut":
-        gap = f"<path d='M{left} 55H{middle - 26}M{middle + 26} 55H{right}"
-        ticks = f"M{middle - 26} 43v24M{middle + 26} 43v24'"
-        drawn = f"{gap}{ticks} stroke='{BLOCKING}' stroke-width='3'/>"
-    elif state == "frozen":
-        drawn = (
-            f"<path d='M{left} 55H{right}' stroke='{WAITING}' stroke-width='3' "
-            "stroke-dasharray='3 9'/>"
-        )
-    else:
-        drawn = f"<path d='M{left} 55H{right}' stroke='{NON_BLOCKING}' stroke-width='3'/>"
-    return drawn + _words(middle, 36, f"the line is {state}", 13)
-
-
-def _words(x: int, y: int, text: str, size: int) -> str:
-    return (
-        f"<text x='{x}' y='{y}' font-size='{size}' text-anchor='middle' "
-        f"fill='var(--jp-ui-font-color1)'>{text}</text>"
-    )

@@ -42,7 +42,7 @@ class Dashboard(Panel):
     worker handles these events, so that a blocked door does not block the page.
     """
 
-    patience = 3.0  # seconds without an answer from a door, until it counts as blocked
+    patience = 5.0  # seconds without an answer from a door, until it counts as blocked
 
     def __init__(self, build: Build, target: int = 10, seconds: float = 0.3):
         self.bus = EventBus()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -51,11 +52,11 @@ def main() -> None:
 def take_all(notebook: Notebook, name: str, use: Use) -> Path:
     """Take a panel's pictures and return the last, which is light and wide."""
     notebook.run_all()
-    panel = notebook.panel(use.title).first
+    panel = notebook.panel(re.compile(f"^{use.title}")).first
     take(notebook, panel, f"{name}-start")
     use.begin(panel)
     take(notebook, panel, f"{name}-running")
-    expect(panel).to_contain_text(use.ends, timeout=60_000)
+    expect(panel).to_contain_text(re.compile(use.ends), timeout=60_000)
     return take(notebook, panel, f"{name}-end")
 
 
@@ -76,8 +77,8 @@ def keep(name: str, use: Use, taken: Path) -> None:
     """Keep a picture in few colours: beside the panel's code, and for the README."""
     inside = io.BytesIO()
     Image.open(taken).convert("RGB").quantize(COLOURS).save(inside, "PNG", optimize=True)
-    use.picture.write_bytes(inside.getvalue())
-    print(f"{use.picture.relative_to(REPOSITORY)}: {len(inside.getvalue()) // 1024} KB")
+    use.picture(name).write_bytes(inside.getvalue())
+    print(f"{use.picture(name).relative_to(REPOSITORY)}: {len(inside.getvalue()) // 1024} KB")
     if name in README:
         shutil.copy(taken, REPOSITORY / "docs" / README[name])
 

@@ -8,7 +8,6 @@ function theme(element) {
   return {
     text: style.getPropertyValue("--jp-ui-font-color1").trim() || style.color || "#111",
     faint: style.getPropertyValue("--jp-border-color2").trim() || "#ccc",
-    family: style.fontFamily,
     font: style.fontFamily,
   };
 }

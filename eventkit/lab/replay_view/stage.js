@@ -60,7 +60,7 @@ function sortOut(record, places) {
 
 function write({ ink, colours }, text, x, y, width, size = 11, weight = 400) {
   ink.fillStyle = colours.text;
-  ink.font = `${weight} ${size}px ${colours.family}`;
+  ink.font = `${weight} ${size}px ${colours.font}`;
   ink.textAlign = "left";
   ink.fillText(text, x, y, width);
 }

@@ -203,6 +203,55 @@ def test_the_explorer_shows_that_a_part_that_raises_stops_nobody_else(
     notebook.do("lab.assert_clean(explorer)")
 
 
+DRAWN = "(canvas) => canvas.toDataURL()"
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space", ""])
+def test_a_box_of_the_explorer_breaks_its_part_and_the_path_of_the_next_event_shows_it(
+    notebook: Notebook, key: str
+) -> None:
+    panel = notebook.panel("Parts explorer")
+    picture, box = panel.get_by_role("img"), panel.get_by_role("button", name=SHOW)
+    expect(picture).to_have_attribute("aria-label", re.compile("No event was fired yet"))
+    expect(box).to_have_attribute("aria-pressed", "false")
+    unlit = picture.evaluate(DRAWN)
+
+    if key:
+        box.press(key)
+    else:
+        box.click()
+    expect(box).to_have_attribute("aria-pressed", "true")
+    expect(box).to_contain_text("✗ raises")
+    expect(panel.get_by_role("combobox", name=SHOW)).to_have_value("raises")
+    panel.get_by_role("button", name="Fire button.click").click()
+
+    said = " ".join(notebook.ask("[hop.says() for hop in explorer.hops]"))
+    expect(picture).to_have_attribute("aria-label", f"Trigger, bus and handlers. {said}")
+    assert f"{SHOW} fails on event 2." in said
+    assert picture.evaluate(DRAWN) != unlit
+    expect(panel.get_by_text("Events: 1 button.click, 2 counter.changed, 3 error.")).to_be_visible()
+    box.click()
+    expect(box).to_have_attribute("aria-pressed", "false")
+    notebook.do("lab.assert_clean(explorer)")
+
+
+def test_boxes_and_picture_of_the_explorer_lie_beside_each_other(notebook: Notebook) -> None:
+    panel = notebook.panel("Parts explorer")
+    picture = panel.get_by_role("img").bounding_box()
+    boxes = [
+        panel.get_by_role("button", name=part).bounding_box() for part in (PROCESSOR, SHOW, LOG)
+    ]
+
+    assert picture and all(boxes)
+    above = picture["y"]
+    for box in boxes:
+        assert box and box["y"] >= above
+        assert picture["x"] + picture["width"] / 2 < box["x"]
+        assert box["x"] + box["width"] <= picture["x"] + picture["width"]
+        above = box["y"] + box["height"]
+    assert above <= picture["y"] + picture["height"]
+
+
 def test_an_event_that_no_part_wants_is_heard_by_the_log_alone(notebook: Notebook) -> None:
     panel = notebook.panel("Parts explorer")
 

@@ -47,13 +47,20 @@ def test_the_callback_keeps_the_thread_for_its_work() -> None:
 
 
 def test_the_table_shows_waits_in_milliseconds_beside_the_moments() -> None:
-    shown = repr(waits_table([0.1, 1.3], {"sleeps": [0.9, 0], "awaits": [0.0014, 0]}))
-    assert [line.split() for line in shown.splitlines()[1:]] == [
-        ["0.1", "900", "1"],
-        ["1.3", "0", "0"],
+    sleeping, awaiting, measured = [0.9, 0], [0.0014, 0], [0.91, 0.001]
+
+    shown = repr(waits_table([0.1, 1.3], [sleeping], [awaiting])).splitlines()
+    assert shown[0].split("  ")[1:] == [
+        "the cell sleeps: waits (ms)",
+        "the cell awaits: waits (ms)",
     ]
+    assert [line.split() for line in shown[1:]] == [["0.1", "900", "1"], ["1.3", "0", "0"]]
+
+    shown = repr(waits_table([0.1, 1.3], [sleeping, measured], [awaiting, measured])).splitlines()
+    assert shown[0].count("predicted (ms)") == shown[0].count("measured (ms)") == 2
+    assert shown[1].split() == ["0.1", "900", "910", "1", "910"]
     with pytest.raises(ValueError, match="shorter"):
-        waits_table([0.1, 1.3], {"sleeps": [0.9]})
+        waits_table([0.1, 1.3], [sleeping], [[0.9]])
 
 
 def test_small_letters_are_letters() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import ipywidgets as widgets
 
@@ -51,8 +51,18 @@ class TimedClicks:
         time.sleep(self._work)
 
 
-def waits_table(moments: Sequence[float], columns: Mapping[str, Sequence[float]]) -> Table:
-    """Return a row for each click: its moment in seconds, and waits in milliseconds."""
-    waits = zip(*columns.values(), strict=True)
+def waits_table(
+    moments: Sequence[float], sleeps: Sequence[Sequence[float]], awaits: Sequence[Sequence[float]]
+) -> Table:
+    """Return a row for each click: its moment in seconds, and its waits in milliseconds.
+
+    For a cell that sleeps and one that awaits, give the predicted waits, or predicted and measured
+    ones.
+    """
+    headings = ["click at (s)"]
+    for case, columns in (("sleeps", sleeps), ("awaits", awaits)):
+        measured = [f"{case}: predicted (ms)", f"{case}: measured (ms)"]
+        headings += measured if len(columns) > 1 else [f"the cell {case}: waits (ms)"]
+    waits = zip(*sleeps, *awaits, strict=True)
     rows = [[at, *(round(w * 1e3) for w in row)] for at, row in zip(moments, waits, strict=True)]
-    return Table(["click at (s)", *columns], rows)
+    return Table(headings, rows)

@@ -75,6 +75,7 @@ class ClickTracer(Panel):
         self._wire = float("inf")
         self._cells = running_cells()
         self._clicks: list[dict[str, Any]] = []
+        self._heard: list[int] = []  # when each click's listener was called
         self._answer = answer
         self._status = Status()
         self._lanes = _Lanes(frame=picture([]))
@@ -82,13 +83,16 @@ class ClickTracer(Panel):
         self._button.on_msg(self._received)
         self._figures = widgets.HTML(figures([]))
         self._table = widgets.HTML()
+        self._join_the_bus()
+        controls = row(self._button, self._status)
+        super().__init__("Click tracer", controls, self._figures, self._lanes, self._table)
+
+    def _join_the_bus(self) -> None:
         processor = Threads(1, name="processor")
         self.bus.subscribe(
             "button.click", self._process, emits="click.answered", executor=processor
         )
         self.bus.subscribe("click.answered", self._listen)
-        controls = row(self._button, self._status)
-        super().__init__("Click tracer", controls, self._figures, self._lanes, self._table)
 
     def text(self) -> str:
         traced = f"[Click tracer: {len(self.traces)} clicks traced]"
@@ -129,7 +133,7 @@ class ClickTracer(Panel):
                 Step("result fired, listener called", _thread(), (heard - event.time) / 1e6),
             ]
         )
-        click.data["heard"] = heard
+        self._heard.append(heard)
         self._status.say(f"Click {number} answered.")
         self._status.send({"kind": "answer", "number": number, "pressed": click.data["pressed"]})
         if self._answer is not None:
@@ -138,7 +142,7 @@ class ClickTracer(Panel):
     def _painted(self, number: int, arrived: float, painted: float) -> None:
         """Complete a click's trace with the browser's times, in milliseconds since the press."""
         trace, click = self.traces[number - 1], self._clicks[number - 1]
-        since_heard = (perf_counter_ns() - click["heard"]) / 1e6
+        since_heard = (perf_counter_ns() - self._heard[number - 1]) / 1e6
         self._wire = min(self._wire, max(0.0, since_heard - (painted - arrived)))
         trace[:] = whole(trace, self._wire, arrived, painted)
         waited = trace[1].milliseconds

@@ -57,16 +57,9 @@ class PartsExplorer(Panel):
         for part in PARTS:
             self._join(part)
         self._show()
+        modes = row(*self._modes.values())
         super().__init__(
-            "Parts explorer",
-            self._view,
-            row(
-                button("Fire button.click", lambda: self.fire("button.click"), "a click"),
-                button("Fire door.opened", lambda: self.fire("door.opened"), "not counted"),
-            ),
-            row(*self._modes.values()),
-            self._said,
-            self._steps,
+            "Parts explorer", self._view, self._triggers(), modes, self._said, self._steps
         )
 
     def fire(self, topic: str) -> str:
@@ -90,6 +83,12 @@ class PartsExplorer(Panel):
     def text(self) -> str:
         modes = "; ".join(f"{part} {mode.value}" for part, mode in self._modes.items())
         return "\n".join([f"[Parts explorer: {modes}]", *(hop.says() for hop in self.hops)])
+
+    def _triggers(self) -> widgets.HBox:
+        return row(
+            button("Fire button.click", lambda: self.fire("button.click"), "a click"),
+            button("Fire door.opened", lambda: self.fire("door.opened"), "not counted"),
+        )
 
     def _say(self, returned: str) -> str:
         steps = self.heard or ["no part heard it"]

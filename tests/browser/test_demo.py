@@ -38,7 +38,7 @@ def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
     panel.get_by_role("button", name="×10", exact=True).click()
 
     expect(panel.locator(".ek-number")).to_have_text("10")
-    expect(panel.get_by_role("status")).to_contain_text("reached 10")
+    expect(panel.get_by_role("status")).to_contain_text("crossed 10")
 
 
 @pytest.mark.long

@@ -276,4 +276,4 @@ def test_two_views_of_one_panel_show_the_same(notebook: Notebook) -> None:
 
     for index in range(2):
         expect(panels.nth(index).locator(".ek-number")).to_have_text("10")
-        expect(panels.nth(index).get_by_role("status")).to_contain_text("reached 10")
+        expect(panels.nth(index).get_by_role("status")).to_contain_text("crossed 10")

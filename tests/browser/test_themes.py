@@ -84,7 +84,7 @@ def test_all_text_stands_out_from_its_background(pages: Pages, theme: str) -> No
 def use_every_panel(notebook: Notebook) -> None:
     counter = notebook.panel("Live counter")
     counter.get_by_role("button", name="×10", exact=True).click()
-    expect(counter.get_by_role("status")).to_contain_text("reached 10")
+    expect(counter.get_by_role("status")).to_contain_text("crossed 10")
 
     notebook.panel("Click tracer").get_by_role("button").click()
     expect(notebook.panel("Click tracer").get_by_role("table")).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from array import array
 
 import eventkit as ek
@@ -31,6 +32,21 @@ def test_a_race_is_replayed_on_one_clock() -> None:
         "2 of 2 came; 0 at the trigger, 0 in the queue, 0 in work, 2 handled.",
     ]
     assert made.seconds == max(where.span for where in made.stage.where) / 1e9
+
+
+def test_rows_say_which_handler_runs_on_which_worker() -> None:
+    with ek.EventBus() as bus, bus.record() as timeline:
+        bus.subscribe("click", lambda event: 1, emits="changed")
+        bus.subscribe("changed", lambda event: None)
+        bus.fire("click")
+    (where,) = replay(timeline).stage.where
+    started = max(stamps.started or 0 for stamps in where.stamps)
+
+    here = threading.current_thread().name
+    assert where.rows(started) == [
+        [f"in work on {here}: lambda on click", "1", "1"],
+        [f"in work on {here}: lambda on changed", "1", "1"],
+    ]
 
 
 def test_what_is_recorded_is_the_journeys_as_json_beside_the_output() -> None:

@@ -1,5 +1,5 @@
 // Events as all panels draw them: a numbered dot in the colour of its state, hollow while it is on
-// the bus, crossed out if it was not handled.
+// the bus, crossed out if its handler failed.
 
 const PITCHES = [20, 14, 10, 7, 5, 4, 3, 2];  // pixels from dot to dot, the first that has room
 
@@ -8,7 +8,7 @@ function contrasting(colour) {
   return 0.3 * red + 0.59 * green + 0.11 * blue > 105 ? "#000000" : "#ffffff";
 }
 
-// One dot: filled, hollow while it is on the bus, crossed out if it was not handled.
+// One dot: filled, hollow while it is on the bus, crossed out if its handler failed.
 function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
   if (radius < 3) {
     ink.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);

@@ -68,14 +68,19 @@ function wordsAt(record, places, now) {
 }
 
 function laneOf(record, place, at) {
-  if (place === WORK) return record.workers[at];
+  if (place === WORK) {
+    return (record.workers[at] - 1) * record.names.subscribers.length + record.subscribers[at];
+  }
   if (place === HANDLED || place === FAILED) return record.subscribers[at];
   return place === LEFT_OUT ? record.outcomes[at] : 0;
 }
 
 function nameOf({ names }, place, lane) {
   if (place === LEFT_OUT) return names.outcomes[lane - 1];
-  if (place === WORK) return `in work on ${names.workers[lane - 1]}`;
+  if (place === WORK) {
+    const handlers = names.subscribers.length, worker = Math.floor((lane - 1) / handlers);
+    return `in work on ${names.workers[worker]}: ${names.subscribers[(lane - 1) % handlers]}`;
+  }
   if (place === HANDLED || place === FAILED) return `${PLACES[place]} by ${names.subscribers[lane - 1]}`;
   return PLACES[place];
 }

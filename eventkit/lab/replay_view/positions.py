@@ -188,16 +188,20 @@ class Whereabouts:
             )  # fmt: skip
 
     def _lane(self, place: Place, index: int) -> int:
-        """Return the worker, subscriber or outcome to which the place belongs, counted from 1."""
+        """Return which of the place's rows the journey is in: one for each outcome, each handler,
+        or each pair of worker and handler.
+        """
         worker, subscriber, outcome = self._who[index]
-        lanes = {Place.WORK: worker, Place.HANDLED: subscriber, Place.FAILED: subscriber}
+        calls = (worker - 1) * len(self.subscribers) + subscriber
+        lanes = {Place.WORK: calls, Place.HANDLED: subscriber, Place.FAILED: subscriber}
         return outcome if place is Place.LEFT_OUT else lanes.get(place, 0)
 
     def _name(self, place: Place, lane: int) -> str:
         if place is Place.LEFT_OUT:
             return OUTCOMES[lane - 1]
         if place is Place.WORK:
-            return f"in work on {self.workers[lane - 1]}"
+            worker, handler = divmod(lane - 1, len(self.subscribers))
+            return f"in work on {self.workers[worker]}: {self.subscribers[handler]}"
         if place in (Place.HANDLED, Place.FAILED):
             return f"{WORDS[place]} by {self.subscribers[lane - 1]}"
         return WORDS[place]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...timeline import Journey
@@ -61,15 +61,15 @@ def names(journeys: Sequence[Journey]) -> list[str]:
     unless another handler has that name too, and a lambda is named by its topic.
     """
     short = {j.subscriber: j.subscriber.rpartition(".")[2].lstrip("_") for j in journeys}
-    told = list(short.values())
-    return [
-        f"lambda on {journey.event.topic}"
-        if short[journey.subscriber] == "<lambda>"
-        else journey.subscriber
-        if told.count(short[journey.subscriber]) > 1
-        else short[journey.subscriber]
-        for journey in journeys
-    ]
+    times = Counter(short.values())
+
+    def name(journey: Journey) -> str:
+        found = short[journey.subscriber]
+        if found == "<lambda>":
+            return f"lambda on {journey.event.topic}"
+        return found if times[found] == 1 else journey.subscriber
+
+    return [name(journey) for journey in journeys]
 
 
 def worker_of(journey: Journey) -> str | None:

@@ -98,7 +98,6 @@ class Whereabouts:
         self, journeys: Iterable[Journey], due: Sequence[int] = (), queues: bool | None = None
     ):
         journeys = list(journeys)
-        names = calls.names(journeys)
         self.queues = calls.queues(journeys) if queues is None else queues
         self.direct = not self.queues and not calls.waits_on_bus(journeys)
         self.levels = calls.levels(journeys) + [0] * len(due)
@@ -107,20 +106,26 @@ class Whereabouts:
         self.stamps = [one.since(self.start) for one in stamps]
         self.span = max((at for one in self.stamps for at in one[:6] if at is not None), default=0)
         self.numbers = _numbers(journeys, len(due))
-        workers = [calls.worker_of(journey) for journey in journeys]
+        self._who = self._register(journeys) + [(0, 0, 0)] * len(due)
+
+    def _register(self, journeys: Sequence[Journey]) -> list[tuple[int, int, int]]:
+        """List the workers and handlers, and return where each journey's worker, handler and
+        outcome stand in their lists, counted from 1.
+        """
+        workers, names = [calls.worker_of(one) for one in journeys], calls.names(journeys)
         self.workers = sorted({worker for worker in workers if worker is not None}, key=_natural)
         self.subscribers = list(dict.fromkeys(names))
         self.processors = {
-            name for name, journey in zip(names, journeys, strict=True) if journey.emits is not None
+            name for name, one in zip(names, journeys, strict=True) if one.emits is not None
         }
-        self._who = [
+        return [
             (
                 _ordinal(self.workers, worker),
                 _ordinal(self.subscribers, name),
-                _ordinal(OUTCOMES, journey.outcome),
+                _ordinal(OUTCOMES, one.outcome),
             )
-            for worker, name, journey in zip(workers, names, journeys, strict=True)
-        ] + [(0, 0, 0)] * len(due)
+            for worker, name, one in zip(workers, names, journeys, strict=True)
+        ]
 
     def at(self, now: int) -> list[Place]:
         """Return the place of each journey, in the order of the record."""

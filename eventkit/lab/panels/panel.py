@@ -65,10 +65,10 @@ class _Slider(anywidget.AnyWidget):
     value = traitlets.Int().tag(sync=True)
 
 
-class Recorded(NamedTuple):
+class Snapshot(NamedTuple):
     """A picture of a panel: the PNG file and what it shows, in words.
 
-    `python -m tests.browser.pictures` makes the files.
+    `python -m tests.browser.screenshots --keep` makes the files.
     """
 
     path: Path
@@ -82,10 +82,10 @@ class Recorded(NamedTuple):
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A framed panel with a heading. `text()` says the same where there is no browser.
 
-    `recorded` is a picture of it in use, for pages where no kernel runs.
+    `snapshot` is a picture of it in use, for pages where no kernel runs.
     """
 
-    recorded: ClassVar[Recorded | None] = None
+    snapshot: ClassVar[Snapshot | None] = None
 
     def __init__(self, title: str, *children: Any):
         self.title = title
@@ -99,8 +99,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _repr_mimebundle_(self, **options: Any) -> Any:
         data = super()._repr_mimebundle_(**options)
         data["text/plain"] = self.text()
-        if self.recorded is not None:
-            data["text/html"] = self.recorded.to_html()
+        if self.snapshot is not None:
+            data["text/html"] = self.snapshot.to_html()
         return data
 
 

@@ -4,6 +4,7 @@ handlers, while they happen or afterwards, at any speed and at any time.
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import anywidget
 import traitlets
 
 from ...timeline import Journey
+from ..panels.figures import Picture, waterfall_figure
 from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel
 from .page import SCRIPT, as_html, as_text
 from .positions import OUTCOMES, Whereabouts
@@ -91,7 +93,8 @@ class Replay(Panel):
     """Recorded timelines to play, slow down, and step through stamp by stamp."""
 
     def __init__(self, sides: Sequence[Side], title: str = "Replay"):
-        self.stage = Stage(title, sides)
+        self._sides = [side._replace(journeys=list(side.journeys)) for side in sides]
+        self.stage = Stage(title, self._sides)
         super().__init__(title, self.stage)
 
     @property
@@ -118,8 +121,16 @@ class Replay(Panel):
         """Return the recorded journeys as JSON, from which `as_html` makes a page."""
         return {"title": self.title, "sides": [as_text(side) for side in self.stage.sides]}
 
+    def still(self) -> Picture:
+        """Return the journeys as waterfalls, for pages where nothing plays."""
+        return waterfall_figure(
+            {side.caption or self.title: (list(side.journeys), side.colour) for side in self._sides}
+        )
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return super()._repr_mimebundle_(**options), {"eventkit": {"replay": self.recorded()}}
+        data, still = super()._repr_mimebundle_(**options), self.still()
+        data["image/png"] = base64.b64encode(still.png).decode()
+        return data, {"eventkit": {"replay": self.recorded()}, "image/png": {"alt": still.alt}}
 
 
 def replay(journeys: Iterable[Journey], title: str = "Replay") -> Replay:

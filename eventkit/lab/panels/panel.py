@@ -48,6 +48,7 @@ class Status(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("status.js")
     text = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode("ek-quiet").tag(sync=True)
+    live = traitlets.Unicode("polite").tag(sync=True)  # "off": changes are not announced
 
     def say(self, text: str, good: bool | None = None) -> None:
         """Show a text: plain, or in a box as good or bad news."""

@@ -4,16 +4,16 @@
 function render({ model, el }) {
   const line = document.createElement("div");
   line.setAttribute("role", "status");
-  line.setAttribute("aria-live", "polite");
   el.append(line);
 
   function changed() {
     line.className = model.get("kind");
+    line.setAttribute("aria-live", model.get("live"));
     if (line.textContent !== model.get("text")) line.textContent = model.get("text");
   }
-  model.on("change:text change:kind", changed);
+  model.on("change:text change:kind change:live", changed);
   changed();
-  return () => model.off("change:text change:kind", changed);
+  return () => model.off("change:text change:kind change:live", changed);
 }
 
 export default { render };

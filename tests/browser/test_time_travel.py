@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
+from typing import Any
 
+import matplotlib.image
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FloatRect, expect
 
 from .conftest import Pages
 from .notebook import Notebook
+from .run_panel import BLUE, GREEN, GREY, HAS_COLOUR
 from .test_themes import CONTRASTS, SCREENS
 
 pytestmark = pytest.mark.long
 
+# Keeps what the view has drawn.
+DRAWN = """(panel) => { panel.drawn = [];
+  panel.addEventListener("ek-drawn", ({ detail }) => panel.drawn.push(detail)) }"""
 EVENTS = 30  # that the panel's own log begins with
 
 
@@ -26,14 +33,36 @@ class Slider:
         self.number = self.panel.locator(".ek-number")
         self.field = self.panel.get_by_role("spinbutton", name="Event (sequence)")
         self.handle = self.panel.get_by_role("slider", name="Event (sequence)")
+        self.canvas = self.panel.get_by_role("img")
         self.speed = self.panel.get_by_role("spinbutton", name="Speed (events/s)")
 
     def press(self, *labels: str) -> None:
         for label in labels:
             self.panel.get_by_role("button", name=label, exact=True).click()
 
-    def says(self, text: str) -> None:
+    def says(self, text: str | re.Pattern[str]) -> None:
         expect(self.status).to_contain_text(text)
+
+    def box(self) -> FloatRect:
+        self.canvas.scroll_into_view_if_needed()
+        box = self.canvas.bounding_box()
+        assert box is not None
+        return box
+
+    def darkest(self, above: float, below: float) -> float:
+        """The middle of the dark pixels between two heights, counted from the canvas's bottom: of
+        the cursor there, or of the thumb below it.
+        """
+        box = self.box()
+        clip = FloatRect(
+            x=box["x"], y=box["y"] + box["height"] + above, width=box["width"],
+            height=below - above,
+        )  # fmt: skip
+        picture = self.notebook.page.screenshot(clip=clip, animations="disabled")
+        pixels: Any = matplotlib.image.imread(BytesIO(picture))[:, :, :3].max(axis=2)
+        dark = (pixels < 0.4).any(axis=0).nonzero()[0]
+        assert 0 < len(dark) < 25, dark
+        return float(dark.mean())
 
 
 @pytest.fixture
@@ -68,9 +97,82 @@ def test_the_slider_goes_back_in_time_and_the_field_with_it(slider: Slider) -> N
 
     expect(slider.number).to_have_text("0")
     expect(slider.handle).to_have_js_property("value", "14")
-    expect(slider.panel.get_by_role("img")).to_have_attribute(
-        "aria-label", re.compile("you are at event 14")
+    expect(slider.canvas).to_have_attribute("aria-label", re.compile("you are at event 14"))
+
+
+@pytest.mark.parametrize("width", [1280, 900])
+def test_the_thumb_is_under_the_cursor_at_every_place(slider: Slider, width: int) -> None:
+    page = slider.notebook.page
+    try:
+        page.set_viewport_size({"width": width, "height": 1000})
+        for sequence in (0, 7, 16, 29, EVENTS):
+            slider.handle.fill(str(sequence))
+            slider.says(f"After event {sequence} of {EVENTS}")
+            page.evaluate("() => document.activeElement.blur()")
+            cursor, thumb = slider.darkest(-20, -10), slider.darkest(4, 16)
+            assert abs(cursor - thumb) <= 1, (sequence, cursor, thumb)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_the_cursor_can_be_dragged_through_the_picture(slider: Slider) -> None:
+    box, mouse = slider.box(), slider.notebook.page.mouse
+    slider.panel.evaluate(DRAWN)
+    slider.handle.fill("13")
+    slider.says("After event 13 of 30")
+    first = slider.panel.evaluate("(panel) => panel.drawn.at(-1).x")
+    slider.handle.fill("21")
+    slider.says("After event 21 of 30")
+    other = slider.panel.evaluate("(panel) => panel.drawn.at(-1).x")
+
+    mouse.move(box["x"] + first, box["y"] + 60)
+    mouse.down()
+    slider.says("After event 13 of 30: the count is 13")
+    mouse.move(box["x"] + other, box["y"] + 90, steps=5)
+    slider.says("After event 21 of 30: the count is 7")
+    mouse.up()
+
+    expect(slider.field).to_have_value("21")
+    expect(slider.handle).to_be_focused()
+    mouse.move(box["x"] + first, box["y"] + 60)
+    slider.notebook.wait_idle()
+    expect(slider.field).to_have_value("21")
+    slider.notebook.do("lab.assert_clean(slider)")
+
+
+def test_what_is_drawn_is_what_the_log_holds(slider: Slider) -> None:
+    slider.panel.evaluate(DRAWN)
+    slider.press("Reset", "×10", "+1")
+    slider.says(f"After event {EVENTS + 12} of {EVENTS + 12}: the count is 11")
+    slider.handle.fill("33")
+    slider.says("After event 33 of 42: the count is 2")
+
+    drawn = slider.panel.evaluate("(panel) => panel.drawn.at(-1)")
+    stored = slider.notebook.ask(
+        "[(entry.sequence, entry.data and entry.data['count']) "
+        "for entry in slider.event_log.read()]"
     )
+    count, points = 0, [[0, 0]]
+    for sequence, added in stored:
+        count = count + added if added else 0
+        points.append([sequence, count])
+    assert drawn["frame"]["points"] == points
+    assert (drawn["at"], drawn["frame"]["since"], drawn["frame"]["last"]) == (33, 20, 42)
+    for colour in (GREEN, BLUE, GREY):
+        slider.notebook.page.wait_for_function(
+            HAS_COLOUR, arg=[slider.canvas.element_handle(), colour]
+        )
+
+
+def test_the_status_follows_while_it_plays(slider: Slider) -> None:
+    slider.speed.fill("10")
+    slider.speed.press("Enter")
+    slider.press("Play")
+    slider.says(re.compile(r"Playing 30 events\. After event [2-9] of 30: the count is [2-9],"))
+    expect(slider.status).to_have_attribute("aria-live", "off")
+    slider.says(re.compile(r"Playing 30 events\. After event 1[5-9] of 30: the count is [1-5],"))
+    slider.says(f"After event {EVENTS} of {EVENTS}: the count is 16")
+    expect(slider.status).to_have_attribute("aria-live", "polite")
 
 
 def test_a_click_in_the_past_goes_to_the_end_of_the_log(slider: Slider) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +13,13 @@ import pytest
 import eventkit as ek
 from eventkit.lab import TimeSlider, rebuild_figure
 from eventkit.lab.lesson09.history import CLICKED, RESET, Count, History, Moment
-from eventkit.lab.lesson09.time_slider import Position, curve_svg
+from eventkit.lab.lesson09.history_view import picture_of
+from eventkit.lab.lesson09.time_slider import Position
 
 from .conftest import LONG
+
+ROOT = Path(__file__).parents[2]
+TASK = "## The time slider"
 
 
 @pytest.fixture
@@ -111,7 +117,10 @@ def test_the_future_and_the_time_before_time_end_at_the_ends(slider: TimeSlider)
     press(slider, "+1", "+1")
     assert travel(slider, 99).sequence == 2
     assert travel(slider, -1).sequence == 0
-    assert slider.position.said.startswith("After event 0 of 2: the count is 0")
+    assert slider.position.said == (
+        "After event 0 of 2: the count is 0, and it has never reached 10. "
+        "Rebuilt from the start: 0 events read."
+    )
 
 
 def test_it_says_what_it_took_to_rebuild(slider: TimeSlider) -> None:
@@ -122,13 +131,57 @@ def test_it_says_what_it_took_to_rebuild(slider: TimeSlider) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sequence", "reached"),
+    [(9, "never reached 10"), (10, "reached 10 once"), (31, "reached 10 twice")],
+)
+def test_it_says_how_often_the_threshold_was_reached(
+    slider: TimeSlider, sequence: int, reached: str
+) -> None:
+    press(slider, "×10", "Reset", "×10", "×10", "Reset", "×10")
+    assert f"it has {reached}." in travel(slider, sequence).said
+
+
+def test_before_the_first_snapshot_it_is_rebuilt_from_the_start(slider: TimeSlider) -> None:
+    press(slider, "×10", "×10")
+    assert "Rebuilt from the start: 13 events read." in travel(slider, 13).said
+    assert "from the snapshot after event 20 and 0 events" in travel(slider, 20).said
+
+
+def test_the_status_follows_each_step_and_is_not_read_out_meanwhile(slider: TimeSlider) -> None:
+    press(slider, "×10")
+    slider._speed.value = 1
+    slider.bus.fire("travel.play")
+    for sequence in (1, 2, 3):
+        slider.bus.fire("travel.step")
+        slider.bus.drain(LONG)
+        slider._paint()
+        assert f"After event {sequence} of 10: the count is {sequence}," in slider._status.text
+        assert slider._status.live == "off"
+    slider.bus.fire("travel.stop")
+    slider.bus.drain(LONG)
+    slider._paint()
+    assert slider._status.live == "polite"
+
+
+def test_the_lesson_asks_for_events_that_there_are() -> None:
+    notebook = json.loads((ROOT / "notebooks" / "09_event_list.ipynb").read_text("utf-8"))
+    texts = ["".join(cell["source"]) for cell in notebook["cells"]]
+    [task] = [text.partition(TASK)[2] for text in texts if TASK in text]
+    asked = [int(number) for number in re.findall(r"\d+", re.sub(r"(?m)^\d\.|[+×]\d+", "", task))]
+    slider = TimeSlider()
+    slider.end()
+    assert asked
+    assert max(asked) <= slider.position.last
+
+
 def test_playing_goes_from_the_start_to_the_newest_event_and_ends(slider: TimeSlider) -> None:
     press(slider, "+1", "×10")
     slider._speed.value = 50
     slider.bus.fire("travel.play")
     slider.bus.drain(LONG)
     assert slider.position.playing
-    assert slider.position.said == "Playing 11 events."
+    assert slider.position.said.startswith("Playing 11 events. After event 0 of 11: the count is 0")
 
     wait_for_the_end(slider)
 
@@ -213,15 +266,27 @@ def test_the_text_form_has_the_event_and_both_states(slider: TimeSlider) -> None
     ]
 
 
-def test_the_curve_says_in_words_what_it_shows_and_stays_small(
+def test_the_picture_says_in_words_what_it_shows_and_stays_small(
     slider: TimeSlider, log: ek.EventLog
 ) -> None:
     fill(log, 20_000)
     at = press(slider, "+1")
-    drawn = curve_svg(slider._history.counts, at)
-    assert f"the count over {at.last} events" in drawn
-    assert f"you are at event {at.last}'" in drawn
-    assert len(drawn) < 50_000
+    frame = picture_of(slider._history.counts, at.there, at.last)
+    assert f"the count over {at.last} events" in frame["says"]
+    assert frame["says"].endswith(f"you are at event {at.last}")
+    assert frame["points"][0] == (0, 0)
+    assert frame["points"][-1] == (at.last, at.there.moment.counter.value)
+    assert len(json.dumps(frame)) < 50_000
+
+
+def test_the_slider_and_the_field_follow_the_position(slider: TimeSlider) -> None:
+    press(slider, "×10")
+    travel(slider, 4)
+    slider._paint()
+    assert (slider._view.value, slider._where.value, slider._where.max) == (4, 4, 10)
+    slider._view.value = 7  # as when the learner drags it
+    slider.bus.drain(LONG)
+    assert slider.position.sequence == 7
 
 
 def test_the_cost_of_a_rebuild_is_told_in_words() -> None:

@@ -19,20 +19,9 @@ from ...log import Entry, EventLog, open_log
 from ...triggers import Timer
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import (
-    NON_BLOCKING,
-    WAITING,
-    Panel,
-    Status,
-    button,
-    number_with_slider,
-    on_change,
-    row,
-)
+from ..panels.panel import Panel, Status, button, number_with_slider, on_change, row
 from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
-
-WIDTH, HEIGHT, EDGE = 560, 120, 14
-MOST_POINTS = 500
+from .history_view import HistoryView
 
 
 @dataclass(frozen=True)
@@ -125,8 +114,13 @@ class TimeSlider(Panel):
 
     def _make_widgets(self) -> None:
         last = self.position.last
-        self._where, self._slider = number_with_slider("Event", last, 0, last, "sequence")
-        self._slider.add_class("ek-wide")
+        self._where = widgets.BoundedIntText(
+            value=last, min=0, max=last, description="Event (sequence)",
+            style={"description_width": "120px"}, layout=widgets.Layout(width="200px"),
+        )  # fmt: skip
+        self._view = HistoryView(
+            label="Event (sequence)", layout=widgets.Layout(flex="1 1 420px", min_width="280px")
+        )
         self._speed, self._speed_row = number_with_slider("Speed", 5, 1, 50, "events/s")
         self._play_button = button(
             "Play", lambda: self.bus.fire("travel.play"), "through time, from here or the start",
@@ -135,15 +129,15 @@ class TimeSlider(Panel):
         self._stop_button = button(
             "Stop", lambda: self.bus.fire("travel.stop"), "stay where you are", disabled=True
         )
-        self._progress = widgets.IntProgress(value=0, min=0, max=1, description="Played")
-        self._number, self._picture, self._event = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._number, self._event = widgets.HTML(), widgets.HTML()
         self._table = widgets.HTML(layout=widgets.Layout(width="max-content", max_width="100%"))
         self._table.add_class("jp-RenderedHTMLCommon")
         self._status = Status()
         self._painting = False
 
     def _connect(self) -> None:
-        on_change(self._where, self._slid)
+        for control in (self._where, self._view):
+            on_change(control, self._slid)
         on_change(self._speed, lambda _: self.bus.fire("travel.speed"))
         self.bus.persist(self.event_log, PATTERN)
         self.bus.subscribe(PATTERN, lambda _: self.bus.fire("travel.grown"))
@@ -152,14 +146,14 @@ class TimeSlider(Panel):
 
     def _rows(self) -> Sequence[widgets.Widget]:
         return (
-            row(self._number, self._picture),
             row(
                 button("+1", lambda: self.click("+1"), "one click: one event in the log"),
                 button("×10", lambda: self.click("×10", 10), "ten clicks: ten events"),
                 button("Reset", self.reset, "back to 0: one event more"),
+                self._where,
             ),
-            self._slider,
-            row(self._play_button, self._stop_button, self._speed_row, self._progress),
+            row(self._number, self._view),
+            row(self._play_button, self._stop_button, self._speed_row),
             self._status,
             self._event,
             self._table,
@@ -229,12 +223,11 @@ class TimeSlider(Panel):
     def _paint(self) -> None:
         at = self.position
         self._painting = True  # moving the slider from here must not fire travel.to
-        self._where.max = self._progress.max = at.last
-        self._where.value = self._progress.value = at.sequence
+        self._where.max, self._where.value = at.last, at.sequence
+        self._view.show(self._history.counts, at.there, at.last)
         self._painting = False
         self._play_button.disabled, self._stop_button.disabled = at.playing, not at.playing
-        self._number.value = f"<div class='ek-number'>{at.there.moment.counter.value}</div>"
-        self._picture.value = curve_svg(self._history.counts, at)
+        self._number.value = _figure(at)
         told = "" if at.there.entry is None else _told(at.there.entry, with_time=True)
         self._event.value = f"<div class='ek-quiet'>{html.escape(told)}</div>"
         self._table.value = self._presses().html if at.there.moment.presses else ""
@@ -242,6 +235,7 @@ class TimeSlider(Panel):
             last = self.bus.dead_letters[-1]
             self._status.say(f"{last.handler} failed: {last.error}", good=False)
         else:
+            self._status.live = "off" if at.playing else "polite"  # not every step is read out
             self._status.say(at.said)
 
     def _presses(self) -> Table:
@@ -250,62 +244,38 @@ class TimeSlider(Panel):
 
 
 def _said(at: Position) -> str:
-    if at.playing:
-        return f"Playing {at.last} events."  # the same for every step: it is read out once
     if at.last == 0:
         return "Nothing has happened yet."
-    counter, there = at.there.moment.counter, at.there
-    count = "event" if there.read == 1 else "events"
-    return (
-        f"After event {at.sequence} of {at.last}: the count is {counter.value}, and it has reached "
-        f"{THRESHOLD} {_times(counter.reached)}. Rebuilt from the snapshot after event "
-        f"{there.since} and {there.read} {count} read since."
+    counter = at.there.moment.counter
+    said = (
+        f"After event {at.sequence} of {at.last}: the count is {counter.value}, and it has "
+        f"{_reached(counter.reached)}. {_rebuilt(at.there)}"
     )
+    return f"Playing {at.last} events. {said}" if at.playing else said
 
 
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+def _reached(times: int) -> str:
+    if times == 0:
+        return f"never reached {THRESHOLD}"
+    often = {1: "once", 2: "twice"}.get(times, f"{times} times")
+    return f"reached {THRESHOLD} {often}"
+
+
+def _rebuilt(there: Rebuilt) -> str:
+    events = f"{there.read} event{'' if there.read == 1 else 's'} read"
+    if there.since == 0:
+        return f"Rebuilt from the start: {events}."
+    return f"Rebuilt from the snapshot after event {there.since} and {events} since."
+
+
+def _figure(at: Position) -> str:
+    return (
+        f"<div class='ek-quiet'><div class='ek-number'>{at.there.moment.counter.value}</div>"
+        f"after event {at.sequence}</div>"
+    )
 
 
 def _told(entry: Entry, with_time: bool = False) -> str:
     data = "" if entry.data is None else f" {msgspec.json.encode(entry.data).decode()}"
     time = f", stored at {datetime.fromtimestamp(entry.stored):%H:%M:%S}" if with_time else ""
     return f"Event {entry.sequence}: {entry.topic}{data}{time}"
-
-
-def curve_svg(counts: Sequence[tuple[int, int]], at: Position) -> str:
-    """Draw the count over all events, in colour up to the position and grey after it.
-
-    `counts` are pairs of sequence and count.
-    """
-    last, top = max(at.last, 1), max(THRESHOLD, *(count for _, count in counts))
-
-    def x(sequence: float) -> float:
-        return EDGE + sequence / last * (WIDTH - 2 * EDGE)
-
-    def y(count: float) -> float:
-        return HEIGHT - EDGE - count / top * (HEIGHT - 2 * EDGE)
-
-    def line(points: Sequence[tuple[int, int]], colour: str) -> str:
-        kept = points[:: len(points) // MOST_POINTS + 1]
-        steps = [(kept[0][0], kept[0][1])] if kept else []
-        for before, after in zip(kept, [*kept[1:], points[-1]], strict=False):
-            steps += [(after[0], before[1]), after]
-        drawn = " ".join(f"{x(one):.1f},{y(other):.1f}" for one, other in steps)
-        return f"<polyline points='{drawn}' fill='none' stroke='{colour}' stroke-width='2.5'/>"
-
-    place = sum(sequence <= at.sequence for sequence, _ in counts)
-    here, count = x(at.sequence), at.there.moment.counter.value
-    words = f"the count over {at.last} events, at most {top}; you are at event {at.sequence}"
-    return (
-        f"<svg role='img' aria-label='{words}' viewBox='0 0 {WIDTH} {HEIGHT}' "
-        f"style='width:{WIDTH}px;max-width:100%'>"
-        f"<path d='M{x(0)} {y(THRESHOLD):.1f}H{x(last)}' stroke='{WAITING}' "
-        f"stroke-dasharray='3 4'/><path d='M{x(0)} {y(0)}H{x(last)}' stroke='{WAITING}'/>"
-        + line(counts[max(0, place - 1) :], WAITING)
-        + line(counts[:place], NON_BLOCKING)
-        + f"<path d='M{here:.1f} {EDGE / 2}V{y(0)}' stroke='{NON_BLOCKING}'/>"
-        f"<circle cx='{here:.1f}' cy='{y(count):.1f}' r='5' fill='{NON_BLOCKING}'/>"
-        f"<text x='{x(0)}' y='{y(THRESHOLD) - 4:.1f}' font-size='11' "
-        f"fill='var(--jp-ui-font-color1)'>{THRESHOLD}</text></svg>"
-    )

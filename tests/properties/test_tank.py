@@ -86,6 +86,7 @@ def drawn(tank: Tank, follower: Follower) -> dict[str, Any]:
         *(one.number for one in places.lost), *filter(None, [places.held_up]),
     ]  # fmt: skip
     assert sorted(everywhere) == list(range(1, places.came + 1))
+    assert frame["held"] is None or tank.title == "block"
     assert frame["level"] == len(places.waiting) <= (tank.capacity or places.came)
     assert {number for number, _, _ in frame["fallen"]} <= {one.number for one in places.lost}
     return frame

@@ -253,8 +253,8 @@ def test_what_stop_cuts_short_is_no_answer(policy: Overflow) -> None:
     wait_until(lambda: len(tank.times) >= 2 and tank.waiting >= 3)
     tank.stop()
     thread.join(LONG)
-    assert min(tank.times) >= 0.05
-    assert len(tank.cut_off) >= 3
+    assert min(tank.times) >= 0.049
+    assert len(tank.cut_off) >= 2
     assert tank.came == len(tank.times) + tank.lost + len(tank.cut_off)
     places = Follower(tank).look()
     assert sorted(places.cut_off) == sorted(tank.cut_off)
@@ -332,7 +332,7 @@ def test_the_panel_says_when_the_tank_is_full() -> None:
 
 def test_a_tank_stopped_before_its_first_answer_says_so() -> None:
     panel = small_panel()
-    panel.seconds, panel._work.value = LONG, 500
+    panel.seconds, panel._work.max, panel._work.value = LONG, 60_000, 20_000
     panel._start()
     wait_until(lambda: panel.run and panel.run.came)
     panel._stop()

@@ -139,13 +139,13 @@ function heldUp(sheet, { held, heldFor, colours }) {
 
 function labels(sheet, { scale, level, inflow, outflow, lost, policy }) {
   const { left, rim, bottom, ground } = BASIN, brim = Math.max(1, scale);
-  write(sheet, `in ${inflow.toFixed(0)} per s`, 8, 16);
+  write(sheet, `producer: ${inflow.toFixed(0)} per s`, 8, 16);
   write(sheet, WHEN_FULL[policy], MIDDLE + 18, 16);
   write(sheet, `${brim}`, left - 8, rim + 4, "right");
   write(sheet, "0", left - 8, bottom + 4, "right");
   write(sheet, `${level}`, left - 30, (rim + bottom) / 2, "right", 28, "600");
   write(sheet, "waiting", left - 30, (rim + bottom) / 2 + 16, "right");
-  write(sheet, `out ${outflow.toFixed(0)} per s`, BASIN.right + 48, ground + 4);
+  write(sheet, `out ${outflow.toFixed(0)} per s`, BASIN.right + 70, bottom + 32, "center");
   if (policy in WAYS_OUT) write(sheet, `lost ${lost}`, 8, ground + 4);
 }
 

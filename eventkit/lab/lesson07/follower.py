@@ -35,25 +35,29 @@ class Follower:
 
     def __init__(self, tank: Tank) -> None:
         self._tank = tank
-        self._came = 0
+        self._followed = 0
         self._open: list[Journey] = []
         self._answered: list[int] = []
         self._lost: list[Lost] = []
         self._cut_off: list[int] = []
 
     def look(self) -> Places:
-        """Return where each event is now."""
+        """Return where each event is now. One that is being put into the queue is held up outside
+        if the queue can do that, or else has not come yet.
+        """
         journeys = self._tank.timeline.journeys()
         entering = self._tank.entering  # after the journeys: all others are in the queue by now
-        self._open += journeys[self._came :]
-        self._came = len(journeys)
+        self._open += journeys[self._followed :]
+        self._followed = came = len(journeys)
         waiting, working = self._sort_out()
-        held_up = entering.number if entering and entering.number in waiting[-1:] else None
-        if held_up is not None:
+        held_up = None
+        if entering and entering.number in waiting[-1:]:
             waiting.pop()
+            held_up = entering.number if self._tank.title == "block" else None
+            came -= held_up is None
         taken = max(0, len(waiting) - (self._tank.capacity or len(waiting)))
         return Places(
-            self._came, held_up,
+            came, held_up,
             waiting[taken:], working + waiting[:taken],  # a worker has them, and begins at once
             self._answered[:], self._lost[:], self._cut_off[:],
         )  # fmt: skip

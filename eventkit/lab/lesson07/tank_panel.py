@@ -23,7 +23,6 @@ class Sample(NamedTuple):
     waiting: int
     came: int
     answered: int
-    lost: int
 
 
 class TankView(anywidget.AnyWidget):
@@ -59,6 +58,7 @@ class TankPanel(RunPanel[Tank]):
         self._result = widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
         self._samples: list[Sample] = []
         self._was_full = False
+        self._follower = Follower(Tank())
         super().__init__(
             "The tank: inflow, outflow, and what is between",
             "Start", "let events flow in",
@@ -124,9 +124,8 @@ class TankPanel(RunPanel[Tank]):
     def _watch(self, tank: Tank, running: bool) -> int:
         places = self._follower.look()
         self._samples.append(
-            Sample(tank.elapsed, len(places.waiting), places.came, len(places.answered),
-                   len(places.lost))
-        )  # fmt: skip
+            Sample(tank.elapsed, len(places.waiting), places.came, len(places.answered))
+        )
         self._show(tank, places, running)
         if running and not self._was_full and tank.most >= (tank.capacity or tank.most + 1):
             self._was_full = True
@@ -139,15 +138,11 @@ class TankPanel(RunPanel[Tank]):
         self._view.frame = picture_of(tank, places, flow, levels)
 
     def _flow(self) -> Flow:
-        """Return how many came, were answered and were lost per second, over the last second."""
+        """Return how many came and were answered per second, over the last second."""
         now = self._samples[-1]
         then = next((one for one in self._samples if one.moment >= now.moment - 1), now)
         spent = max(now.moment - then.moment, 0.05)
-        return Flow(
-            (now.came - then.came) / spent,
-            (now.answered - then.answered) / spent,
-            (now.lost - then.lost) / spent,
-        )
+        return Flow((now.came - then.came) / spent, (now.answered - then.answered) / spent)
 
     def _finish(self, tank: Tank) -> None:
         self._burst_button.disabled = True

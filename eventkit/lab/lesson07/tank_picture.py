@@ -17,41 +17,54 @@ COLOURS = {"waiting": WAITING, "work": NON_BLOCKING, "done": LISTENER, "lost": B
 
 
 class Flow(NamedTuple):
-    """How many events a second came, were answered and were lost."""
+    """How many events a second came and were answered."""
 
     came: float = 0.0
     answered: float = 0.0
-    lost: float = 0.0
 
 
 def picture_of(
     tank: Tank, places: Places, flow: Flow, levels: Sequence[tuple[float, int]]
 ) -> dict[str, Any]:
-    """Return what the live view draws, with few enough points to send often."""
-    step = max(1, len(levels) // 200)
-    scale = tank.capacity or _round_up(max((level for _, level in levels), default=0))
-    entering = tank.entering
+    """Return what the live view draws. `levels` are pairs of a moment and how many waited then."""
+    highest = max((level for _, level in levels), default=0)
+    scale = tank.capacity or _round_up(highest)
     return {
         "policy": tank.title,
         "bounded": tank.capacity is not None,
         "scale": scale,
-        "level": len(places.waiting),
-        "waiting": list(places.waiting) if scale <= MOST_DOTS else [],
         "workers": tank.workers,
+        "colours": COLOURS,
+        **_events(tank, places, has_dots=scale <= MOST_DOTS),
+        **_course(flow, levels),
+        "span": tank.seconds,
+        "says": _says(tank, places),
+    }
+
+
+def _events(tank: Tank, places: Places, has_dots: bool) -> dict[str, Any]:
+    """Return the events in each place, by number as far as they are seen."""
+    entering = tank.entering
+    return {
+        "level": len(places.waiting),
+        "waiting": list(places.waiting) if has_dots else [],
         "working": list(places.working),
         "answered": [len(places.answered), *places.answered[-SEEN:]],
         "held": places.held_up,
         "heldFor": round(entering.seconds, 2) if entering and places.held_up else 0.0,
         "lost": len(places.lost),
         "fallen": _fallen(places.lost, perf_counter_ns()),
+    }
+
+
+def _course(flow: Flow, levels: Sequence[tuple[float, int]]) -> dict[str, Any]:
+    """Return the rates of now and the level so far, with few enough points to send often."""
+    step = max(1, len(levels) // 200)
+    return {
         "inflow": flow.came,
         "outflow": flow.answered,
-        "spill": flow.lost,
         "levels": [*levels[::step], *levels[-1:]],
         "now": levels[-1][0] if levels else 0.0,
-        "span": tank.seconds,
-        "colours": COLOURS,
-        "says": _says(tank, places),
     }
 
 

@@ -43,6 +43,7 @@ from .lesson08.burst_bench import (
 )
 from .lesson08.claims import check_filters as check_filters
 from .lesson08.exact import counted_table as counted_table, drawn as drawn, show_flows as show_flows
+from .lesson08.filter_bench import FilterBench as FilterBench
 from .lesson08.filter_run import FilterRun as FilterRun
 from .lesson08.quotas import (
     keeps_quota as keeps_quota,

@@ -134,6 +134,23 @@ def test_an_event_that_is_dragged_off_the_line_is_removed(bench: Bench) -> None:
     expect(bench.event(6)).to_have_count(1)
 
 
+def test_an_event_is_dragged_with_a_finger(bench: Bench) -> None:
+    x, y = bench.middle(6)
+    finger = bench.page.context.new_cdp_session(bench.page)
+
+    def touch(kind: str, *points: float) -> None:
+        at = [{"x": points[0], "y": points[1]}] if points else []
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", x, y)
+    for part in (0.2, 0.3, 0.4):
+        touch("touchMove", x + part * bench.second(), y + 5)
+    touch("touchEnd")
+    expect(bench.result).to_contain_text("debounce lets 4 through")
+    finger.detach()
+    assert bench.events()[6] == 1600
+
+
 def test_a_click_beside_the_events_adds_one_there(bench: Bench) -> None:
     x, y = bench.middle(6)
     bench.page.mouse.click(x - 0.2 * bench.second(), y)
@@ -166,9 +183,9 @@ def test_events_are_moved_added_and_removed_with_the_keyboard_alone(bench: Bench
 
 def test_keys_on_one_event_are_undone_together(bench: Bench) -> None:
     bench.event(6).focus()
-    for _ in range(3):
+    for _ in range(10):
         bench.page.keyboard.press("ArrowRight")
-    bench.press("Undo")
+    bench.press("Undo")  # which must not overtake the last of the keys
     expect(bench.event(6)).to_have_attribute("aria-valuetext", "1.2 s")
 
 

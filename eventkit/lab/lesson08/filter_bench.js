@@ -1,303 +1,287 @@
-// The filter bench in the page: the marble diagram, with a handle on each event of the input line
-// and a field for each setting. A handle is a slider for the keyboard and is dragged by the
-// pointer. The kernel answers every change; while an answer is due, later moves replace earlier
-// ones, so a drag never queues up.
+// The filter bench in the page: the marble diagram, with a handle on each event of the input line.
+// A handle is a slider for the keyboard, and the pointer drags it.
 
-const LATE = 2000;  // milliseconds after which an answer is given up
+const PAGE = 500;  // milliseconds that a Page key moves an event
+const HINT = "Point at an event, or go to it with Tab, to see what each filter does with it. "
+  + "Arrow and Page keys move it, Delete removes it, Insert adds another.";
 
-function element(parent, tag, classes, text = "") {
-  const made = document.createElement(tag);
-  made.className = classes;
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
-// Sends edits, one message at a time. Of several moves of one event, only the newest is sent.
-function outbox(model) {
-  let waiting = 0, edits = [];
-  const flush = () => {
-    if (waiting || !edits.length) return;
-    model.send(edits);
-    edits = [];
-    waiting = setTimeout(answered, LATE);
-  };
-  const answered = () => {
-    clearTimeout(waiting);
-    waiting = 0;
-    flush();
-  };
-  return {
-    answered,
-    isEmpty: () => !waiting,
-    send: (...edit) => {
-      const last = edits[edits.length - 1];
-      const isSame = edit[0] === "move" && last?.[0] === "move" && last[1] === edit[1];
-      if (isSame) edits.pop();
-      edits.push(edit);
-      flush();
-    },
-  };
-}
-
-// The fields of one line, with its name above and what came out below.
-function lineLabel(parent, line, row, send) {
-  const box = element(parent, "div", "ek-line");
-  element(box, "strong", "", line.name);
-  const fields = element(box, "div", "ek-fields");
-  const inputs = line.fields.map(([label, unit, low, high, step], place) => {
-    const field = element(fields, "label", "", `${label} `);
-    const input = element(field, "input", "");
-    Object.assign(input, { type: "number", min: low, max: high, step });
-    input.setAttribute("aria-label", `${line.name}: ${label}${unit ? ` (${unit})` : ""}`);
-    field.append(` ${unit}`);
-    input.addEventListener("input", () => {
-      input.dataset.typing = "yes";
-      if (input.value && input.validity.valid) send("change", line.name, place, input.valueAsNumber);
-    });
-    input.addEventListener("change", () => { delete input.dataset.typing; });
-    return input;
-  });
-  const says = element(box, "div", "ek-says");
-  return (now, at, isSettled) => {
-    box.style.top = `${at.top(row) + 5}px`;
-    says.textContent = now.says.replace("; ", at.isNarrow ? "; " : "\n");
-    inputs.forEach((input, place) => {
-      const value = String(now.fields[place][5]);
-      if (isSettled && !input.dataset.typing && input.value !== value) input.value = value;
-    });
-  };
-}
-
-function seconds(time) {
-  return `${time / 1000} s`;
-}
-
-function render({ model, el }) {
-  const now = () => model.get("frame");
-  const box = outbox(model);
-  const local = new Map();  // where events are here, until the kernel has answered
-  const state = { marked: null, drag: null };
-  const handles = new Map();
-  let redraw = () => {}, gestures = 0, wantsNew = false, spots = [];
-
-  el.classList.add("ek-marbles");
-  const result = element(el, "div", "ek-result");
-  const stage = element(el, "div", "ek-stage");
-  const words = document.createElement("div");
-  const end = liveCanvas({ model, el: stage }, words, { height, draw, say, begin });
-  const over = element(stage, "div", "ek-over");
-  const hint = element(over, "div", "ek-line");
-  element(hint, "strong", "", "Events");
-  element(hint, "div", "ek-says", "Drag one along the line or off it. Click beside them to add one.");
-  hint.style.top = "4px";
-  const labels = now().lines.map((line, row) => lineLabel(over, line, row, box.send));
-
-  function begin(schedule) {
-    redraw = schedule;
+class MarbleBench {
+  constructor({ model, el }) {
+    this.model = model;
+    this.el = el;
+    this.outbox = new Outbox(model);
+    this.handles = new Map();
+    this.local = new Map();  // where events are here, until the kernel has answered
+    this.spots = [];         // where events are drawn on the filters' lines
+    this.state = { marked: null, drag: null };
+    this.gestures = 0;
+    this.wantsNew = false;   // whether the next new event gets the focus
+    this.build();
+    this.changed = () => this.show();
+    model.on("change:frame", this.changed);
+    this.show();
   }
 
-  function height(frame, width) {
-    return stageLayout(frame, width).height;
+  get frame() {
+    return this.model.get("frame");
   }
 
-  function events(frame) {
-    const moved = frame.events.map(([number, time]) => [number, local.get(number) ?? time]);
+  layout() {
+    return stageLayout(this.frame, this.stage.clientWidth);
+  }
+
+  build() {
+    this.el.classList.add("ek-marbles");
+    this.result = element(this.el, "div", "ek-result");
+    this.result.setAttribute("role", "status");
+    this.stage = element(this.el, "div", "ek-stage");
+    this.words = document.createElement("div");
+    this.end = liveCanvas({ model: this.model, el: this.stage }, this.words, {
+      height: (frame, width) => stageLayout(frame, width).height,
+      draw: (sheet, frame) => this.draw(sheet, frame),
+      say: () => this.say(),
+      begin: (schedule) => { this.redraw = schedule; },
+    });
+    this.over = element(this.stage, "div", "ek-over");
+    const hint = element(this.over, "div", "ek-line");
+    element(hint, "strong", "", "Events");
+    element(hint, "div", "ek-says", "Drag one along the line or off it. Click beside them to add one.");
+    const change = (...setting) => this.outbox.send("change", ...setting);
+    this.over.addEventListener("change", () => this.outbox.hurry());
+    this.labels = this.frame.lines.map((line) => new LineLabel(this.over, line, change));
+    this.listen();
+  }
+
+  listen() {
+    this.canvas = this.stage.querySelector("canvas");
+    this.canvas.addEventListener("click", (event) => this.clicked(event));
+    this.stage.addEventListener("pointermove", (event) => this.hovered(event));
+    this.stage.addEventListener("pointerleave", () => this.mark());
+  }
+
+  close() {
+    this.end();
+    this.model.off("change:frame", this.changed);
+  }
+
+  // What is shown
+
+  show() {
+    this.outbox.answered();
+    if (this.outbox.isSettled) this.local.clear();
+    this.result.textContent = this.frame.says;
+    this.keepHandles();
+    this.tell();
+  }
+
+  events() {
+    const moved = this.frame.events.map(([number, time]) => [number, this.local.get(number) ?? time]);
     return moved.sort((one, other) => one[1] - other[1] || one[0] - other[0]);
   }
 
-  function draw(sheet, frame) {
-    const style = getComputedStyle(el), isDark = document.body.dataset.jpThemeLight === "false";
-    const own = { family: style.fontFamily, event: isDark ? "#dddddd" : "#333333" };
-    const drawn = drawMarbles({ ...sheet, ...own }, frame, events(frame), state);
-    spots = drawn.spots;
-    layLabels(frame, sheet.width);
+  draw(sheet, frame) {
+    const isDark = document.body.dataset.jpThemeLight === "false";
+    const event = isDark ? "#dddddd" : "#333333", family = getComputedStyle(this.el).fontFamily;
+    this.layOut(frame, stageLayout(frame, sheet.width));
+    const drawn = drawMarbles({ ...sheet, family, event }, frame, this.events(), this.state);
+    this.spots = drawn.spots;
     for (const { number, x, y } of drawn.inputs) {
-      const handle = handles.get(number);
+      const handle = this.handles.get(number);
       if (handle) handle.style.transform = `translate(${x}px, ${y}px)`;
     }
-    stage.dataset.drawn = frame.version;
+    this.stage.dataset.drawn = frame.version;
     return false;
   }
 
-  function layLabels(frame, width) {
-    const at = stageLayout(frame, width);
-    el.classList.toggle("ek-narrow", at.isNarrow);
-    over.style.setProperty("--ek-label", `${at.isNarrow ? width - RIGHT : at.left - 14}px`);
-    labels.forEach((label, row) => label(frame.lines[row], at, box.isEmpty()));
+  layOut(frame, at) {
+    this.el.classList.toggle("ek-narrow", at.isNarrow);
+    this.over.style.setProperty("--ek-label", `${at.isNarrow ? at.right : at.left - 14}px`);
+    this.labels.forEach((label, row) =>
+      label.show(frame.lines[row], at.top(row) + 5, at.isNarrow, this.outbox.isSettled));
   }
 
-  function say() {
-    const frame = now();
-    return `Marble diagram. ${frame.says} ${frame.lines.map((one) => `${one.name}: ${one.says}`).join(". ")}.`;
+  say() {
+    const lines = this.frame.lines.map((line) => `${line.name}: ${line.says}.`);
+    return `Marble diagram. ${this.frame.says} ${lines.join(" ")}`;
   }
 
-  function mark(number) {
-    state.marked = number ?? focused() ?? state.drag?.number ?? null;
-    tell();
-    redraw();
+  tell() {
+    const { marked, drag } = this.state;
+    this.words.textContent = drag?.away ? `Let go to remove event ${drag.number}.`
+      : this.frame.stories[marked] || HINT;
   }
 
-  function focused() {
-    return [...handles].find(([, handle]) => handle.contains(document.activeElement))?.[0];
+  mark(number) {
+    this.state.marked = number ?? this.state.drag?.number ?? this.focused() ?? null;
+    this.tell();
+    this.redraw();
   }
 
-  function tell() {
-    words.textContent = state.drag?.away ? `Let go to remove event ${state.drag.number}.` : now().stories[state.marked]
-      || "Point at an event, or go to it with Tab, to see what each filter does with it. "
-      + "Arrow and Page keys move it, Delete removes it, Insert adds another.";
+  focused() {
+    return [...this.handles].find(([, handle]) => handle.contains(document.activeElement))?.[0];
   }
 
-  function move(number, time, gesture) {
-    const slider = handles.get(number)?.firstChild;
-    if (!slider || events(now()).find(([one]) => one === number)?.[1] === time) return;
-    local.set(number, time);
-    slider.value = time;
-    slider.setAttribute("aria-valuetext", seconds(time));
-    box.send("move", number, time, gesture);
-    redraw();
+  // The handles
+
+  keepHandles() {
+    const events = new Map(this.frame.events);
+    for (const number of this.handles.keys()) if (!events.has(number)) this.removeHandle(number);
+    const added = [...events.keys()].filter((number) => !this.handles.has(number));
+    added.forEach((number) => this.addHandle(number));
+    for (const [number, time] of events) this.setSlider(number, this.local.get(number) ?? time);
+    if (this.wantsNew && added.length) this.focus(added[added.length - 1]);
+    if (added.length || this.frame.full) this.wantsNew = false;
   }
 
-  function add(...time) {
-    wantsNew = true;
-    box.send("add", ...time);
+  removeHandle(number) {
+    this.handles.get(number).remove();
+    this.handles.delete(number);
+    if (this.state.marked === number) this.state.marked = null;
+    if (this.state.drag?.number === number) this.release();
   }
 
-  function remove(number) {
-    const order = events(now()).map(([one]) => one), place = order.indexOf(number);
-    const next = order[place + 1] ?? order[place - 1];
-    (handles.get(next)?.firstChild ?? over.querySelector("input")).focus({ preventScroll: true });
-    box.send("remove", number);
-  }
-
-  function addHandle(number) {
-    const handle = element(over, "span", "ek-event");
-    const slider = element(handle, "input", "");
-    Object.assign(slider, { type: "range", min: 0, max: now().end, step: now().step });
+  addHandle(number) {
+    const handle = element(this.over, "span", "ek-event"), slider = element(handle, "input", "");
+    const { end, step } = this.frame;
+    Object.assign(slider, { type: "range", min: 0, max: end, step });
     slider.setAttribute("aria-label", `Event ${number}`);
+    this.handles.set(number, handle);
+    this.listenToKeys(slider, number);
+    handle.addEventListener("pointerenter", () => this.mark(number));
+    handle.addEventListener("pointerleave", () => this.mark());
+    handle.addEventListener("pointerdown", (event) => this.grab(event, number));
+    handle.addEventListener("pointermove", (event) => this.drag(event));
+    handle.addEventListener("pointerup", () => this.drop());
+    handle.addEventListener("pointercancel", () => this.giveUp());
+  }
+
+  listenToKeys(slider, number) {
     let gesture = "";
     slider.addEventListener("focus", () => {
-      gesture = `keys ${number} ${gestures += 1}`;
-      mark(number);
+      gesture = this.newGesture();
+      this.mark(number);
     });
-    slider.addEventListener("blur", () => mark());
-    slider.addEventListener("input", () => move(number, slider.valueAsNumber, gesture));
-    slider.addEventListener("keydown", (event) => keyed(event, number, slider, gesture));
-    handle.addEventListener("pointerenter", () => mark(number));
-    handle.addEventListener("pointerleave", () => mark());
-    handle.addEventListener("pointerdown", (event) => grab(event, number));
-    handle.addEventListener("pointermove", drag);
-    handle.addEventListener("pointerup", drop);
-    handle.addEventListener("pointercancel", giveUp);
-    handles.set(number, handle);
+    slider.addEventListener("blur", () => {
+      this.outbox.hurry();
+      this.mark();
+    });
+    slider.addEventListener("input", () => this.move(number, slider.valueAsNumber, gesture));
+    slider.addEventListener("keydown", (event) => {
+      const page = { PageUp: PAGE, PageDown: -PAGE }[event.key];
+      const time = Math.min(this.frame.end, Math.max(0, slider.valueAsNumber + page));
+      if (page) this.move(number, time, gesture);
+      else if (event.key === "Delete" || event.key === "Backspace") this.remove(number);
+      else if (event.key === "Insert") this.add();
+      else if (event.key === "Escape" && this.state.drag) this.giveUp();
+      else return;
+      event.preventDefault();
+    });
   }
 
-  function keyed(event, number, slider, gesture) {
-    const page = { PageUp: 500, PageDown: -500 }[event.key];
-    if (page) {
-      const time = Math.min(now().end, Math.max(0, slider.valueAsNumber + page));
-      move(number, time, gesture);
-    } else if (event.key === "Delete" || event.key === "Backspace") remove(number);
-    else if (event.key === "Insert") add();
-    else if (event.key === "Escape" && state.drag) giveUp();
-    else return;
-    event.preventDefault();
+  slider(number) {
+    return this.handles.get(number)?.firstChild;
   }
 
-  function grab(event, number) {
+  setSlider(number, time) {
+    this.slider(number).value = time;
+    this.slider(number).setAttribute("aria-valuetext", `${time / 1000} s`);
+  }
+
+  focus(number) {
+    const control = this.slider(number) ?? this.over.querySelector("input");
+    control.focus({ preventScroll: true });
+  }
+
+  newGesture() {
+    this.gestures += 1;
+    return this.gestures;
+  }
+
+  // What the user does
+
+  add(...time) {
+    this.wantsNew = true;
+    this.outbox.send("add", ...time);
+  }
+
+  move(number, time, gesture) {
+    if (this.events().find(([one]) => one === number)?.[1] === time) return;
+    this.local.set(number, time);
+    this.setSlider(number, time);
+    this.outbox.send("move", number, time, gesture);
+    this.redraw();
+  }
+
+  remove(number) {
+    const order = this.events().map(([one]) => one), place = order.indexOf(number);
+    this.focus(order[place + 1] ?? order[place - 1]);
+    this.outbox.send("remove", number);
+  }
+
+  grab(event, number) {
     if (event.button !== 0) return;
     event.preventDefault();
-    const handle = handles.get(number);
-    handle.setPointerCapture(event.pointerId);
-    handle.firstChild.focus({ preventScroll: true });
-    const time = handle.firstChild.valueAsNumber;
-    state.drag = { number, time, gesture: `drag ${gestures += 1}`, away: false, y: 0 };
-    over.classList.add("ek-dragging");
+    this.handles.get(number).setPointerCapture(event.pointerId);
+    this.focus(number);
+    const time = this.slider(number).valueAsNumber;
+    this.state.drag = { number, time, gesture: this.newGesture(), away: false, y: 0 };
+    this.over.classList.add("ek-dragging");
   }
 
-  function drag(event) {
-    if (!state.drag) return;
-    const { number, gesture } = state.drag, at = stageLayout(now(), stage.clientWidth);
-    const place = stage.getBoundingClientRect();
-    state.drag.y = event.clientY - place.top;
-    state.drag.away = Math.abs(state.drag.y - at.input) > OFF;
-    move(number, at.time(event.clientX - place.left), gesture);
-    tell();
-    redraw();
+  drag(event) {
+    const dragged = this.state.drag, at = this.layout();
+    if (!dragged) return;
+    const { x, y } = this.place(event);
+    dragged.y = y;
+    dragged.away = Math.abs(y - at.input) > OFF;
+    this.move(dragged.number, at.time(x), dragged.gesture);
+    this.tell();
+    this.redraw();
   }
 
-  function drop() {
-    const dragged = release();
-    if (dragged?.away) remove(dragged.number);
+  drop() {
+    const dragged = this.release();
+    if (dragged?.away) this.remove(dragged.number);
   }
 
-  function giveUp() {
-    const dragged = release();
-    if (dragged) move(dragged.number, dragged.time, dragged.gesture);
+  giveUp() {
+    const dragged = this.release();
+    if (dragged) this.move(dragged.number, dragged.time, dragged.gesture);
   }
 
-  function release() {
-    const dragged = state.drag;
-    state.drag = null;
-    over.classList.remove("ek-dragging");
-    redraw();
+  release() {
+    const dragged = this.state.drag;
+    this.state.drag = null;
+    this.over.classList.remove("ek-dragging");
+    this.outbox.hurry();
+    this.tell();
+    this.redraw();
     return dragged;
   }
 
-  function clicked(event) {
-    const place = stage.getBoundingClientRect(), at = stageLayout(now(), stage.clientWidth);
-    const x = event.clientX - place.left, y = event.clientY - place.top;
-    if (at.isOnInput(y) && x > at.left - RADIUS && x < at.x(now().end) + 24) add(at.time(x));
+  place(event) {
+    const stage = this.stage.getBoundingClientRect();
+    return { x: event.clientX - stage.left, y: event.clientY - stage.top };
   }
 
-  function hovered(event) {
-    if (event.target !== canvas || state.drag) return;
-    const place = stage.getBoundingClientRect(), at = stageLayout(now(), stage.clientWidth);
-    const x = event.clientX - place.left, y = event.clientY - place.top;
-    const far = (one) => Math.hypot(one.x - x, one.y - y);
-    const near = spots.filter((one) => far(one) < 14).sort((one, other) => far(one) - far(other));
-    canvas.style.cursor = at.isOnInput(y) && x > at.left - RADIUS ? "copy" : "default";
-    if ((near[0]?.number ?? focused() ?? null) !== state.marked) mark(near[0]?.number);
+  clicked(event) {
+    const { x, y } = this.place(event), at = this.layout();
+    if (at.isOnInput(x, y)) this.add(at.time(x));
   }
 
-  function changed() {
-    const frame = now();
-    box.answered();
-    if (box.isEmpty()) local.clear();
-    result.textContent = frame.says;
-    keepHandles(frame);
-    tell();
+  hovered(event) {
+    if (event.target !== this.canvas || this.state.drag) return;
+    const { x, y } = this.place(event);
+    const far = (spot) => Math.hypot(spot.x - x, spot.y - y);
+    const [near] = this.spots.filter((spot) => far(spot) < 14).sort((a, b) => far(a) - far(b));
+    this.canvas.style.cursor = this.layout().isOnInput(x, y) ? "copy" : "default";
+    this.mark(near?.number);
   }
+}
 
-  function keepHandles(frame) {
-    const wanted = new Map(frame.events);
-    for (const [number, handle] of handles) {
-      if (wanted.has(number)) continue;
-      handle.remove();
-      handles.delete(number);
-      if (state.marked === number) state.marked = null;
-    }
-    let newest = null;
-    for (const [number, time] of wanted) {
-      if (!handles.has(number)) addHandle(newest = number);
-      const slider = handles.get(number).firstChild, here = local.get(number) ?? time;
-      slider.value = here;
-      slider.setAttribute("aria-valuetext", seconds(here));
-    }
-    if (wantsNew && newest) handles.get(newest).firstChild.focus({ preventScroll: true });
-    wantsNew = wantsNew && !newest && !frame.full;
-  }
-
-  const canvas = stage.querySelector("canvas");
-  canvas.addEventListener("click", clicked);
-  stage.addEventListener("pointermove", hovered);
-  stage.addEventListener("pointerleave", () => mark());
-  model.on("change:frame", changed);
-  changed();
-  return () => {
-    end();
-    model.off("change:frame", changed);
-  };
+function render(view) {
+  const bench = new MarbleBench(view);
+  return () => bench.close();
 }
 
 export default { render };

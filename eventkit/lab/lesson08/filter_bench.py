@@ -20,7 +20,10 @@ from .marbles import EXAMPLE, FILTERS, ROOM, Marbles
 class MarbleView(anywidget.AnyWidget):
     """The input line and a line for each filter. It draws `frame`, and sends what the user does."""
 
-    _esm = script(__file__, "canvas.js", "dots.js", "marble_stage.js", "filter_bench.js")
+    _esm = script(
+        __file__, "canvas.js", "dots.js", "marble_stage.js", "outbox.js", "line_label.js",
+        "filter_bench.js",
+    )  # fmt: skip
     _css = Path(__file__).with_name("filter_bench.css")
     frame = traitlets.Dict().tag(sync=True)
 

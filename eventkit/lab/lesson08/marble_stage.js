@@ -2,7 +2,7 @@
 // filter with what it lets out, all on one time axis. A grey bar reaches from the oldest event to
 // the one that comes out for it. Replaced events are small marks on the bar; dropped ones fall.
 
-const SIDE = 236, RIGHT = 26, INPUT = 92, FOOT = 40, RADIUS = 9.5;
+const SIDE = 236, RIGHT = 26, INPUT = 92, FOOT = 40, RADIUS = 9.5, TIP = 24;
 const NARROW = 640, ABOVE = 44;  // where there is no room beside the lines, labels are above them
 const MARKED = "#E69F00", OFF = 44;  // pixels from the input line at which an event is let go
 
@@ -19,7 +19,8 @@ function stageLayout(frame, width) {
       return Math.min(frame.end, Math.max(0, frame.step * Math.round(exact / frame.step)));
     },
     input: INPUT + above - 28,
-    isOnInput: (y) => y > above && y < INPUT + above,
+    isOnInput: (x, y) => y > above && y < INPUT + above && x > left - RADIUS
+      && x < left + (frame.end / frame.span) * (right - left) + TIP,
     line: (row) => top(row) + above + lift,
     height: top(frame.lines.length) + FOOT,
   };
@@ -71,7 +72,7 @@ function ring(ink, x, y, radius) {
 
 function drawInput(sheet, frame, events, at, look, { marked, drag }) {
   const { ink } = sheet;
-  drawRule(sheet, at, at.input, at.x(frame.end) + 24);
+  drawRule(sheet, at, at.input, at.x(frame.end) + TIP);
   const places = events.map(([, time]) => at.x(time));
   const levels = stackLevels(places, 2 * RADIUS + 1, 3);
   return events.map(([number], place) => {

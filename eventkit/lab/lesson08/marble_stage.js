@@ -22,6 +22,8 @@ function stageLayout(frame, width) {
     isOnInput: (x, y) => y > above && y < INPUT + above && x > left - RADIUS
       && x < left + (frame.end / frame.span) * (right - left) + TIP,
     line: (row) => top(row) + above + lift,
+    bands: [[above + 12, INPUT + above],
+      ...frame.lines.map((_, row) => [top(row) + above, top(row + 1)])],
     height: top(frame.lines.length) + FOOT,
   };
 }
@@ -37,13 +39,18 @@ function stackLevels(places, gap, most) {
   });
 }
 
+// A line down through all bands, which leaves out the labels between them.
+function drawDown(ink, at, time, dash) {
+  for (const [top, bottom] of at.bands) upright(ink, at.x(time), top, bottom, dash);
+}
+
 function drawAxis({ ink, colours, family }, frame, at) {
   const bottom = at.height - FOOT;
   ink.font = `12px ${family}`;
   ink.textAlign = "center";
   for (let time = 0; time <= frame.span; time += 500) {
     ink.strokeStyle = colours.faint;
-    upright(ink, at.x(time), at.input - 52, bottom, time % 1000 ? [2, 5] : []);
+    drawDown(ink, at, time, time % 1000 ? [2, 5] : []);
     ink.fillStyle = colours.text;
     if (time % 1000 === 0) ink.fillText(`${time / 1000}`, at.x(time), bottom + 16);
   }
@@ -149,7 +156,7 @@ function drawDropped({ ink, colours }, came, line, at, y, look, marked) {
 function drawGuide({ ink }, at, time) {
   if (time === undefined) return;
   ink.strokeStyle = MARKED;
-  upright(ink, at.x(time), at.input - 52, at.height - FOOT, [4, 4]);
+  drawDown(ink, at, time, [4, 4]);
 }
 
 // Draws everything, and returns where events are: those of the input line, and all the others.

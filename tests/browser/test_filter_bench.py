@@ -138,17 +138,20 @@ def test_an_event_is_dragged_with_a_finger(bench: Bench) -> None:
     x, y = bench.middle(6)
     finger = bench.page.context.new_cdp_session(bench.page)
 
-    def touch(kind: str, *points: float) -> None:
-        at = [{"x": points[0], "y": points[1]}] if points else []
+    def touch(kind: str, *fingers: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
         finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
 
-    touch("touchStart", x, y)
-    for part in (0.2, 0.3, 0.4):
-        touch("touchMove", x + part * bench.second(), y + 5)
+    other, second = bench.middle(11), bench.second()
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 0.2 * second, y + 5))
+    touch("touchStart", (x + 0.2 * second, y + 5), other)  # a second finger moves nothing
+    touch("touchMove", (x + 0.4 * second, y + 5), (other[0] + 90, other[1]))
     touch("touchEnd")
     expect(bench.result).to_contain_text("debounce lets 4 through")
     finger.detach()
-    assert bench.events()[6] == 1600
+    events = bench.events()
+    assert (events[6], events[11]) == (1600, 2500)
 
 
 def test_a_click_beside_the_events_adds_one_there(bench: Bench) -> None:
@@ -292,6 +295,24 @@ def test_many_moves_in_one_go_are_merged_and_the_last_is_answered(bench: Bench) 
     bench.page.mouse.up()
     assert bench.events()[6] == time > 1200
     assert bench.notebook.ask(version) - before <= 6
+
+
+@pytest.mark.parametrize("width", [1280, 900])
+def test_nothing_moves_when_an_event_is_marked_or_left(bench: Bench, width: int) -> None:
+    """Or a button would not be under the mouse any more when it is released."""
+    usual: Any = bench.page.viewport_size
+    bench.page.set_viewport_size({"width": width, "height": 1000})
+    heights = []
+    for number in (1, 4, 12):
+        bench.event(number).focus()
+        expect(bench.words).to_contain_text(f"Event {number}, at ")
+        heights.append(bench.panel.evaluate("(panel) => panel.offsetHeight"))
+    bench.press("Burst")
+    expect(bench.panel.locator(".ek-event")).to_have_count(17)
+    expect(bench.words).to_contain_text("Point at an event")
+    heights.append(bench.panel.evaluate("(panel) => panel.offsetHeight"))
+    bench.page.set_viewport_size(usual)
+    assert len(set(heights)) == 1
 
 
 @pytest.mark.parametrize("width", [1280, 900])

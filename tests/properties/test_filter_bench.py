@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 import eventkit as ek
 from eventkit.flow import Flow
 from eventkit.lab.lesson08.filter_bench import frame_of
-from eventkit.lab.lesson08.marbles import END, FILTERS, ROOM, STEP, Field, Marbles
+from eventkit.lab.lesson08.marbles import END, OPERATORS, ROOM, STEP, Field, Marbles
 
 Came = list[tuple[int, int]]  # (number, time in ms), in the order in which they come
 Line = dict[str, Any]
@@ -26,7 +26,7 @@ def values(field: Field) -> st.SearchStrategy[float]:
 
 
 settings = st.fixed_dictionaries(
-    {name: st.tuples(*map(values, one.fields)) for name, one in FILTERS.items()}
+    {name: st.tuples(*map(values, one.fields)) for name, one in OPERATORS.items()}
 )
 places = st.lists(st.integers(0, END // STEP).map(STEP.__mul__), max_size=ROOM)
 marbles = st.builds(Marbles.at, places, settings)

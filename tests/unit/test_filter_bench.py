@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eventkit.lab import FilterBench
-from eventkit.lab.lesson08.marbles import END, EXAMPLE, FILTERS, ROOM, STANDARD, Marbles
+from eventkit.lab.lesson08.marbles import END, EXAMPLE, OPERATORS, ROOM, STANDARD, Marbles
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_settings_change_and_stay_within_their_limits(bench: FilterBench) -> Non
     bench.change("Debounce", 0, 0.62)
     assert bench.marbles.settings["Debounce"] == (0.6,)
     assert "Debounce: 2 out" in bench.text()
-    for name, one in FILTERS.items():
+    for name, one in OPERATORS.items():
         for place, field in enumerate(one.fields):
             for value, set_to in [(1e9, field.high), (-5, field.low)]:
                 bench.change(name, place, value)

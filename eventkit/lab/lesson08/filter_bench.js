@@ -151,7 +151,7 @@ class MarbleBench {
     handle.addEventListener("pointerleave", () => this.mark());
     handle.addEventListener("pointerdown", (event) => this.grab(event, number));
     handle.addEventListener("pointermove", (event) => this.drag(event));
-    handle.addEventListener("pointerup", () => this.drop());
+    handle.addEventListener("pointerup", (event) => this.drop(event));
     handle.addEventListener("pointercancel", () => this.giveUp());
   }
 
@@ -219,18 +219,19 @@ class MarbleBench {
   }
 
   grab(event, number) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || this.state.drag) return;  // one finger at a time
     event.preventDefault();
     this.handles.get(number).setPointerCapture(event.pointerId);
     this.focus(number);
     const time = this.slider(number).valueAsNumber;
-    this.state.drag = { number, time, gesture: this.newGesture(), away: false, y: 0 };
+    const { pointerId } = event, gesture = this.newGesture();
+    this.state.drag = { pointerId, number, time, gesture, away: false, y: 0 };
     this.over.classList.add("ek-dragging");
   }
 
   drag(event) {
     const dragged = this.state.drag, at = this.layout();
-    if (!dragged) return;
+    if (dragged?.pointerId !== event.pointerId) return;
     const { x, y } = this.place(event);
     dragged.y = y;
     dragged.away = Math.abs(y - at.input) > OFF;
@@ -239,7 +240,8 @@ class MarbleBench {
     this.redraw();
   }
 
-  drop() {
+  drop(event) {
+    if (this.state.drag?.pointerId !== event.pointerId) return;
     const dragged = this.release();
     if (dragged?.away) this.remove(dragged.number);
   }

@@ -14,7 +14,7 @@ from ...bus import EventBus
 from ...event import Event
 from ..panels.panel import LISTENER, WAITING, Panel, button, one_at_a_time, row, script
 from . import marbles
-from .marbles import EXAMPLE, FILTERS, ROOM, Marbles
+from .marbles import EXAMPLE, OPERATORS, ROOM, Marbles
 
 
 class MarbleView(anywidget.AnyWidget):
@@ -141,7 +141,7 @@ def frame_of(shown: Marbles) -> dict[str, Any]:
                 "fields": [
                     [*field[:-1], value]
                     for field, value in zip(
-                        FILTERS[one.name].fields, shown.settings[one.name], strict=True
+                        OPERATORS[one.name].fields, shown.settings[one.name], strict=True
                     )
                 ],
             }

@@ -37,8 +37,8 @@ class Field(NamedTuple):
         return round(min(self.high, max(self.low, steps * self.step)), 3)
 
 
-class Filter(NamedTuple):
-    """A filter on the bench: what can be set, and how it is made."""
+class Operator(NamedTuple):
+    """A kind of flow on the bench: what can be set, and how it is made."""
 
     fields: tuple[Field, ...]
     make: Callable[..., Flow]
@@ -46,19 +46,19 @@ class Filter(NamedTuple):
 
 _SECONDS = ("s", 0.05, 1.0, 0.05)
 
-FILTERS: dict[str, Filter] = {
-    "Coalesce": Filter((Field("interval", *_SECONDS, 0.3),), Coalesce),
-    "Debounce": Filter((Field("wait", *_SECONDS, 0.3),), Debounce),
-    "Throttle": Filter((Field("interval", *_SECONDS, 0.3),), Throttle),
-    "Batch": Filter((Field("up to", "", 1, 12, 1, 4), Field("within", *_SECONDS, 0.5)), Batch),
-    "Token bucket": Filter(
+OPERATORS: dict[str, Operator] = {
+    "Coalesce": Operator((Field("interval", *_SECONDS, 0.3),), Coalesce),
+    "Debounce": Operator((Field("wait", *_SECONDS, 0.3),), Debounce),
+    "Throttle": Operator((Field("interval", *_SECONDS, 0.3),), Throttle),
+    "Batch": Operator((Field("up to", "", 1, 12, 1, 4), Field("within", *_SECONDS, 0.5)), Batch),
+    "Token bucket": Operator(
         (Field("rate", "/s", 1, 20, 1, 2), Field("burst", "", 1, 12, 1, 3)), TokenBucket
     ),
 }
 
 Settings = Mapping[str, tuple[float, ...]]
 STANDARD: Settings = {
-    name: tuple(field.value for field in one.fields) for name, one in FILTERS.items()
+    name: tuple(field.value for field in one.fields) for name, one in OPERATORS.items()
 }
 
 
@@ -99,7 +99,7 @@ class Marbles:
     def changed(self, name: str, field: int, value: float) -> Marbles:
         """Return with another setting of a filter, the nearest that it can have."""
         values = list(self.settings[name])
-        values[field] = FILTERS[name].fields[field].fitting(value)
+        values[field] = OPERATORS[name].fields[field].fitting(value)
         return replace(self, settings={**self.settings, name: tuple(values)})
 
     def widest_gap(self) -> int:
@@ -110,22 +110,23 @@ class Marbles:
 
     def answers(self) -> list[Answer]:
         """Return what each filter does with the events."""
-        return [self._answer(name) for name in FILTERS]
+        return [self._answer(name) for name in OPERATORS]
 
     def _answer(self, name: str) -> Answer:
         came = sorted(self.events.items(), key=lambda one: (one[1], one[0]))
         values = [_whole(value) for value in self.settings[name]]
-        flow = FILTERS[name].make(*values, clock=ManualClock())
+        flow = OPERATORS[name].make(*values, clock=ManualClock())
         passing = pass_through(flow, [time / 1e3 for _, time in came])
         out = [
-            Out(round(one.moment * 1e3), [came[at][0] for at in one.numbers]) for one in passing.out
+            LetOut(round(one.moment * 1e3), [came[at][0] for at in one.numbers])
+            for one in passing.out
         ]
         waits = [one.time - self.events[one.numbers[0]] for one in out]
         dropped = [came[at][0] for at in passing.dropped]
         return Answer(name, out, dropped, max(waits, default=0))
 
 
-class Out(NamedTuple):
+class LetOut(NamedTuple):
     """An event that came out, and the numbers of those that it stands for. The last is its own."""
 
     time: int
@@ -138,7 +139,7 @@ class Answer(NamedTuple):
     """
 
     name: str
-    out: list[Out]
+    out: list[LetOut]
     dropped: list[int]
     oldest: int
 

@@ -213,6 +213,17 @@ def test_a_setting_changes_its_own_line(bench: Bench) -> None:
     expect(bench.field("Batch: up to")).to_have_value("4")
 
 
+def test_an_answer_that_is_out_of_date_does_not_change_a_field_or_a_handle(bench: Bench) -> None:
+    field, event = bench.field("Token bucket: burst"), bench.event(6)
+    for control, end in [(field, "3"), (event, "1200")]:
+        control.focus()
+        for key in ["ArrowUp", "ArrowDown"] * 10:
+            before = control.input_value()
+            bench.page.keyboard.press(key)
+            assert (control.input_value() > before) == (key == "ArrowUp")
+        assert control.input_value() == end
+
+
 def test_nonsense_in_a_field_changes_nothing_and_does_not_stay(bench: Bench) -> None:
     field = bench.field("Debounce: wait (s)")
     for nonsense in ("", "0", "-5", "1e9"):

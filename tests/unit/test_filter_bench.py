@@ -159,6 +159,7 @@ def test_an_edit_that_changes_nothing_is_answered_all_the_same(bench: FilterBenc
     version = frame(bench)["version"]
     send(bench, ["move", 99, 700, "drag 1"])
     assert frame(bench)["version"] > version
+    assert frame(bench)["answered"] == {"a page": 7}
 
 
 def frame(bench: FilterBench) -> Any:
@@ -167,4 +168,4 @@ def frame(bench: FilterBench) -> Any:
 
 def send(bench: FilterBench, *edits: list[Any]) -> None:
     """As the page does."""
-    bench.bus.fire("bench.edited", list(edits))
+    bench.bus.fire("bench.edited", {"from": "a page", "number": 7, "edits": list(edits)})

@@ -67,7 +67,7 @@ class MarbleBench {
   // What is shown
 
   show() {
-    this.outbox.answered();
+    this.outbox.answered(this.frame.answered[this.outbox.from] || 0);
     if (this.outbox.isSettled) this.local.clear();
     this.result.textContent = this.frame.says;
     this.keepHandles();

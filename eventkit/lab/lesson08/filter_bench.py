@@ -43,10 +43,11 @@ class FilterBench(Panel):
         self._gesture: object = None
         self._seed = 0
         self._version = 0
+        self._answered: dict[str, int] = {}  # the last message of each page
         self._view = MarbleView()
         self.bus.subscribe("bench.edited", self._edit)
-        act = one_at_a_time(lambda edits: self.bus.fire("bench.edited", edits))
-        self._view.on_msg(lambda _, edits, __: act(edits))
+        act = one_at_a_time(lambda message: self.bus.fire("bench.edited", message))
+        self._view.on_msg(lambda _, message, __: act(message))
         super().__init__(
             "Event filter bench: drag an event, and every filter answers", self._row(), self._view
         )
@@ -116,14 +117,16 @@ class FilterBench(Panel):
         actions: dict[str, Callable[..., None]] = {
             "add": self.add, "move": self.move, "remove": self.remove, "change": self.change,
         }  # fmt: skip
+        self._answered[event.data["from"]] = event.data["number"]
         with self._view.hold_sync():
-            for name, *arguments in event.data:
+            for name, *arguments in event.data["edits"]:
                 actions[name](*arguments)
 
     def _show(self) -> None:
         """Send what the view draws. The version makes each frame an answer, changed or not."""
         self._version += 1
-        self._view.frame = frame_of(self.marbles) | {"version": self._version}
+        answer = {"version": self._version, "answered": dict(self._answered)}
+        self._view.frame = frame_of(self.marbles) | answer
 
 
 def frame_of(shown: Marbles) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 // Sends edits to the kernel, one message at a time. While an answer is due, the edits in between
-// are kept, and of several moves of one event only the newest: a drag never queues up.
+// are kept, and of several moves of one event only the newest: a drag never queues up. Each frame
+// says which message of which page it has answered last.
 
 const LATE = 2000;  // milliseconds after which an answer is no longer waited for
 
 class Outbox {
   constructor(model) {
     this.model = model;
+    this.from = String(Math.random());
     this.edits = [];
-    this.timer = 0;
+    this.sent = this.heard = this.timer = 0;
   }
 
+  // Whether what the kernel shows is what was asked for last.
   get isSettled() {
-    return !this.timer;
+    return this.heard === this.sent && !this.edits.length;
   }
 
   send(...edit) {
@@ -21,22 +24,22 @@ class Outbox {
     this.flush();
   }
 
-  answered() {
-    clearTimeout(this.timer);
-    this.timer = 0;
+  answered(number) {
+    this.heard = Math.max(this.heard, number);
     this.flush();
   }
 
   flush() {
-    if (!this.timer) this.hurry();
+    if (this.heard === this.sent) this.hurry();
   }
 
   // Sends what is kept without waiting, at the end of a gesture: Undo must not overtake it.
   hurry() {
     if (!this.edits.length) return;
     clearTimeout(this.timer);
-    this.model.send(this.edits);
+    const number = this.sent += 1;
+    this.model.send({ from: this.from, number, edits: this.edits });
     this.edits = [];
-    this.timer = setTimeout(() => this.answered(), LATE);
+    this.timer = setTimeout(() => this.answered(number), LATE);
   }
 }

@@ -341,6 +341,28 @@ def test_each_frame_is_drawn_as_the_real_bus_counts_whatever_is_pressed(
     assert counts.fired == counts.confirmed + counts.refused + counts.unknown
 
 
+def test_what_is_seen_at_once_fits_together_though_a_click_comes_in_between(
+    switch: PartitionSwitch,
+) -> None:
+    switch.click(1)
+    switch.settle()
+    assert switch.halves is not None
+    halves, machine = switch.halves, switch.halves._machine
+
+    class Slow:
+        """The other machine, which a click reaches, and whose answer is heard, during the look."""
+
+        @property
+        def said(self) -> list[str]:
+            halves._machine = machine
+            halves.click()
+            wait_until(lambda: halves.shown == 2)
+            return machine.said
+
+    halves._machine = Slow()  # type: ignore[assignment]
+    assert is_drawn_as_counted(*halves.look())
+
+
 @contextmanager
 def watched(switch: PartitionSwitch) -> Iterator[list[tuple[Places, Counts]]]:
     """What the panel could paint at any moment meanwhile, whatever its threads are doing."""

@@ -406,6 +406,22 @@ def test_clicks_into_a_frozen_line_that_is_full_do_not_hold_up_mend(
     assert (switch.counts.fired, switch.counts.refused, switch.counts.shown) == (40, 20, 20)
 
 
+def test_clicks_pressed_while_the_line_is_being_mended_follow_those_that_waited(
+    switch: PartitionSwitch,
+) -> None:
+    switch.click(1)
+    switch.settle()
+    switch.cut()
+    switch.freeze()
+    switch.click(10)
+    switch.mend()
+    switch.click(5)
+    switch.settle()
+    drawn, counts = switch._both()
+    assert drawn.there == drawn.heard == tuple(range(1, 17))
+    assert (counts.refused, counts.unknown, counts.shown) == (0, 0, 16)
+
+
 def test_freeze_ten_clicks_a_second_and_mend_bring_both_numbers_to_forty(
     switch: PartitionSwitch,
 ) -> None:

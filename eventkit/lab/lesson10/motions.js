@@ -33,10 +33,12 @@ function stop(before, { state, held, answers }) {
   answers.forEach((number) => before.answers.add(number));
 }
 
-function runs(before, frame, stops, now) {
+// An answer waits for its click, which may be under way since an earlier frame.
+function runs(before, frame, motions, stops, now) {
   const clicks = setOut(added(frame.there, before.there), "click",
     (number) => (stops.held.has(number) ? "break" : "here"), now, RUN);
-  const arrivals = new Map(clicks.map(({ number, end }) => [number, end]));
+  const arrivals = new Map([...motions, ...clicks]
+    .filter(({ kind }) => kind === "click").map(({ number, end }) => [number, end]));
   const heard = setOut(added(frame.heard, before.heard), "answer",
     (number) => (stops.answers.has(number) ? "break" : "there"), now, RUN);
   for (const answer of heard) {
@@ -55,7 +57,7 @@ function motionsTo(before, frame, motions, stops, now) {
     setOut(added(frame[kind], before[kind]), kind, () => "break", now, FALL));
   const kept = motions.filter(({ kind, number }) =>
     (FALLING.includes(kind) ? frame[kind].includes(number) : frame.state === "whole"));
-  return [...kept, ...(frame.state === "whole" ? runs(before, frame, stops, now) : []), ...falls];
+  return [...kept, ...(frame.state === "whole" ? runs(before, frame, kept, stops, now) : []), ...falls];
 }
 
 // Where the dots of a frame are at one time: in crowds, or moving. Each click is in one place.

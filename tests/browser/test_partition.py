@@ -24,25 +24,31 @@ BLUE, GREEN, GREY, ORANGE = "#0072b2", "#009e73", "#999999", "#d55e00"
 FIGURES = "38px"
 
 # Keeps what is drawn from one clearing of the canvas to the next: the dots by colour, hollow ones
-# apart, and the large figures.
+# apart; the large figures; and the numbers of the dots that run, with how far they are.
 WATCH = f"""() => {{
   window.drawings = [];
   const ink = CanvasRenderingContext2D.prototype;
   const {{ clearRect, arc, fill, stroke, fillText }} = ink;
-  let drawing = {{ dots: {{}}, figures: [] }}, isDot = false;
+  let drawing = {{ dots: {{}}, figures: [], running: [] }}, isDot = false, along = 0, runs = false;
   const count = (colour) => {{
     if (isDot) drawing.dots[colour] = (drawing.dots[colour] ?? 0) + 1;
     isDot = false;
   }};
   ink.clearRect = function (...box) {{
-    drawing = {{ dots: {{}}, figures: [] }};
+    drawing = {{ dots: {{}}, figures: [], running: [] }};
     drawings.push(drawing);
     clearRect.apply(this, box);
   }};
-  ink.arc = function (...circle) {{ isDot = true; arc.apply(this, circle); }};
-  ink.fill = function () {{ count(this.fillStyle); fill.apply(this); }};
+  ink.arc = function (x, ...circle) {{ [isDot, along] = [true, x]; arc.call(this, x, ...circle); }};
+  ink.fill = function () {{
+    runs = isDot && this.fillStyle === "{BLUE}";
+    count(this.fillStyle);
+    fill.apply(this);
+  }};
   ink.stroke = function () {{ count(`hollow ${{this.strokeStyle}}`); stroke.apply(this); }};
   ink.fillText = function (text, ...where) {{
+    if (runs) drawing.running.push([along, Number(text)]);
+    runs = false;
     if (this.font.includes("{FIGURES}") && text !== "") drawing.figures.push(Number(text));
     fillText.apply(this, [text, ...where]);
   }};
@@ -102,6 +108,12 @@ def is_answered_after_arrival(drawing: dict[str, Any]) -> bool:
     return bool(here + drawing["dots"].get(f"hollow {GREEN}", 0) <= there)
 
 
+def runs_in_order(drawing: dict[str, Any]) -> bool:
+    """Whether no click overtakes another one."""
+    from_the_front = [number for _, number in sorted(drawing["running"], reverse=True)]
+    return from_the_front == sorted(from_the_front)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_drawing_has_each_click_once_and_the_figures_of_its_dots(
     switch: Switch, seed: int
@@ -121,6 +133,7 @@ def test_every_drawing_has_each_click_once_and_the_figures_of_its_dots(
         here, there = drawing["figures"]
         assert there == drawing["dots"].get(GREEN, 0)
         assert here <= there and is_answered_after_arrival(drawing)
+        assert runs_in_order(drawing)
     assert all(clicks_in(one) <= clicks_in(two) for one, two in pairwise(drawings))
     last = drawings[-1]
     assert last["figures"] == [shown, counted]
@@ -149,6 +162,17 @@ def test_clicks_run_when_the_line_is_mended_and_wait_in_grey_while_it_is_frozen(
     assert any(f"hollow {GREEN}" in one["dots"] for one in drawings)
     assert [one for one in drawings if not is_answered_after_arrival(one)] == []
     assert drawings[-1]["figures"] == [41, 41] and drawings[-1]["dots"] == {GREEN: 41}
+    switch.notebook.do("switch.end(); lab.assert_clean(switch)")
+
+
+def test_clicks_do_not_overtake_each_other(switch: Switch) -> None:
+    switch.press("+1")
+    switch.shows(here=1, there=1)
+    with switch.watched() as drawings:
+        switch.press("×10", "+1", "+1")
+        switch.shows(here=13, there=13)
+    assert any(len(drawing["running"]) > 1 for drawing in drawings)
+    assert [one for one in drawings if not runs_in_order(one)] == []
     switch.notebook.do("switch.end(); lab.assert_clean(switch)")
 
 

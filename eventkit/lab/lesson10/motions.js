@@ -33,10 +33,11 @@ function stop(before, { state, held, answers }) {
   answers.forEach((number) => before.answers.add(number));
 }
 
-// An answer waits for its click, which may be under way since an earlier frame.
+// Clicks set out behind those of earlier frames, and an answer waits for its click to arrive.
 function runs(before, frame, motions, stops, now) {
+  const ahead = motions.filter(({ kind }) => kind === "click").map(({ begin }) => begin + 1);
   const clicks = setOut(added(frame.there, before.there), "click",
-    (number) => (stops.held.has(number) ? "break" : "here"), now, RUN);
+    (number) => (stops.held.has(number) ? "break" : "here"), Math.max(now, ...ahead), RUN);
   const arrivals = new Map([...motions, ...clicks]
     .filter(({ kind }) => kind === "click").map(({ number, end }) => [number, end]));
   const heard = setOut(added(frame.heard, before.heard), "answer",

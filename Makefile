@@ -12,7 +12,7 @@ LESSON ?= 00_start_here
 MINUTES ?= 5
 WORKERS ?= 6  # how many tests, or notebooks, run at once: they wait as much as they compute
 PAGES ?= 4  # how many pages are open at once
-DEMO := 02_live_counter 03_blocking_vs_nonblocking
+DEMO := 02_live_counter 03_blocking_vs_nonblocking 05_shared_state
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)
 NOT_BROWSER := tests --ignore=tests/browser
@@ -53,9 +53,10 @@ known-lesson:
 	@[ -n "$(FOUND)" ] || { echo "There is no lesson '$(LESSON)'. Choose one of these, such as LESSON=02:"; \
 	  printf '  %s\n' $(notdir $(basename $(wildcard notebooks/*.ipynb))); exit 1; } >&2
 
-demo: $(VENV)/.has-demo  ## Show lessons 02 and 03 as apps without code, for the wall
+demo: $(VENV)/.has-demo  ## Show lessons 02, 03 and 05 as apps without code, for the wall
 	@$(PY) -m eventkit.lab.export demo --to build/demo $(DEMO:%=notebooks/%.ipynb)
-	@exec env $(AS_IS) EVENTKIT_PROGRESS=off $(PY) -m voila build/demo $(NO_DISPLAY) $(ARGS)
+	@exec env $(AS_IS) EVENTKIT_PROGRESS=off JUPYTER_PATH="$$FOLDER/build/demo/jupyter" \
+	  $(PY) -m voila build/demo --template=eventkit $(NO_DISPLAY) $(ARGS)
 
 site: $(VENV)/.has-site  ## Build the site of lessons and pages into build/site/html
 	@$(PY) docs/site/build.py build/site

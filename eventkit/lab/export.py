@@ -2,14 +2,15 @@
 
     python -m eventkit.lab.export handout --to handout notebooks/*.ipynb
     python -m eventkit.lab.export demo --to build/demo notebooks/02_live_counter.ipynb
-    voila build/demo
+    JUPYTER_PATH=build/demo/jupyter voila build/demo --template=eventkit
 
 A handout has the lesson's text, code and hints, but no outputs, so that learners predict before
 they see an answer. The code of a prediction contains the reasons, so it is folded. The help of an
 exercise offers no solution. The package still contains the solutions.
 
-A demo app has the lesson's title and question, its prediction, its last panel that has a numbered
-list of things to try above it, that list, and what to remember. It has no code and no other text.
+A demo app has the lesson's title and question, its first prediction, its last panel that has a
+numbered list of things to try above it, that list, the prediction again, and what to remember. It
+has no code and no other text. A start page leads to the apps.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from .demo import Card, write_template
 
 Convert = Callable[[Any], Any]
 """Takes a lesson as nbformat reads it, and returns the notebook made from it."""
@@ -49,6 +53,8 @@ def app(lesson: Any) -> Any:
     """
     title, question, *_ = lesson.cells[0].source.split("\n\n")
     to_try, panel = _panel(lesson)
+    predict, *others = _tagged(lesson, "predict")
+    asked_again = f"{predict.source.partition(' = ')[0]}.again()"
     remember = [cell for cell in lesson.cells if cell.source.startswith("## Remember")]
     if not remember:
         raise ValueError("the lesson has no part headed Remember, which its app needs.")
@@ -58,10 +64,10 @@ def app(lesson: Any) -> Any:
     made.cells = [
         _markdown(f"# {made.metadata['title']}\n\n{question}"),
         _code(f"%%capture\n{_tagged(lesson, 'setup')[0].source}"),
-        _code(_tagged(lesson, "predict")[0].source),
+        _code(predict.source),
         _markdown(f"## Try\n\n{to_try}"),
         _code(panel.source),
-        *(_code(cell.source) for cell in _tagged(lesson, "predict")[1:]),
+        *(_code(cell.source) for cell in others if cell.source == asked_again),
         _markdown(f"## Remember\n\n{_numbered_list(remember[0])}"),
     ]
     return made
@@ -113,23 +119,39 @@ def write(convert: Convert, lessons: Sequence[Path], folder: Path) -> list[Path]
     return written
 
 
+def write_demo(lessons: Sequence[Path], folder: Path) -> list[Path]:
+    """Write the apps of lessons, and the template with their start page. Return the apps' paths.
+
+    Raises ValueError as `write` does.
+    """
+    written = write(app, lessons, folder)
+    write_template([_card(path) for path in written], folder)
+    return written
+
+
+def _card(path: Path) -> Card:
+    made = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    question = made.cells[0].source.split("\n\n")[1]
+    return Card(path.name, made.metadata["title"], question.strip("*"))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command line. Raises SystemExit with status 2 if it is misused."""
     parser = argparse.ArgumentParser(
         prog="python -m eventkit.lab.export", description="Make handouts or demo apps of lessons."
     )
     kinds = parser.add_subparsers(required=True, metavar="KIND")
-    for name, convert, what in (
-        ("handout", without_solutions, "lessons without solutions and outputs"),
-        ("demo", app, "lessons as apps, to be served by voila"),
+    for name, make, what in (
+        ("handout", partial(write, without_solutions), "lessons without solutions and outputs"),
+        ("demo", write_demo, "lessons as apps, to be served by voila"),
     ):
         kind = kinds.add_parser(name, help=what)
-        kind.set_defaults(convert=convert)
+        kind.set_defaults(make=make)
         kind.add_argument("lessons", nargs="+", type=Path, metavar="FILE", help="a lesson to read")
         kind.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where to write")
     chosen = parser.parse_args(arguments)
     try:
-        written = write(chosen.convert, chosen.lessons, chosen.to)
+        written = chosen.make(chosen.lessons, chosen.to)
     except (OSError, ValueError) as problem:
         parser.error(str(problem))
     print(f"Wrote {len(written)} notebooks to {chosen.to}.")

@@ -251,7 +251,7 @@ EVERY_MUTANT = (*mutants.INTEGRATION, *mutants.STRESS, *mutants.FAULTS)
 def test_a_mutant_is_refused_by_the_criterion_that_is_meant_for_its_own_reason(
     mutant: Mutant,
 ) -> None:
-    found = grader.first_finding(mutant.source(), patience=2.0)
+    found = grader.first_finding(mutant.source())
     assert found is not None and found.finding is not None
     criterion, says = REFUSED_BY[mutant.does]
     assert found.criterion.name == criterion
@@ -495,6 +495,14 @@ def test_a_judge_sees_what_is_wrong_and_a_blind_one_is_found_out(name: str) -> N
     for blind in (lambda facts: None, lambda facts: Finding("", "", "")):
         with pytest.raises(AssertionError):
             sees(blind, name)
+
+
+def test_the_first_wrong_number_is_said_with_those_before_it_and_not_all() -> None:
+    judge = grader.named("crowd").judge
+    numbers = [*range(1, 100), 99, *range(100, 240)]
+    found = judge({"counts": list(zip(numbers, range(1, 241), strict=True))})
+    assert found is not None
+    assert found.seen == "the numbers … 97, 98, 99, 99, where 100 should be the last"
 
 
 ROOM_FOR_ALL = {"came": ["in"] * 24 + ["QueueFull"] * 48, "later": [[25, 1000]]}

@@ -357,9 +357,16 @@ def _counted(
     said = [(f"visitors {who} {what}", advice) for what, who, advice in faults if who]
     return Finding(
         f"count.changed with 1 to {len(expected)}, each visitor once",
-        "; ".join(what for what, _ in said) or f"the numbers {numbers}",
+        "; ".join(what for what, _ in said) or _first_wrong(numbers),
         said[0][1] if said else _STEP,
     )
+
+
+def _first_wrong(numbers: list[Any]) -> str:
+    """Return the first number that is not 1, 2, 3 … in its place, with those before it."""
+    wrong = next(place for place, number in enumerate(numbers) if number != place + 1)
+    shown = ", ".join(map(str, numbers[max(0, wrong - 3) : wrong + 1]))
+    return f"the numbers {'… ' if wrong > 3 else ''}{shown}, where {wrong + 1} should be the last"
 
 
 def _notices(now: int, before: int = 0) -> Finding | None:

@@ -199,6 +199,7 @@ def restarted(stage: Stage) -> None:
     printer.before = lambda visitor: stage.report("served", visitor)
     trial = stage.trial(printer, target=VISITORS)
     trial.wait(lambda: VISITORS in [n for n, _ in trial.counts], lambda: len(trial.counts))
+    trial.wait(lambda: trial.notices)  # or a close() that does nothing would be taken for silence
     trial.close()
     stage.report("counts", trial.counts)
     stage.report("notices", len(trial.notices))

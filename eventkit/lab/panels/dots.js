@@ -33,10 +33,14 @@ function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
   }
 }
 
+function familyOf(ink) {
+  return ink.font.slice(ink.font.indexOf("px ") + 3);
+}
+
 function useLook(ink, { colour }, radius) {
   ink.fillStyle = ink.strokeStyle = colour;
   ink.lineWidth = 1.5;
-  ink.font = `${radius < 7 ? 8 : 10}px sans-serif`;
+  ink.font = `${radius < 7 ? 8 : 10}px ${familyOf(ink)}`;
   ink.textAlign = "center";
 }
 

@@ -55,7 +55,8 @@ def test_an_app_runs_the_set_up_unseen_the_prediction_and_the_lessons_panel(less
         cell.source for cell in rules.code_cells(export.app(rules.read(lesson)))
     )
 
-    assert setup.startswith("%%capture\nimport eventkit as ek\n")
+    assert setup.startswith("%%capture\nimport ")
+    assert "\nlab.setup(" in setup
     assert "lab.Prediction(" in predict
     assert all(source.endswith(".again()") for source in again) and again
     assert again == [f"{predict.partition(' = ')[0]}.again()"]

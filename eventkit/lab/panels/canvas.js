@@ -31,11 +31,13 @@ function liveCanvas({ model, el }, words, { height, draw, say, begin }) {
 
   let received = performance.now();
   let frameRequest = 0;
+  let seen = 420;  // the last width; a hidden cell has none
 
   function redraw() {
     frameRequest = 0;
     const frame = model.get("frame");
-    const width = Math.max(280, el.clientWidth || 420), sheet = { width, height: height(frame, width) };
+    seen = el.clientWidth || seen;
+    const width = Math.max(280, seen), sheet = { width, height: height(frame, width) };
     const ink = canvas.getContext("2d");
     fit(sheet);
     ink.save();

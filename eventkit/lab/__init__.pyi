@@ -17,12 +17,14 @@ from .lesson03.tables import (
     trials_table as trials_table,
     waiting_table as waiting_table,
 )
-from .lesson04.five_ways import (
-    Ways as Ways,
-    WaysPanel as WaysPanel,
-    ways_figure as ways_figure,
-    ways_table as ways_table,
+from .lesson04.asking import import_green_socket as import_green_socket
+from .lesson04.five_ways import Ways as Ways, ways_figure as ways_figure, ways_table as ways_table
+from .lesson04.tables import (
+    computing_table as computing_table,
+    hearts_table as hearts_table,
+    places_table as places_table,
 )
+from .lesson04.ways_panel import WaysPanel as WaysPanel
 from .lesson05.schedule_picker import (
     InterleavingPicker as InterleavingPicker,
     outcomes_table as outcomes_table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import os
 import subprocess
@@ -15,10 +16,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from hypothesis import given, strategies as st
 
+import eventkit as ek
 from eventkit.lab.lesson04 import asking, five_ways as ways
 from eventkit.lab.lesson04.asking import WAYS
-from eventkit.lab.lesson04.five_ways import Outcome, Ways, WaysPanel, ways_figure, ways_table
+from eventkit.lab.lesson04.five_ways import Outcome, Ways, ways_figure, ways_table
+from eventkit.lab.lesson04.ways_panel import WaysPanel, frame, headline
 from eventkit.lab.processes.slow_service import SlowService
 
 from .conftest import LONG
@@ -149,7 +153,7 @@ def test_a_way_that_has_answered_everyone_when_it_is_stopped_is_kept(
     def stop_at_the_last_answer(*args: Any) -> Iterator[dict[str, Any]]:
         for message in messages(*args):
             yield message
-            if message.get("answered") == 3:
+            if len(trial.answered["threads"]) == 3:
                 trial.stop()
 
     monkeypatch.setattr(trial, "_messages", stop_at_the_last_answer)
@@ -207,7 +211,7 @@ def test_the_panel_runs_a_trial_and_shows_its_table() -> None:
     assert panel._status.text.startswith("Done.")
     assert panel._progress.value == panel._progress.max == 3 * len(HERE)
     assert "Selector()" in panel._result.value
-    assert panel._view.frame["lines"][0]["says"].startswith("3 of 3 answered")
+    assert panel._view.frame["lanes"][0]["says"].startswith("3 of 3 answered")
     assert not panel._run_button.disabled and panel._stop_button.disabled
 
 
@@ -235,3 +239,99 @@ def test_the_panel_tells_of_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_outcome_ends_with_its_last_answer() -> None:
     assert Outcome([0.1, 0.3], threads=1, memory=0).finish == 0.3
+
+
+@each_way
+def test_each_lane_shows_the_requests_the_time_and_what_was_used_as_measured(
+    small: Ways, way: str
+) -> None:
+    outcome, lane = small.outcomes[way], frame(small)["lanes"][list(WAYS).index(way)]
+    assert sorted(lane["numbers"]) == list(range(1, 9))
+    assert lane["numbers"] == outcome.order
+    assert lane["answered"] == len(outcome.times)
+    assert lane["seconds"] == outcome.finish
+    assert (lane["threads"], lane["memory"]) == (outcome.threads, round(outcome.memory / 1e6, 1))
+    assert lane["says"].startswith(f"8 of 8 answered after {outcome.finish:.2f} s, on ")
+
+
+def test_one_after_another_is_answered_in_the_order_of_asking(small: Ways) -> None:
+    assert small.outcomes["blocking"].order == list(range(1, 9))
+
+
+@given(st.permutations(range(1, 13)), st.lists(st.integers(0, 12)), st.integers(0, 50))
+def test_while_it_runs_the_lane_shows_what_has_been_answered_by_now(
+    order: list[int], cuts: list[int], threads: int
+) -> None:
+    trial = Ways(connections=12, ways=["threads"])
+    trial.progress["threads"], trial.answered["threads"] = [], []
+    edges = [0, *sorted(cuts)]
+    for place, (start, end) in enumerate(itertools.pairwise(edges), 1):
+        new = {"at": place / 10, "answered": order[start:end], "threads": threads, "memory": 10**6}
+        trial._note("threads", new)
+        lane = frame(trial)["lanes"][1]
+        assert lane["numbers"] == order[:end]
+        assert (lane["answered"], lane["seconds"]) == (end, place / 10)
+        assert (lane["threads"], lane["memory"]) == (threads, 1.0)
+    assert [one["answered"] for one in frame(trial)["lanes"]] == [0, edges[-1], 0, 0, 0]
+
+
+def test_the_order_of_the_answers_is_that_of_the_handlers_ends() -> None:
+    ended: list[int] = []
+    with ek.EventBus() as bus, bus.record() as timeline:
+
+        def answer(event: ek.Event) -> None:
+            time.sleep(0.05 / event.data)
+            ended.append(event.data)
+
+        bus.subscribe("ask", answer, executor=ek.Threads(2))
+        for number in (1, 2):
+            bus.fire("ask", number)
+        bus.drain(LONG)
+    assert asking.in_order(timeline) == ended
+
+
+def test_with_many_requests_only_their_number_is_sent() -> None:
+    trial = Ways(connections=MANY)
+    trial.progress["threads"], trial.answered["threads"] = [], []
+    trial._note("threads", {"at": 0.1, "answered": [3, 1], "threads": 9, "memory": 0})
+    drawn = frame(trial)
+    assert not drawn["numbered"]
+    assert (drawn["lanes"][1]["numbers"], drawn["lanes"][1]["answered"]) == ([], 2)
+
+
+def test_the_line_on_top_has_the_quickest_and_the_slowest(small: Ways) -> None:
+    assert headline(Ways()) == "No way has finished yet"
+    quickest = min(small.outcomes, key=lambda way: small.outcomes[way].finish)
+    assert headline(small) == (
+        f"8 requests: {small.outcomes[quickest].finish:.2f} s by {WAYS[quickest].title}, "
+        f"{small.outcomes['blocking'].finish:.2f} s by Inline()"
+    )
+    one = Ways(connections=1)
+    one.outcomes["selector"] = Outcome([0.1], threads=1, memory=0)
+    assert headline(one) == "1 request: 0.10 s by Selector()"
+
+
+def test_the_text_form_says_the_same() -> None:
+    panel = WaysPanel()
+    assert panel.text().startswith("[Time trial: run this cell")
+    panel.run = Ways(connections=2, ways=["selector"])
+    panel.run.outcomes["selector"] = Outcome([0.1, 0.2], threads=1, memory=0)
+    title, line, *table = panel.text().splitlines()
+    assert title == "[Time trial: the same requests, five ways to wait]"
+    assert line == "2 requests: 0.20 s by Selector()."
+    assert "Selector()" in table[-1]
+
+
+@pytest.mark.usefixtures("no_greenlets")
+def test_a_missing_way_has_an_empty_lane() -> None:
+    lane = frame(Ways())["lanes"][-1]
+    assert lane["missing"]
+    assert lane["says"] == f"{asking.INSTALL}."
+
+
+def test_the_socket_of_green_threads_is_eventlets_or_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asking, "is_here", lambda way: False)
+    assert asking.import_green_socket() is None
+    assert "pip install 'eventkit-notebooks[greenlets]'" in capsys.readouterr().out

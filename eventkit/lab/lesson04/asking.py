@@ -77,11 +77,20 @@ class Way(NamedTuple):
     handler: Callable[..., Any]
 
 
-def _greenlets(connections: int) -> Executor:
-    global green_socket
+def import_green_socket() -> Any:
+    """Return eventlet's socket module; None, and say what to install, if it is not here."""
+    if not is_here("greenlets"):
+        print(f"Green threads are {INSTALL}")
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says on import that it is retired; so does the lesson
-        from eventlet.green import socket as green_socket
+        from eventlet.green import socket as found
+    return found
+
+
+def _greenlets(connections: int) -> Executor:
+    global green_socket
+    green_socket = import_green_socket()
     return ek.Greenlets(connections)
 
 
@@ -100,8 +109,8 @@ def is_here(way: str) -> bool:
 
 
 class _Watch:
-    """Looks at this process again and again while a way runs: its threads, its memory, and how
-    many connections have been answered.
+    """Looks at this process again and again while a way runs: its threads, its memory, and which
+    requests have been answered.
     """
 
     def __init__(self, timeline: ek.Timeline) -> None:
@@ -113,6 +122,7 @@ class _Watch:
         self._memory_before = self._process.memory_info().rss
         self.threads = 1  # the one that fires is at work itself, if nobody else is
         self.memory = 0
+        self._told: set[int] = set()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -132,14 +142,24 @@ class _Watch:
             last = over.wait(SAMPLE)  # one more look when all is over
             self.threads = max(self.threads, threading.active_count() - self._threads_before)
             self.memory = max(self.memory, self._process.memory_info().rss - self._memory_before)
-            answered = len(self._timeline.response_times("ask"))
-            _say({"at": time.perf_counter() - start, "answered": answered})
+            new = [number for number in in_order(self._timeline) if number not in self._told]
+            self._told.update(new)
+            _say({"at": time.perf_counter() - start, "answered": new, "threads": self.threads,
+                  "memory": self.memory})  # fmt: skip
+
+
+def in_order(timeline: ek.Timeline) -> list[int]:
+    """Return the numbers of the answered requests, counted from 1 as they were fired, in the order
+    of their answers.
+    """
+    stamps = ((j.finished, number) for number, j in enumerate(timeline.journeys("ask"), 1))
+    return [number for _, number in sorted((at, number) for at, number in stamps if at is not None)]
 
 
 def measure(way: str, address: tuple[str, int], connections: int, questions: int) -> dict[str, Any]:
     """Ask over so many connections, all due at once; each asks so many questions, one after
-    another. Returns `times` (seconds until each connection had its answers), `threads` and
-    `memory` (bytes, at the most). Prints lines of JSON while it runs.
+    another. Returns `times` (seconds until each connection had its answers), `threads`, `memory`
+    (bytes, at the most) and `order` (whose answers came when). Prints lines of JSON while it runs.
     """
     _, executor, handler = WAYS[way]
     with ek.EventBus() as bus, bus.record(capacity=connections) as timeline:
@@ -152,7 +172,8 @@ def measure(way: str, address: tuple[str, int], connections: int, questions: int
             bus.drain()
         bus.assert_clean()
     times = sorted(timeline.response_times("ask"))
-    return {"times": times, "threads": watch.threads, "memory": watch.memory}
+    return {"times": times, "threads": watch.threads, "memory": watch.memory,
+            "order": in_order(timeline)}  # fmt: skip
 
 
 def _say(message: dict[str, Any]) -> None:

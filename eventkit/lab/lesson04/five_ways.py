@@ -9,17 +9,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import anywidget
-import ipywidgets as widgets
-import traitlets
 from matplotlib.figure import Figure
 
-from ...bus import EventBus
 from ...timeline import percentile
 from ..course.session import Table
 from ..panels.figures import Picture, picture
-from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, number_with_slider, row, script
-from ..panels.run_panel import RunPanel
+from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING
 from ..processes.slow_service import SlowService
 from ..theory.queueing import response_times
 from . import asking
@@ -32,12 +27,14 @@ MARKERS = dict(zip(WAYS, "osD^v", strict=True))
 
 class Outcome(NamedTuple):
     """How one way did: `times` in seconds from the start until each connection had its answers,
-    ascending; the `threads` it used, and the `memory` in bytes by which its process grew.
+    ascending; the `threads` it used, the `memory` in bytes by which its process grew, and the
+    numbers of the requests in the `order` of their answers.
     """
 
     times: list[float]
     threads: int
     memory: int
+    order: Sequence[int] = ()
 
     @property
     def finish(self) -> float:
@@ -76,6 +73,8 @@ class Ways:
         self.missing = [way for way in WAYS if way in ways and way not in self.ways]
         self.outcomes: dict[str, Outcome] = {}
         self.progress: dict[str, list[tuple[float, int]]] = {}  # (seconds, answered) as it runs
+        self.answered: dict[str, list[int]] = {}  # requests in the order of their answers
+        self.used: dict[str, tuple[int, int]] = {}  # threads, and bytes of memory
         self.stopped = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
@@ -125,21 +124,33 @@ class Ways:
             "connections": self.connections,
             "questions": self.questions,
         }
-        progress = self.progress.setdefault(way, [])
+        self.progress[way], self.answered[way] = [], []
         outcome: dict[str, Any] = {}
         for message in self._messages([sys.executable, "-P", asking.__file__], settings):
             if "at" in message:
-                progress.append((message["at"], message["answered"]))
+                self._note(way, message)
             else:
                 outcome = message
         if "times" in outcome:
-            self.outcomes[way] = Outcome(**outcome)
-            progress[:] = [(seconds, number) for number, seconds in enumerate(outcome["times"], 1)]
+            self._keep(way, Outcome(**outcome))
         elif not self.stopped.is_set():
             raise RuntimeError(
                 f"{WAYS[way].title} with {self.connections} connections failed: "
                 f"{outcome.get('error', 'its process ended early. What it said stands above.')}"
             )
+
+    def _note(self, way: str, message: dict[str, Any]) -> None:
+        """Keep what a look at the running process found."""
+        self.used[way] = message["threads"], message["memory"]
+        self.answered[way].extend(message["answered"])
+        self.progress[way].append((message["at"], len(self.answered[way])))
+
+    def _keep(self, way: str, outcome: Outcome) -> None:
+        """Put what was measured in the place of the looks."""
+        self.outcomes[way] = outcome
+        self.used[way] = outcome.threads, outcome.memory
+        self.answered[way] = list(outcome.order)
+        self.progress[way] = [(seconds, number) for number, seconds in enumerate(outcome.times, 1)]
 
     def _messages(self, command: list[str], settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
         with self._lock:
@@ -198,7 +209,7 @@ def _rows(trial: Ways, way: str) -> Iterator[list[Any]]:
     if way in trial.missing:
         yield [title, number, asking.INSTALL, *"–––––"]
     elif way in trial.outcomes:
-        times, threads, memory = trial.outcomes[way]
+        times, threads, memory, _ = trial.outcomes[way]
         yield [title, number, *_times(times, trial.ideal), f"{threads:,}", f"{memory / 1e6:.1f}"]
     elif way == "blocking" and not trial.stopped.is_set():
         times = trial.predicted(way)
@@ -244,91 +255,3 @@ def ways_figure(trials: Sequence[Ways]) -> Picture:
         )
 
     return picture(draw)
-
-
-class WaysView(anywidget.AnyWidget):
-    """A canvas on which five lines rise, and the same in words below it."""
-
-    _esm = script(__file__, "canvas.js", "ways.js")
-    frame = traitlets.Dict().tag(sync=True)
-
-
-class WaysPanel(RunPanel[Ways]):
-    """The time trial with its knobs: connections, answer time, questions; watch it live."""
-
-    what = "time trial"
-
-    def __init__(self) -> None:
-        self._connections, connections = number_with_slider("Connections", 100, 1, 1000, "n")
-        self._answer, answer = number_with_slider("Answer", 100, 10, 1000, "ms")
-        self._questions, questions = number_with_slider("Questions", 1, 1, 10, "each")
-        self._view = WaysView()
-        self._view.frame = _frame(Ways())
-        self._result = widgets.HTML()
-        self.bus = EventBus()  # nothing is fired here: the buses are in processes of their own
-        super().__init__(
-            "Time trial: the same requests, five ways to wait",
-            "Run the time trial", "ask in five ways, one after another",
-            above=[row(connections, answer), row(questions)], below=[self._view, self._result],
-        )  # fmt: skip
-
-    def _begin(self) -> Ways:
-        trial = Ways(self._connections.value, self._answer.value / 1e3, self._questions.value)
-        self._result.value = ""
-        longest = trial.predicted("blocking")[-1]
-        self._status.say(f"Running, one way after another. Blocking comes last: {longest:,.1f} s.")
-        return trial
-
-    def _steps(self, trial: Ways) -> int:
-        return trial.connections * len(trial.ways)
-
-    def _watch(self, trial: Ways, running: bool) -> int:
-        self._view.frame = _frame(trial)
-        return sum(_answered(points) for points in trial.progress.values())
-
-    def _finish(self, trial: Ways) -> None:
-        if trial.stopped.is_set():
-            self._status.say("Stopped. The table has the ways that had finished.", good=False)
-        else:
-            self._status.say(_summary(trial))
-        self._result.value = trial.table().html
-
-
-def _answered(points: Sequence[tuple[float, int]]) -> int:
-    return points[-1][1] if points else 0
-
-
-def _frame(trial: Ways) -> dict[str, Any]:
-    """What the live view draws: milliseconds, and few enough points to send often."""
-    lines = []
-    for way in WAYS:
-        points = list(trial.progress.get(way, ()))
-        step = max(1, len(points) // 100)
-        kept = points[::step] + points[-1:]
-        lines.append({
-            "title": WAYS[way].title,
-            "colour": COLOURS[way],
-            "points": [(round(seconds * 1e3, 1), answered) for seconds, answered in kept],
-            "says": _says(trial, way),
-        })  # fmt: skip
-    return {
-        "lines": lines,
-        "total": trial.connections,
-        "ideal": trial.ideal * 1e3,
-        "span": trial.predicted("blocking")[-1] * 1e3,
-    }
-
-
-def _says(trial: Ways, way: str) -> str:
-    if way in trial.missing:
-        return f"{asking.INSTALL}."
-    points = list(trial.progress.get(way, ()))
-    if not points:
-        return "not begun."
-    done = f"{_answered(points):,} of {trial.connections:,} answered"
-    return f"{done} after {points[-1][0]:.2f} s."
-
-
-def _summary(trial: Ways) -> str:
-    said = [f"{WAYS[way].title} {trial.outcomes[way].finish:.2f} s" for way in trial.ways]
-    return f"Done. {'; '.join(said)}. The ideal is {trial.ideal:g} s."

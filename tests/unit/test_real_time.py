@@ -1,6 +1,8 @@
 """real_time: the switch interval while it lasts, and as it was afterwards."""
 
 import sys
+import threading
+import time
 
 import pytest
 
@@ -42,3 +44,30 @@ def test_what_cannot_be_an_interval_is_refused(interval: float) -> None:
         ek.real_time(interval),
     ):
         pass
+
+
+def lateness(requests: int, interval: float) -> float:
+    """Seconds by which a thread that gives the lock away so often is late, beside one that
+    computes.
+    """
+    stop = threading.Event()
+
+    def compute() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    busy = threading.Thread(target=compute)
+    with ek.real_time(interval):
+        busy.start()
+        began = time.perf_counter()
+        for _ in range(requests):
+            time.sleep(0.005)
+        late = time.perf_counter() - began - requests * 0.005
+        stop.set()
+        busy.join()
+    return late
+
+
+def test_a_handler_is_late_each_time_it_asks_for_the_lock() -> None:
+    interval = 0.02
+    assert lateness(10, interval) > 5 * interval

@@ -70,7 +70,7 @@ def then(*acts: Act) -> Act:
 PANELS = {
     "tracer": Use(
         "00_start_here", "Click tracer",
-        press(*["Click me and trace it"] * 3), "Click 3 answered",
+        press(*["Click me and trace it"] * 3), "answered\\.",
     ),
     "explorer": Use(
         "01_trigger_processor_listener", "Parts explorer",
@@ -78,7 +78,7 @@ PANELS = {
     ),
     "counter": Use(
         "02_live_counter", "Live counter",
-        then(choose("Processor", "Threads(4): handed over"), enter("^Work", 200),
+        then(choose("Processor", "Threads(4): handed over"), enter("^Work", 700),
              press("×10", "+1", "+1")),
         "crossed 10",
     ),
@@ -86,7 +86,8 @@ PANELS = {
         "02_live_counter", "Flood:", press("Flood coalesced"), "10,000 changes",
     ),
     "race": Use(
-        "03_blocking_vs_nonblocking", "The race:", press("Run the race"), "Done\\.",
+        "03_blocking_vs_nonblocking", "The race:",
+        then(enter("^Events", 20), press("Run the race")), "Done\\.",
     ),
     "ways": Use(
         "04_ways_to_wait", "Time trial:", press("Run the time trial"), "Done",

@@ -8,9 +8,7 @@ where no kernel runs, and the README's.
 from __future__ import annotations
 
 import argparse
-import io
 import re
-import shutil
 from pathlib import Path
 
 from PIL import Image
@@ -24,7 +22,7 @@ from .server import REPOSITORY, LabServer
 FOLDER = REPOSITORY / "build" / "screenshots"
 LOOKS = [(width, theme) for width in (900, 1300) for theme in ("Dark", "Light")]
 COLOURS = 128  # enough for flat colours and smooth letters, in a third of the bytes
-README = {"counter": "counter.png", "race": "race.png"}
+README = {name: REPOSITORY / "docs" / f"{name}.png" for name in ("counter", "race")}
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
             use = PANELS[name]
             path = f"notebooks/{use.lesson}.ipynb"
             if notebook is None:
-                notebook = Notebook(desk(browser, height=1600), server, path)
+                notebook = Notebook(desk(browser, height=2600), server, path)
             elif notebook.path != path:
                 notebook.open(path)
             kept = take_all(notebook, name, use)
@@ -63,7 +61,7 @@ def take_all(notebook: Notebook, name: str, use: Use) -> Path:
 def take(notebook: Notebook, panel: Locator, name: str) -> Path:
     """Take the panel as it is now in each look. Return the last picture."""
     for width, theme in LOOKS:
-        notebook.page.set_viewport_size({"width": width, "height": 1600})
+        notebook.page.set_viewport_size({"width": width, "height": 2600})
         notebook.theme(f"JupyterLab {theme}")
         notebook.page.evaluate("() => document.activeElement.blur()")
         notebook.page.mouse.move(0, 0)
@@ -74,13 +72,17 @@ def take(notebook: Notebook, panel: Locator, name: str) -> Path:
 
 
 def keep(name: str, use: Use, taken: Path) -> None:
-    """Keep a picture in few colours: beside the panel's code, and for the README."""
-    inside = io.BytesIO()
-    Image.open(taken).convert("RGB").quantize(COLOURS).save(inside, "PNG", optimize=True)
-    use.picture(name).write_bytes(inside.getvalue())
-    print(f"{use.picture(name).relative_to(REPOSITORY)}: {len(inside.getvalue()) // 1024} KB")
+    """Keep a picture beside the panel's code, and its upper part for the README."""
+    whole = Image.open(taken).convert("RGB")
+    write(whole, use.picture(name))
     if name in README:
-        shutil.copy(taken, REPOSITORY / "docs" / README[name])
+        write(whole.crop((0, 0, whole.width, min(whole.height, 680))), README[name])
+
+
+def write(picture: Image.Image, path: Path) -> None:
+    """Write a picture in few colours."""
+    picture.quantize(COLOURS).save(path, optimize=True)
+    print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size // 1024} KB")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,18 @@ def test_two_recordings_of_a_notebook_are_the_same_and_keep_the_rules(tmp_path: 
     assert recorded.metadata.language_info == {"name": "python"}
 
 
+def test_a_panel_is_kept_as_its_picture_and_a_widget_without_one_is_hidden() -> None:
+    seen = {record.WIDGET: {"model_id": "1"}, "text/plain": "[Flood]"}
+    pictured = {"data": seen | {"text/html": "<img alt='Flood' src='data:'>"}}
+    bare = {"data": dict(seen)}
+
+    record.without_kernel(pictured)
+    record.without_kernel(bare)
+
+    assert list(pictured["data"]) == ["text/plain", "text/html"]
+    assert bare["data"][record.WIDGET] == {"model_id": ""}
+
+
 def test_a_stream_that_came_in_pieces_is_kept_as_one() -> None:
     names = ["stdout", "stdout", "stderr", "stdout"]
     made = [

@@ -66,3 +66,12 @@ def test_html_names_no_other_host_and_a_title_cannot_end_its_script() -> None:
 
     assert "http" not in html and "import " not in html
     assert html.count("</script>") == 1
+
+
+def test_where_nothing_plays_there_are_waterfalls_with_words() -> None:
+    made = replay(timeline(), "Two clicks")
+
+    data, metadata = made._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"].startswith("Waterfalls, one row for each event")
+    assert "Two clicks: " in metadata["image/png"]["alt"]

@@ -16,7 +16,7 @@ from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
 from ..course.session import Table
-from ..panels.panel import Panel, Status, row, script
+from ..panels.panel import Panel, Snapshot, Status, row, script
 from .running_cells import running_cells
 from .trace import Answered, Step, case_of, figures, picture, whole
 
@@ -67,6 +67,12 @@ class ClickTracer(Panel):
     `click()` does from Python what the kernel does for a click. `traces` holds the steps of each
     click, newest last, and `answered` those whose answer was painted.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("tracer.png"),
+        "Three clicks as bars in the lanes browser, wire, event loop and thread, and a "
+        "table of the steps of the last one in milliseconds.",
+    )
 
     def __init__(self, answer: Callable[[int], None] | None = None):
         self.bus = EventBus()

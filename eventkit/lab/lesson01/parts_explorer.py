@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +15,7 @@ import traitlets
 from ...bus import EventBus
 from ...event import Event
 from ...subscription import Subscription
-from ..panels.panel import Panel, Status, button, on_change, one_at_a_time, row, script
+from ..panels.panel import Panel, Snapshot, Status, button, on_change, one_at_a_time, row, script
 from .path import Hop, path, topics
 
 PARTS = {
@@ -41,6 +42,12 @@ class PartsExplorer(Panel):
 
     `hops` is the path of the last event, from the bus's own record.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("explorer.png"),
+        "A trigger, the bus and three handlers as boxes. Event 1 went to count and log, "
+        "and the result of count, event 2, to show and log.",
+    )
 
     def __init__(self) -> None:
         self.bus = EventBus()

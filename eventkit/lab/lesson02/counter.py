@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import ipywidgets as widgets
 
@@ -18,7 +19,7 @@ from ...executors.event_loop import EventLoop
 from ...executors.inline import Inline
 from ...executors.threads import Threads
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, on_change, row
+from ..panels.panel import Panel, Snapshot, Status, button, on_change, row
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "Inline: the click waits": Inline,
@@ -111,6 +112,12 @@ class CounterPanel(Panel):
     The newest count is painted a few times a second. Other cells can read `counter`, `bus` and
     `notifications`.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("counter.png"),
+        "The count is 12, the bar is full, and a notice says that the count was 10 when "
+        "it crossed 10.",
+    )
 
     patience = 5.0  # seconds for the old processor to end
 

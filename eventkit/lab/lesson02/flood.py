@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
 from ..panels.painter import Painter
-from ..panels.panel import Panel, button, quiet, row
+from ..panels.panel import Panel, Snapshot, button, quiet, row
 
 CHANGES = 10_000
 AGAIN = (2.0, 4.0, 8.0)  # seconds
@@ -18,6 +19,12 @@ AGAIN = (2.0, 4.0, 8.0)  # seconds
 
 class Flood(Panel):
     """Two columns: a button, the number that it changes 10,000 times, and the messages sent."""
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("flood.png"),
+        "Two columns: 10,000 updates drawn naively, and coalesced, each with its number "
+        "and the messages sent.",
+    )
 
     def __init__(self) -> None:
         self.naive = Column("Flood naive", "draw every change", self._flood_naive)

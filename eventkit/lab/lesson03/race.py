@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 from functools import partial
+from pathlib import Path
 
 import ipywidgets as widgets
 
@@ -17,7 +18,7 @@ from ...timeline import Journey, Timeline
 from ...triggers import OpenLoop
 from ..course.session import Table, verdict
 from ..panels.figures import Picture, responses_figure, waterfall_figure
-from ..panels.panel import BLOCKING, NON_BLOCKING, number_with_slider, row
+from ..panels.panel import BLOCKING, NON_BLOCKING, Snapshot, number_with_slider, row
 from ..panels.run_panel import RunPanel, side_by_side
 from ..replay_view.replay import Replay, Side as View, Stage
 from ..theory.queueing import response_times
@@ -212,6 +213,13 @@ def _done(side: Side) -> list[Journey]:
 
 class RacePanel(RunPanel[Race]):
     """The race with its controls: set rate, work, events and workers, run it, watch it live."""
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("race.png"),
+        "Twenty events on two sides. Blocking, the last one took many times as long as "
+        "non-blocking with eight threads. Below are waterfalls, response times and a "
+        "table.",
+    )
 
     what = "race"
 

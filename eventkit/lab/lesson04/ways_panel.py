@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -9,7 +10,7 @@ import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import number_with_slider, row, script
+from ..panels.panel import Snapshot, number_with_slider, row, script
 from ..panels.run_panel import RunPanel
 from . import asking
 from .asking import WAYS
@@ -27,6 +28,12 @@ class WaysView(anywidget.AnyWidget):
 
 class WaysPanel(RunPanel[Ways]):
     """The time trial with its knobs: connections, answer time, questions; watch it live."""
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("ways.png"),
+        "Lanes of answered requests for each way to wait, and bars for its time, threads "
+        "and memory.",
+    )
 
     what = "time trial"
 

@@ -8,6 +8,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,7 +19,7 @@ from ...executors.threads import Threads
 from ..course import progress
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, on_change, quiet, row
+from ..panels.panel import Panel, Snapshot, Status, button, on_change, quiet, row
 from ..theory.interleavings import Exploration, Program, Run, Step, run
 from . import puzzle
 from .programs import PROGRAMS
@@ -139,6 +140,12 @@ class InterleavingPicker(Panel):
     `position`. From other cells, call `choose` with a program's name, and fire the same events:
     `picker.go` with "A" or "B", `picker.undo`, `picker.reset`, `picker.all`, `picker.bad`.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("picker.png"),
+        "Two tasks stepped by turns until one update is lost: their lines, a tree of all "
+        "orders with the path taken, and a table of the steps.",
+    )
 
     def __init__(self) -> None:
         self.bus = EventBus()

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import LISTENER, WAITING, row, script
+from ..panels.panel import LISTENER, WAITING, Snapshot, row, script
 from ..panels.run_panel import RunPanel
 from .load_curve import COLOURS, HIGHEST, LOWEST, load_table, means_of
 from .load_run import LoadRun, Service, endless_mean
@@ -45,6 +45,12 @@ class LoadCurve(RunPanel[LoadRun]):
     With this seed, runs of five seconds are ordered as in theory at each utilisation: exponential
     work is slower than fixed work, and one server slower than two.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("load_curve.png"),
+        "A queue in front of a server on the left, four curves of response time against "
+        "utilisation on the right, with a handle, and measured points.",
+    )
 
     work = 0.010
     seconds = 5.0

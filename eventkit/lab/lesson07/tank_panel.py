@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import anywidget
@@ -9,7 +10,7 @@ import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import button, number_with_slider, on_change, quiet, row, script
+from ..panels.panel import Snapshot, button, number_with_slider, on_change, quiet, row, script
 from ..panels.run_panel import RunPanel
 from .follower import Follower, Places
 from .tank import BURST, NO_BOUND, POLICIES, Tank, middle_and_slowest, tank_table
@@ -34,6 +35,12 @@ class TankView(anywidget.AnyWidget):
 
 class TankPanel(RunPanel[Tank]):
     """A queue to fill and drain: set inflow, work, workers, capacity and policy, and watch."""
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("tank.png"),
+        "A full tank has drained. Events that found no room lie below with their numbers, "
+        "the curve shows how many waited, and a table what it cost.",
+    )
 
     what = "flow"
     seconds = 20.0

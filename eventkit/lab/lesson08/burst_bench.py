@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,7 +13,7 @@ from ...bus import EventBus
 from ...timeline import percentile
 from ..course.session import Table
 from ..panels.figures import Picture, picture
-from ..panels.panel import WAITING, number_with_slider, on_change, row
+from ..panels.panel import WAITING, Snapshot, number_with_slider, on_change, row
 from ..panels.run_panel import RunPanel
 from .filter_run import BURST, FilterRun
 from .filters import FILTERS
@@ -75,6 +76,12 @@ class BurstBench(RunPanel[FilterRun]):
     """Choose a filter and its numbers, and send the burst. The output is drawn below the clicks and
     the outputs of earlier filters.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("burst_bench.png"),
+        "A burst of 1,000 clicks through a filter: when events came out, and a table of "
+        "the counts.",
+    )
 
     what = "burst"
     most_rows = 8

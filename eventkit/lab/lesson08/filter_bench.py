@@ -12,7 +12,7 @@ import traitlets
 
 from ...bus import EventBus
 from ...event import Event
-from ..panels.panel import LISTENER, WAITING, Panel, button, one_at_a_time, row, script
+from ..panels.panel import LISTENER, WAITING, Panel, Snapshot, button, one_at_a_time, row, script
 from . import marbles
 from .marbles import EXAMPLE, OPERATORS, ROOM, Marbles
 
@@ -35,6 +35,12 @@ class FilterBench(Panel):
     `marbles` are the events and settings now. From other cells, call `add`, `move`, `remove`,
     `change` and `undo`. The page sends the same as messages, several at a time while it drags.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("filter_bench.png"),
+        "Numbered events on a line. Below, what coalesce, debounce, throttle, batch and "
+        "token bucket let through, and when.",
+    )
 
     def __init__(self) -> None:
         self.bus = EventBus()

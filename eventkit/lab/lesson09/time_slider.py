@@ -19,7 +19,7 @@ from ...log import Entry, EventLog, open_log
 from ...triggers import Timer
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, number_with_slider, on_change, row
+from ..panels.panel import Panel, Snapshot, Status, button, number_with_slider, on_change, row
 from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
 from .history_view import HistoryView
 
@@ -54,6 +54,12 @@ class TimeSlider(Panel):
     "count": 1} and `counter.reset` are stored; `travel.to` with a sequence, `travel.play` and
     `travel.stop` move through time. One worker handles them, and it alone writes `position`.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("time_slider.png"),
+        "The count as a line with an event at each step, a cursor on the line, and the "
+        "count at that time in a large figure.",
+    )
 
     def __init__(self, log: EventLog | None = None) -> None:
         self.bus = EventBus()

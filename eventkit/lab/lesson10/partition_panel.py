@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import ipywidgets as widgets
 
 from ...bus import EventBus
@@ -10,7 +12,7 @@ from ...executors.threads import Threads
 from ...triggers import Timer
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, row
+from ..panels.panel import Panel, Snapshot, Status, button, row
 from .partition import CAPACITY, TIMEOUT, Counts, Halves
 from .partition_view import PartitionView, picture_frame
 from .places import Places
@@ -35,6 +37,12 @@ class PartitionSwitch(Panel):
     `click`, `cut`, `freeze` and `mend`, which fire `partition.*` on `bus`. One worker handles these
     events in order, and works on `halves`.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("partition.png"),
+        "Here and there joined by a line with a server in the middle. Both sides show 13 "
+        "after the line was frozen and mended.",
+    )
 
     def __init__(self) -> None:
         self.bus = EventBus()

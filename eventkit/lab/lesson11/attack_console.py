@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -13,7 +14,7 @@ from ...event import Event
 from ...executors.threads import Threads
 from ..course.session import Table
 from ..panels.painter import Painter
-from ..panels.panel import Panel, Status, button, on_change, row, script
+from ..panels.panel import Panel, Snapshot, Status, button, on_change, row, script
 from .attack_matrix import Try, headline, matrix
 from .attacks import ATTACKS, attempt
 
@@ -34,6 +35,12 @@ class AttackersConsole(Panel):
     The button does the same as `attack(name, guarded)`: it fires `attack.try` on `bus`. One worker
     handles these events and alone writes `tries`, a tuple that is replaced and never changed.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("console.png"),
+        "Ann, the line and the house, with the place of the attacker, and a matrix of "
+        "attacks with and without their guards.",
+    )
 
     def __init__(self) -> None:
         self.bus = EventBus()

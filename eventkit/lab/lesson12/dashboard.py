@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -16,7 +17,17 @@ from ...bus import EventBus
 from ...event import Event
 from ...executors.threads import Threads
 from ..panels.painter import Painter
-from ..panels.panel import LISTENER, NON_BLOCKING, WAITING, Panel, Status, button, row, script
+from ..panels.panel import (
+    LISTENER,
+    NON_BLOCKING,
+    WAITING,
+    Panel,
+    Snapshot,
+    Status,
+    button,
+    row,
+    script,
+)
 from .floor import DOORS, Floor
 from .museum import Build, Museum
 
@@ -41,6 +52,11 @@ class Dashboard(Panel):
     A button does the same as `do(what)`: it fires `dashboard.do` on `bus`, the panel's own. One
     worker handles these events, so that a blocked door does not block the page.
     """
+
+    snapshot = Snapshot(
+        Path(__file__).with_name("dashboard.png"),
+        "Doors, 20 places, 4 printers and a screen. Of 30 visitors 24 were counted and 6 refused.",
+    )
 
     patience = 5.0  # seconds without an answer from a door, until it counts as blocked
 

@@ -29,7 +29,7 @@ Headers = dict[str, str]
 
 _ATTEMPT = 1.0  # seconds before a request is repeated: a leader may be gone
 _PAUSE = 0.05
-_PING = 2  # seconds; a frozen server is noticed after two of them
+_PING = 2  # seconds; a frozen server is noticed after two to three of them
 _HEADERS = 1_000  # bytes reserved for headers
 _NOT_NOW = {
     10008,  # there is no leader

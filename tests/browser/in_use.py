@@ -107,7 +107,7 @@ PANELS = {
         "08_fewer_events", "Event filter bench", press("Burst"), "events in",
     ),
     "burst_bench": Use(
-        "08_fewer_events", "Burst bench", press("Send the burst"), "came out|Done",
+        "08_fewer_events", "Burst bench", press("Send the burst"), "went out",
     ),
     "time_slider": Use(
         "09_event_list", "Time slider", press("Play"), "newest",

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import Snapshot, number_with_slider, row, script
+from ..panels.panel import Snapshot, by_keyboard, number_with_slider, row, script, scrolling
 from ..panels.run_panel import RunPanel
 from . import asking
 from .asking import WAYS
@@ -44,7 +44,7 @@ class WaysPanel(RunPanel[Ways]):
         self._headline = widgets.HTML(_large(headline(Ways())))
         self._view = WaysView()
         self._view.frame = frame(Ways())
-        self._result = widgets.HTML()
+        self._result = scrolling()
         self._result.add_class("jp-RenderedHTMLCommon")
         self.bus = EventBus()  # nothing is fired here: the buses are in processes of their own
         super().__init__(
@@ -79,7 +79,7 @@ class WaysPanel(RunPanel[Ways]):
             self._status.say("Stopped. The table has the ways that had finished.", good=False)
         else:
             self._status.say(_summary(trial))
-        self._result.value = trial.table().html
+        self._result.value = by_keyboard(trial.table().html, "The ways")
 
 
 def frame(trial: Ways) -> dict[str, Any]:

@@ -10,7 +10,17 @@ import ipywidgets as widgets
 import traitlets
 
 from ...bus import EventBus
-from ..panels.panel import Snapshot, button, number_with_slider, on_change, quiet, row, script
+from ..panels.panel import (
+    Snapshot,
+    button,
+    by_keyboard,
+    number_with_slider,
+    on_change,
+    quiet,
+    row,
+    script,
+    scrolling,
+)
 from ..panels.run_panel import RunPanel
 from .follower import Follower, Places
 from .tank import BURST, NO_BOUND, POLICIES, Tank, middle_and_slowest, tank_table
@@ -62,7 +72,7 @@ class TankPanel(RunPanel[Tank]):
         )
         self._view = TankView()
         self._figures = widgets.HTML()
-        self._result = widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
+        self._result = scrolling()
         self._samples: list[Sample] = []
         self._was_full = False
         self._follower = Follower(Tank())
@@ -159,10 +169,9 @@ class TankPanel(RunPanel[Tank]):
         else:
             self._status.say(f"Empty again after {tank.elapsed:.1f} s. {_answered(tank)}")
         self._figures.value = _figures(tank)
-        self._result.value = SCROLLS.format(tank_table(self.tanks).html)
+        self._result.value = by_keyboard(tank_table(self.tanks).html, "All runs")
 
 
-SCROLLS = "<div tabindex='0' role='region' aria-label='All runs'>{}</div>"  # where it is too wide
 WHEN_FULL = {
     "block": "The producer is held up until half of the places are free, again and again.",
     "drop_oldest": "For each event that comes, the one that has waited longest is given up.",

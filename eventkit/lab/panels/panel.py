@@ -165,6 +165,16 @@ def quiet(text: str) -> str:
     return f"<div class='ek-quiet'>{html.escape(text)}</div>"
 
 
+def scrolling() -> widgets.HTML:
+    """Return a place for a table that scrolls sideways where the page is narrow."""
+    return widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
+
+
+def by_keyboard(table: str, name: str) -> str:
+    """Return a table, as HTML, that the keyboard can scroll as well."""
+    return f"<div tabindex='0' role='region' aria-label='{html.escape(name)}'>{table}</div>"
+
+
 def number_with_slider(
     label: str, value: int, low: int, high: int, unit: str
 ) -> tuple[widgets.BoundedIntText, widgets.HBox]:

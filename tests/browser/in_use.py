@@ -110,7 +110,7 @@ PANELS = {
         "08_fewer_events", "Burst bench", press("Send the burst"), "went out",
     ),
     "time_slider": Use(
-        "09_event_list", "Time slider", press("Play"), "newest",
+        "09_event_list", "Time slider", press("Play"), r"After event (\d+) of \1:",
     ),
     "partition": Use(
         "10_distributed_bus", "Partition switch",

@@ -174,7 +174,8 @@ class PartitionSwitch(Panel):
         elif state == "whole" and self.halves.may_lack_answer and counts.shown < counts.counted:
             note = ", old"
         if state == "whole" and counts.unknown:
-            unknown = f" The outcome of {counts.unknown} clicks is unknown here."
+            clicks = "click" if counts.unknown == 1 else "clicks"
+            unknown = f" The outcome of {counts.unknown} {clicks} is unknown here."
         return self._no_change + SAID[state + note] + unknown
 
     def _table(self, counts: Counts) -> Table:

@@ -118,7 +118,15 @@ def test_the_rows_count_everybody_who_has_come(record: list[Journey], now: int) 
     where = Whereabouts(record)
     came = sum(place is not Place.TO_COME for place in where.at(now))
     assert sum(int(count) for _, count, _ in where.rows(now)) == came
-    assert f"{came} of {len(record)} came" in where.says(now)
+    calls = " calls" if len(set(where.numbers)) < len(record) else ""
+    assert f"{came} of {len(record)}{calls} came" in where.says(now)
+
+
+@given(records)
+def test_a_record_that_grows_says_no_length(record: list[Journey]) -> None:
+    where = Whereabouts(record)
+    assert " of " in where.says(where.span).partition(":")[0]
+    assert " of " not in where.says(where.span + 1).partition(":")[0]
 
 
 @given(records)

@@ -168,7 +168,7 @@ def test_table_and_picture_say_who_was_answered(tanks: dict[str, Tank]) -> None:
     for title, tank in tanks.items():
         assert f"{title}: {len(tank.times)} answered" in alt
         assert f"{title} " in told
-    assert repr(tank_table([overloaded()])).split()[-6:] == ["0", "0", "0", "0", "0", "0"]
+    assert repr(tank_table([overloaded()])).split()[-6:] == ["0", "0", "0", "0", "–", "0"]
 
 
 def fooled(tanks: dict[str, Tank], title: str, **figures: Any) -> set[str]:
@@ -397,3 +397,10 @@ def test_knobs_and_the_burst_button_reach_a_tank_that_flows() -> None:
 @pytest.mark.parametrize(("level", "scale"), [(0, 20), (20, 20), (21, 50), (77, 100), (501, 1000)])
 def test_the_axis_of_a_tank_without_a_bound_grows(level: int, scale: int) -> None:
     assert _round_up(level) == scale
+
+
+def test_only_a_queue_that_blocks_is_said_to_hold_the_producer_up() -> None:
+    for policy in (None, *POLICIES):
+        tank = Tank(30, 0.001, 1, None if policy is None else 5, policy or "block", 0.1)
+        tank.held_up = 0.012  # a late producer, whatever the reason
+        assert tank.held_up_ms == ("12" if policy == "block" else "–")

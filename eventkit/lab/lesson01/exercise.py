@@ -29,13 +29,13 @@ class OwnBus:
         called inside a handler.
         """
         # solution begins
-        self.handlers[topic] = (*self.handlers.get(topic, ()), handler)
+        def mine(event):  # of this subscription alone: a handler may have two
+            handler(event)
 
         def cancel():
-            left = list(self.handlers[topic])
-            left.remove(handler)
-            self.handlers[topic] = tuple(left)
+            self.handlers[topic] = tuple(one for one in self.handlers[topic] if one is not mine)
 
+        self.handlers[topic] = (*self.handlers.get(topic, ()), mine)
         return cancel
         # solution ends
 
@@ -160,6 +160,21 @@ def _cancels_itself(bus: Any) -> list[str]:
     return heard
 
 
+def _subscribes_twice(bus: Any) -> list[str]:
+    heard: list[str] = []
+
+    def twice(event: ek.Event) -> None:
+        heard.append("subscribed twice")
+
+    bus.subscribe("click", twice)
+    bus.subscribe("click", lambda event: heard.append("neighbour"))
+    cancel = bus.subscribe("click", twice)
+    cancel()
+    cancel()
+    bus.fire("click")
+    return heard
+
+
 def _nested(bus: Any) -> list[str]:
     heard: list[str] = []
     bus.subscribe("click", lambda event: bus.fire("changed"))
@@ -242,6 +257,12 @@ CASES: list[tuple[Callable[[Any], list[str]], str, str]] = [
         _cancels_in_handler,
         "the first of three handlers cancels the second; fire twice",
         "a handler that is cancelled during an event still gets that one, and none after it",
+    ),
+    (
+        _subscribes_twice,
+        "the first of three handlers is the third as well; cancel the third, twice; fire once",
+        "cancelling ends one subscription, its own. A handler can have two, so looking for the "
+        "handler may find the other one",
     ),
 ]
 
@@ -384,6 +405,19 @@ class _NeverCancels(OwnBus):
         return lambda: None
 
 
+class _RemovesByHandler(OwnBus):
+    def subscribe(self, topic, handler):
+        self.handlers[topic] = (*self.handlers.get(topic, ()), handler)
+
+        def cancel():
+            left = list(self.handlers[topic])
+            if handler in left:
+                left.remove(handler)
+            self.handlers[topic] = tuple(left)
+
+        return cancel
+
+
 exercise = Exercise(
     name="own_bus",
     solution=OwnBus,
@@ -393,8 +427,9 @@ exercise = Exercise(
         "do when the topic is not in it?",
         "The try belongs inside the loop, around one call. And walk over something that nobody "
         "changes meanwhile: a tuple that is replaced rather than a list that is appended to.",
-        "In subscribe: `self.handlers[topic] = (*self.handlers.get(topic, ()), handler)`, and "
-        "return a function that puts a tuple without it in its place. In fire: "
+        "In subscribe: wrap the handler in a function of this subscription's own, `mine`. Then "
+        "`self.handlers[topic] = (*self.handlers.get(topic, ()), mine)`, and "
+        "return a function that puts a tuple without `mine` in its place. In fire: "
         "`for handler in self.handlers.get(topic, ()):` and inside it "
         "`try: handler(event)` and `except Exception as error: self.failures.append(error)`.",
     ),
@@ -413,5 +448,6 @@ exercise = Exercise(
         Wrong("a loop sees a list as it was", _LiveList, "being added to"),
         Wrong("removing disturbs nobody", _LiveListOnCancel, "being taken from"),
         Wrong("nobody ever leaves", _NeverCancels, "none after it"),
+        Wrong("a handler subscribes once", _RemovesByHandler, "ends one subscription, its own"),
     ],
 )

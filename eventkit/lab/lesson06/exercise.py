@@ -210,8 +210,8 @@ BELIEFS = [
     ),
     Belief(
         "users come as fast as the server can answer", _never_waits,
-        "requests are sent before they are due: response times come out negative. Wait until each "
-        "user wants the answer",
+        "requests are sent before their users want them, so the times are those of other moments "
+        "than the users'. Wait until each user wants the answer",
     ),
     Belief(
         "the average is fine", _mean,

@@ -115,6 +115,11 @@ class Tank:
         return self._stopped.is_set()
 
     @property
+    def held_up_ms(self) -> str:
+        """How long the producer was held up, in milliseconds: only a queue that blocks does it."""
+        return f"{self.held_up * 1e3:,.0f}" if self.title == "block" else "–"
+
+    @property
     def waiting(self) -> int:
         """Number of events in the queue."""
         return self.executor.waiting
@@ -203,7 +208,7 @@ def tank_table(tanks: Sequence[Tank]) -> Table:
         [
             [tank.name, tank.capacity or "", tank.came, len(tank.times), tank.dropped, tank.refused,
              *([len(tank.cut_off)] if stopped else []),
-             *middle_and_slowest(tank), f"{tank.held_up * 1e3:,.0f}", tank.most]
+             *middle_and_slowest(tank), tank.held_up_ms, tank.most]
             for tank in tanks
         ],
         "Response times count from due to finished",

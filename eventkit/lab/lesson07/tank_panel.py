@@ -201,7 +201,7 @@ def _figures(tank: Tank) -> str:
     figures = {
         f"ms at most, for {len(tank.times)} answered": middle_and_slowest(tank)[1] or "–",
         f"lost, of {tank.came}": f"{tank.lost:,}",
-        "ms the producer was held up": f"{tank.held_up * 1e3:,.0f}",
+        "ms the producer was held up": tank.held_up_ms,
     }
     parts = "".join(
         f"<div><div class='ek-number'>{figure}</div>{what}</div>"

@@ -19,8 +19,9 @@ function readRecord(stamps, marks, names) {
     [0, 1, 2, 3, 4].map((number) => column(ordinals, number));
   const moments = Float64Array.from(new Set(times.filter(Number.isFinite))).sort();
   const span = moments.length ? moments[moments.length - 1] : 0;
-  return { size, due, fired, queued, started, finished, left, numbers, workers, subscribers,
-    outcomes, names, levels: levels.length ? levels : new Uint32Array(size),
+  const what = new Set(numbers).size < size ? " calls" : "";  // of fewer events
+  return { size, what, due, fired, queued, started, finished, left, numbers, workers,
+    subscribers, outcomes, names, levels: levels.length ? levels : new Uint32Array(size),
     moments, span, failed: names.outcomes.indexOf("failed") + 1 };
 }
 
@@ -52,7 +53,8 @@ function milliseconds(nanoseconds, span) {
 }
 
 function clock(record, now) {
-  return `${milliseconds(now, record.span)} of ${milliseconds(record.span, record.span)} ms`;
+  const whole = now > record.span ? "" : ` of ${milliseconds(record.span, record.span)}`;
+  return `${milliseconds(now, record.span)}${whole} ms`;
 }
 
 function wordsAt(record, places, now) {
@@ -63,8 +65,8 @@ function wordsAt(record, places, now) {
     .filter(([place]) => counts[place]
       || (ALWAYS_SAID.includes(place) && (place !== QUEUE || record.queues)))
     .map(([place, name]) => `${said(counts[place])} ${name}`);
-  return `${clock(record, now)}: ${said(record.size - counts[TO_COME])} of ${said(record.size)} came; `
-    + `${told.join(", ")}.`;
+  const came = `${said(record.size - counts[TO_COME])} of ${said(record.size)}${record.what} came`;
+  return `${clock(record, now)}: ${came}; ${told.join(", ")}.`;
 }
 
 function laneOf(record, place, at) {

@@ -141,8 +141,13 @@ class Whereabouts:
             if counts[place] or (place in ALWAYS_SAID and (place != Place.QUEUE or self.queues))
         ]
         came = len(places) - counts[Place.TO_COME]
-        clock = f"{_milliseconds(now, self.span)} of {_milliseconds(self.span, self.span)} ms"
-        return f"{clock}: {came:,} of {len(places):,} came; {', '.join(told)}."
+        clock = f"{_milliseconds(now, self.span)}{self._of_the_span(now)} ms"
+        what = " calls" if len(set(self.numbers)) < len(places) else ""  # of fewer events
+        return f"{clock}: {came:,} of {len(places):,}{what} came; {', '.join(told)}."
+
+    def _of_the_span(self, now: int) -> str:
+        """Return how long the record is, unless it is still growing."""
+        return "" if now > self.span else f" of {_milliseconds(self.span, self.span)}"
 
     def rows(self, now: int) -> list[list[str]]:
         """Return a row for each place with events: its name, how many, and their numbers."""

@@ -1,8 +1,8 @@
 """The ledger of misconceptions as a page: `python -m tests.notebooks.misconceptions` writes it.
 
-Wrong belief → lesson → the experiment that refutes it → where it is asked → the wrong answers that
-prove the check. All of it is read from what runs: the beliefs, the predictions in the notebooks,
-and the exercises.
+Wrong belief → what is true instead → the part of a lesson whose experiment shows it. Where a belief
+is asked and where it is refused is read from the predictions and exercises: no belief may have
+neither.
 """
 
 from __future__ import annotations
@@ -27,15 +27,11 @@ PAGE = ROOT / "docs" / "misconceptions.md"
 HEAD = """\
 # Misconceptions
 
-Made by `python -m tests.notebooks.misconceptions`; do not edit it by hand.
+{beliefs} wrong beliefs that learners bring along, in the order of the lessons. Each has one
+sentence that refutes it, and the part of the lesson that shows it. Let the class vote on the belief
+first, then run that part together.
 
-{beliefs} wrong beliefs, each with the experiment that refutes it, the option of a prediction
-that asks for it, and the wrong answers that hold it. Each of the {wrong} wrong answers is given to
-its exercise's check whenever the tests run, and must be refused with the words that stand here; a
-check that would let one pass, or refuse the solution, makes the tests fail.
-
-*asked* names the prediction and its option as they stand in the lesson; *refused* names
-the exercise, the place of the wrong answer in its file, and words of the diagnosis.
+<!-- Made by `python -m tests.notebooks.misconceptions`; do not edit it by hand. -->
 """
 
 
@@ -79,38 +75,42 @@ def anchor(heading: str) -> str:
     return quote(heading.replace("`", "").replace(" ", "-"), safe=":?,'")
 
 
+def asked(notebook: Any, belief: str) -> list[str]:
+    """The options of predictions that hold a belief."""
+    return [
+        f"`{gate.name}` {letter})"
+        for gate in gates(notebook)
+        for letter, option in gate.options.items()
+        if option.belief == belief
+    ]
+
+
+def refused(notebook: Any, belief: str) -> list[str]:
+    """The wrong answers that hold a belief, with words of their diagnosis."""
+    return [
+        f"`{exercise.name}` {place}: “{wrong.says}”"
+        for exercise in exercises_of(notebook)
+        for place, wrong in enumerate(exercise.wrong, start=1)
+        if wrong.belief == belief
+    ]
+
+
 def rows(number: str, path: Path) -> Iterator[list[str]]:
     """One row for each belief of a lesson."""
-    notebook = rules.read(path)
-    asked, taught = list(gates(notebook)), exercises_of(notebook)
-    for belief, heading in LEDGER[number].items():
-        options = [
-            f"`{gate.name}` {letter})"
-            for gate in asked
-            for letter, option in gate.options.items()
-            if option.belief == belief
-        ]
-        answers = [
-            f"`{exercise.name}` {place}: “{wrong.says}”"
-            for exercise in taught
-            for place, wrong in enumerate(exercise.wrong, start=1)
-            if wrong.belief == belief
-        ]
-        experiment = f"[{heading}](../notebooks/{path.name}#{anchor(heading)})"
-        yield [belief, experiment, ", ".join(options), "; ".join(answers)]
+    for belief, (heading, because) in LEDGER[number].items():
+        shown = f"[{heading}](../notebooks/{path.name}#{anchor(heading)})"
+        yield [belief[0].upper() + belief[1:], because, shown]
 
 
 def page() -> str:
     """The whole page."""
-    files = lesson_files()
-    wrong = sum(len(one.wrong) for path in files.values() for one in exercises_of(rules.read(path)))
     beliefs = {belief for held in LEDGER.values() for belief in held}
-    parts = [HEAD.format(beliefs=len(beliefs), wrong=wrong)]
-    for number, path in files.items():
+    parts = [HEAD.format(beliefs=len(beliefs))]
+    for number, path in lesson_files().items():
         if number in LEDGER:
             title = rules.read(path).cells[0].source.splitlines()[0].removeprefix("# ")
-            lines = [f"## {title}\n", _line(["wrong belief", "experiment", "asked", "refused"])]
-            lines += ["|---|---|---|---|", *map(_line, rows(number, path))]
+            lines = [f"## {title}\n", _line(["they believe", "but", "see it in"])]
+            lines += ["|---|---|---|", *map(_line, rows(number, path))]
             parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -34,7 +35,23 @@ def test_every_lesson_has_its_beliefs() -> None:
 @each_lesson
 def test_an_experiment_stands_where_the_ledger_says(number: str) -> None:
     headings = {heading for _, heading in links.HEADING.findall(links.prose(Path(FILES[number])))}
-    assert set(LEDGER[number].values()) <= headings
+    assert {refuted.heading for refuted in LEDGER[number].values()} <= headings
+
+
+@each_lesson
+def test_one_sentence_that_can_be_said_aloud_refutes_a_belief(number: str) -> None:
+    for belief, refuted in LEDGER[number].items():
+        assert re.fullmatch(r"[^.?!]+(?:\.\d[^.?!]*)*[.]", refuted.because), belief
+        assert len(refuted.because.split()) <= 25, belief
+
+
+def test_the_page_has_nothing_that_serves_only_the_tests() -> None:
+    written = misconceptions.page()
+    for number, path in FILES.items():
+        notebook = rules.read(path)
+        names = {gate.name for gate in gates(number)}
+        names |= {exercise.name for exercise in misconceptions.exercises_of(notebook)}
+        assert not {name for name in names if f"`{name}`" in written}
 
 
 @each_lesson
@@ -68,5 +85,7 @@ def test_every_wrong_answer_holds_a_belief(number: str) -> None:
 
 @each_lesson
 def test_every_belief_is_asked_or_refused_somewhere(number: str) -> None:
-    for belief, _, asked, refused in misconceptions.rows(number, FILES[number]):
-        assert asked or refused, belief
+    notebook = rules.read(FILES[number])
+    for belief in LEDGER[number]:
+        asked = misconceptions.asked(notebook, belief)
+        assert asked or misconceptions.refused(notebook, belief), belief

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,30 @@ def test_the_clock_of_a_lesson_adds_up_to_what_the_lesson_takes_or_more(lesson: 
 def test_of_each_lesson_it_is_said_what_learners_get_wrong(lesson: Path) -> None:
     said = section("What they get wrong, and what to say")
     assert said.count(f"- **{lesson.stem[:2]}.** They say: ") == 1
+
+
+def questions(lesson: Path) -> Iterator[int]:
+    """How many questions a lesson asks at each panel that has a numbered list of them."""
+    cells = rules.read(lesson).cells
+    for asking, panel in itertools.pairwise(cells):
+        if asking.cell_type == "markdown" and "widget" in rules.tags(panel):
+            _, *asked = re.split(r"^\d+\. ", asking.source, flags=re.MULTILINE)
+            if any("?" in question for question in asked):
+                yield len(asked)
+
+
+@each_lesson
+def test_each_numbered_question_at_a_panel_has_its_answer(lesson: Path) -> None:
+    said = section("Answers to the questions at the panels")
+    answers = re.findall(rf"^- \*\*{lesson.stem[:2]}, .*\n(?:  .*\n)*", said, re.MULTILINE)
+    given = [len(re.findall(r"^  \d+\. ", answer, re.MULTILINE)) for answer in answers]
+    asked = list(questions(lesson))
+    assert [count for count in given if count] == asked
+    assert answers or "Try it" not in links.prose_of(rules.read(lesson))
+
+
+def test_questions_are_looked_for_where_there_are_some() -> None:
+    assert sum(bool(list(questions(lesson))) for lesson in links.lessons()) >= 9
 
 
 @each_lesson

@@ -14,9 +14,10 @@ class Throttle(Flow):
     Without `leading` the first event also waits for the end of its interval. Without `trailing` the
     events that come within an interval are dropped, which may include the last event of a burst.
 
-    ReactiveX calls this `throttleTime` and lodash `throttle`, with two differences. ReactiveX's has
-    no trailing edge by default. In lodash, with `leading` off, the trailing call does not begin an
-    interval.
+    ReactiveX calls this `throttleTime` and lodash `throttle`, with three differences. ReactiveX's
+    has no trailing edge by default. In lodash, with `leading` off, the trailing call does not begin
+    an interval; and with both edges on, an event may come out sooner than one interval after the
+    one before, if no event has come for an interval. Ours and ReactiveX's then keep the interval.
     """
 
     def __init__(

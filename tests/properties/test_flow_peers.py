@@ -47,3 +47,11 @@ def test_both_libraries_and_all_three_flows_are_compared() -> None:
     assert {peer["library"].split()[0] for peer in PEERS} == {"lodash", "RxJS"}
     assert {peer["operator"] for peer in PEERS} == set(FLOWS)
     assert sum(len(peer["runs"]) for peer in PEERS) == 360
+
+
+def test_where_lodash_would_let_an_event_out_sooner_ours_keeps_the_interval() -> None:
+    """At 151 ms the last call of lodash's function is longer ago than the interval: it would call
+    51 ms after the call before.
+    """
+    both_edges = {"operator": "throttle", "options": {}}
+    assert let_out(both_edges, 100, [0, 50, 151]) == [[0, 0], [100, 1], [200, 2]]

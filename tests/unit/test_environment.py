@@ -66,6 +66,15 @@ def test_conda_is_asked_for_the_versions_of_the_project() -> None:
     assert asked | brought_by_pip() == needed
 
 
+@pytest.mark.parametrize(("extra", "package"), [("greenlets", "eventlet"), ("processes", "loky")])
+def test_the_lessons_bring_what_the_ways_to_wait_need(extra: str, package: str) -> None:
+    extras = PROJECT["optional-dependencies"]
+    needed = versions(extras[extra])
+    assert package in needed
+    assert needed.items() <= versions(extras["lab"]).items()
+    assert needed.items() <= brought_by_pip().items() | versions(CONDA).items()
+
+
 def brought_by_pip() -> dict[str, str]:
     """What the project's own extras in the pip section bring, such as `-e .[nats]`."""
     (extras,) = re.findall(r"^-e \.\[(.*)\]$", PIP[0])

@@ -25,6 +25,10 @@ LOCAL = re.compile(
     r"0x[0-9a-fA-F]{6,}|/(?:home|root|Users|tmp|work|private|var/folders)/[^\s'\"<]*"
     r"|\b[A-Z]:\\[^\s'\"<]*|ipykernel_\d+|site-packages"
 )
+DETAILS = re.compile(r"<details.*?</details>", re.DOTALL)
+HTML = re.compile(r"<!--.*?-->|<[^>]+>", re.DOTALL)
+WORD = re.compile(r"[A-Za-z0-9][\w'’-]*")
+MOST_WORDS = 1_700
 EMBEDDED = re.compile(r"data:[\w/+;-]+;base64,[\w+/=]+")
 
 
@@ -150,6 +154,38 @@ def ends_clean(notebook: Notebook, path: Path) -> Iterator[str]:
         yield "the last code cell must call assert_clean()"
 
 
+def is_formatted(notebook: Notebook, path: Path) -> Iterator[str]:
+    """A comment for the formatter says nothing to a learner: write the cell without."""
+    for cell in code_cells(notebook):
+        if re.search(r"#\s*fmt:", cell.source):
+            yield f"{at(notebook, cell)}: a comment for the formatter; write it without"
+
+
+def folds_what_others_call_it(notebook: Notebook, path: Path) -> Iterator[str]:
+    """In the first lessons, the words of other tools mean nothing yet to many learners."""
+    unfolded = DETAILS.sub("", links.prose_of(notebook))
+    if path.name[:2] in {"00", "01", "02", "03"} and "What others call it" in unfolded:
+        yield "'What others call it' must be inside <details>"
+
+
+def is_short(notebook: Notebook, path: Path) -> Iterator[str]:
+    """What must be read: all prose but code, tables and what is folded."""
+    text = HTML.sub(" ", DETAILS.sub("", links.prose_of(notebook)))
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("|")]
+    words = len(WORD.findall("\n".join(lines)))
+    if words > MOST_WORDS:
+        yield f"{words} words of prose; at most {MOST_WORDS}"
+
+
+def begins_easily(notebook: Notebook, path: Path) -> Iterator[str]:
+    """The first code that a learner of this course sees is three lines long."""
+    if path.name.startswith("00"):
+        for cell in code_cells(notebook)[:1]:
+            code = re.findall(r"^\s*[^#\s]", cell.source, re.MULTILINE)
+            if len(code) > 3:
+                yield f"{at(notebook, cell)}: {len(code)} lines of code; at most 3"
+
+
 RULES = [
     was_run,
     was_recorded,
@@ -161,4 +197,8 @@ RULES = [
     links_lead_somewhere,
     has_one_setup_cell,
     ends_clean,
+    is_formatted,
+    folds_what_others_call_it,
+    is_short,
+    begins_easily,
 ]

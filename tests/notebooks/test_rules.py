@@ -72,6 +72,7 @@ def broken(made: Notebook, path: Path) -> dict[str, str]:
         [code("1 / 0", "", "raises-exception")],
         [code("%time print(1)", "1 ms", "nbval-ignore-output")],
         [code("print(await f())", "1")],
+        [markdown("<details><summary>What others call it</summary>\n\nNames.\n\n</details>")],
         [
             markdown(
                 "### Deeper\n\n## And back, with `# no heading` and [a site](https://jupyter.org)"
@@ -122,6 +123,14 @@ def unwatched(made: Notebook) -> None:
     made.cells[-1].source = "# assert_clean"
 
 
+def told_at_length(made: Notebook) -> None:
+    made.cells[2].source += "\n\n" + "word " * rules.MOST_WORDS
+
+
+def with_a_long_beginning(made: Notebook) -> None:
+    made.cells[1].source += "\nimport a\n\n# and\nimport b\nimport c"
+
+
 def changed_after_it_ran(made: Notebook) -> None:
     made.cells[-1].execution_count = 9
 
@@ -139,6 +148,7 @@ def changed_after_it_ran(made: Notebook) -> None:
         (with_setup_twice, "has_one_setup_cell"),
         (without_setup, "has_one_setup_cell"),
         (unwatched, "ends_clean"),
+        (told_at_length, "is_short"),
     ],
 )
 def test_a_spoilt_notebook_breaks_the_rule(
@@ -149,9 +159,33 @@ def test_a_spoilt_notebook_breaks_the_rule(
     assert list(broken(made, path)) == [rule]
 
 
+@pytest.mark.parametrize(("spoil", "rule"), [(with_a_long_beginning, "begins_easily")])
+def test_a_spoilt_first_lesson_breaks_the_rule(
+    spoil: Callable[[Notebook], None], rule: str, path: Path
+) -> None:
+    made = notebook()
+    spoil(made)
+    assert broken(made, path) == {}
+    assert list(broken(made, path.with_name("00_this.ipynb"))) == [rule]
+
+
+@pytest.mark.parametrize("number", ["00", "03", "04"])
+def test_only_the_first_lessons_fold_what_others_call_it(number: str, path: Path) -> None:
+    found = broken(notebook(markdown("What others call it")), path.with_name(f"{number}_x.ipynb"))
+    assert list(found) == ([] if number == "04" else ["folds_what_others_call_it"])
+
+
+def test_what_is_folded_or_in_a_table_or_code_is_no_prose(path: Path) -> None:
+    words = "word " * rules.MOST_WORDS
+    unread = [f"| {words} |", f"```text\n{words}\n```", f"<details>\n\n{words}\n\n</details>"]
+    assert broken(notebook(*map(markdown, unread)), path) == {}
+
+
 @pytest.mark.parametrize(
     ("cell", "rule", "complaint"),
     [
+        (code("x = [\n    1,\n]  # fmt: skip", ""), "is_formatted", "write it without"),
+        (markdown("What others call it:"), "folds_what_others_call_it", "inside <details>"),
         (code("for i in range(3):\n    print(i)", ""), "was_run", "has no committed output"),
         (code("lab.verdict('holds', True)", ""), "was_run", "has no committed output"),
         (code("x = 1", "", "nbval-skip"), "tags_are_known", "unknown tag 'nbval-skip'"),
@@ -189,7 +223,11 @@ def test_a_notebook_without_a_title_breaks_the_rule(path: Path) -> None:
 def test_every_rule_has_a_notebook_that_breaks_it() -> None:
     shown = {
         mark.args[1][i][1]
-        for test in (test_a_spoilt_notebook_breaks_the_rule, test_a_bad_cell_breaks_the_rule)
+        for test in (
+            test_a_spoilt_notebook_breaks_the_rule,
+            test_a_spoilt_first_lesson_breaks_the_rule,
+            test_a_bad_cell_breaks_the_rule,
+        )
         for mark in getattr(test, "pytestmark", [])
         for i in range(len(mark.args[1]))
     }

@@ -28,6 +28,7 @@ class OwnBus:
         function that ends it. Both count from the next event on, also when
         called inside a handler.
         """
+
         # solution begins
         def mine(event):  # of this subscription alone: a handler may have two
             handler(event)

@@ -139,6 +139,9 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "nobody ever leaves": Refuted(
             _01, "A handler can be cancelled at any time, even while its event is being handled."
         ),
+        "a handler subscribes once": Refuted(
+            _01, "A handler can subscribe twice, and each subscription is cancelled by itself."
+        ),
     },
     "02": {
         "every event must be drawn": Refuted(

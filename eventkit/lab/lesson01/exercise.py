@@ -30,13 +30,15 @@ class OwnBus:
         """
 
         # solution begins
+        known = self.handlers.get(topic, ())
+
         def mine(event):  # of this subscription alone: a handler may have two
             handler(event)
 
         def cancel():
             self.handlers[topic] = tuple(one for one in self.handlers[topic] if one is not mine)
 
-        self.handlers[topic] = (*self.handlers.get(topic, ()), mine)
+        self.handlers[topic] = (*known, mine)
         return cancel
         # solution ends
 

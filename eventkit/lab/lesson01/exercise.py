@@ -28,7 +28,6 @@ class OwnBus:
         function that ends it. Both count from the next event on, also when
         called inside a handler.
         """
-
         # solution begins
         known = self.handlers.get(topic, ())
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import eventkit as ek
 from eventkit.lab import taken_apart, trials_table, waiting_table
 from eventkit.lab.lesson03.race import Race, Side
 from eventkit.lab.theory.queueing import response_times
+from eventkit.testing import LONG, wait_until
 
 EVENTS, RATE, WORK = 10, 20.0, 0.3
 DUE = [number / RATE for number in range(EVENTS)]
@@ -71,3 +74,21 @@ def test_tables_of_response_times() -> None:
 
     trial = repr(trials_table(threads=[0.3, 0.5, 1.1], awaiting=[0.3])).splitlines()
     assert trial[1].split() == ["threads", "300", "500", "1,100"]
+
+
+def test_a_stopped_race_is_shown_as_it_stood() -> None:
+    race = Race(events=40, rate=400, work=0.05, workers=2)
+    runner = threading.Thread(target=race.run)
+    runner.start()
+    wait_until(lambda: len(race.measured(race.non_blocking)) >= 2)
+    race.stop()
+    runner.join(LONG)
+
+    for side, view in zip(race.sides, race.views(), strict=True):
+        shown = list(view.journeys)
+        handled = [one for one in shown if one.finished is not None]
+        assert {one.event.id for one in shown if one.finished is None} == side.cut_off
+        assert all((one.service_time or 0) >= 0.04 for one in handled)
+        assert len([one for one in shown if one.started and not one.finished]) <= side.servers
+        last = max(one.event.time for one in shown)
+        assert all(moment > last for moment in view.due)

@@ -6,8 +6,10 @@ import statistics
 import threading
 from functools import partial
 from pathlib import Path
+from time import perf_counter_ns
 
 import ipywidgets as widgets
+from msgspec.structs import replace
 
 from ...bus import EventBus
 from ...event import Event
@@ -36,13 +38,15 @@ class Side:
         self.bus = EventBus()
         self.trigger: OpenLoop | None = None
         self.timeline = Timeline()
+        self.cut_off: set[int] = set()  # ids of the events whose work a stop ended early
         self._executor = executor
 
     def run(self, events: int, rate: float, work: float, stop: threading.Event) -> None:
         """Fire the burst and wait until it is answered, or until `stop` is set."""
 
         def answer(event: Event) -> None:
-            stop.wait(work)  # equivalent to time.sleep(work), and can be interrupted
+            if stop.wait(work):  # equivalent to time.sleep(work), and can be interrupted
+                self.cut_off.add(event.id)
 
         self.bus.subscribe(TOPIC, answer, executor=self._executor)
         self.trigger = OpenLoop(rate, events, arrivals="even")
@@ -53,6 +57,16 @@ class Side:
 
     def journeys(self) -> list[Journey]:
         return self.timeline.journeys(TOPIC)
+
+    def up_to(self, stop: int | None) -> list[Journey]:
+        """Return the journeys as they stood at a stop: work that it ended early has not ended, and
+        what came to a worker after it still waits.
+        """
+        return [
+            one if stop is None or one.event.id not in self.cut_off
+            else replace(one, started=_before(stop, one.started), finished=None, outcome=None)
+            for one in self.journeys()
+        ]  # fmt: skip
 
     def slowest(self) -> Journey:
         """Return the journey with the longest response time."""
@@ -84,6 +98,7 @@ class Race:
         self.work = work
         self.workers = workers
         self.stopped = threading.Event()
+        self._stop: int | None = None  # when, by `perf_counter_ns`
         self.sides = [
             Side("Blocking: Inline()", Inline(), 1, BLOCKING),
             Side(f"Non-blocking: Threads({workers})", Threads(workers), workers, NON_BLOCKING),
@@ -107,6 +122,7 @@ class Race:
 
     def stop(self) -> None:
         """End the race early. Answers that came before remain in the record."""
+        self._stop = self._stop or perf_counter_ns()
         self.stopped.set()
         for side in self.sides:
             if side.trigger:
@@ -189,11 +205,15 @@ class Race:
         return Replay(self.views(), "The race, recorded")
 
     def views(self, running: bool = False) -> list[View]:
-        """Return what a stage shows of each side: while it runs, also the events still to come."""
+        """Return what a stage shows of each side: while it runs also the events still to come, and
+        after a stop those that were due and not fired.
+        """
         views = []
         for side in self.sides:
-            journeys = side.journeys()
-            due = self.to_come(journeys) if running else ()
+            journeys = side.up_to(self._stop)
+            due = self.to_come(journeys) if running or self._stop else []
+            if self._stop:
+                due = [moment for moment in due if moment <= self._stop]
             queues = side is self.non_blocking
             views.append(View(journeys, side.title, side.colour, due, queues))
         return views
@@ -204,6 +224,10 @@ class Race:
             side.title: (self.measured(side), self.predicted(side), side.colour)
             for side in self.sides
         })  # fmt: skip
+
+
+def _before(stop: int, moment: int | None) -> int | None:
+    return None if moment is None or moment > stop else moment
 
 
 def _done(side: Side) -> list[Journey]:

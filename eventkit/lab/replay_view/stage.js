@@ -65,11 +65,11 @@ function write({ ink, colours }, text, x, y, width, size = 11, weight = 400) {
   ink.fillText(text, x, y, width);
 }
 
-function drawHeadings(sheet, { names, queues, direct }, boxes, crowds) {
+function drawHeadings(sheet, { queues, direct }, boxes, crowds) {
   const { ink, height, colours } = sheet;
   const waiting = queues ? `queue ${crowds.queue.length}` : `bus ${crowds.bus.length}`;
-  const isLast = names.listeners.length < names.subscribers.length ? "handled by" : "listeners";
-  [`trigger ${crowds.trigger.length}`, waiting, "workers", isLast].forEach((title, at) => {
+  const titles = [`trigger ${crowds.trigger.length}`, waiting, "workers", "handled by"];
+  titles.forEach((title, at) => {
     if (at === 1 && direct) return;
     ink.strokeStyle = colours.faint;
     if (at) upright(ink, boxes[at].x - GAP, 6, height - FOOT);

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...bus import EventBus
 from ...event import Event
@@ -76,7 +76,7 @@ class Halves:
     """A bus with a button here, a counter in another process there, and a real server between them.
 
     The line from here to the server can be "whole", "cut" or "frozen", as `state` says. The bridge
-    here has room for `CAPACITY` clicks on their way out. All of it ends with `close()`, or with
+    of clicks has room for `CAPACITY` on their way out. All of it ends with `close()`, or with
     the process that made it.
     """
 
@@ -97,7 +97,11 @@ class Halves:
             self._cable = started.enter_context(Cable(server.address))
             self._machine.wait_for("ready", LONG)
             url = server.url.replace(server.address, self._cable.address)
-            self._bridge = started.enter_context(self._join(url))
+            self._bridge = started.enter_context(
+                self._join(url, outgoing=["button.click"], capacity=CAPACITY)
+            )
+            # A bridge of their own: a burst of answers needs more room than clicks have.
+            self._answers = started.enter_context(self._join(url, incoming=["counter.changed"]))
             self._logger = logging.getLogger("eventkit")
             self._logger.addFilter(self._is_news)
             started.callback(self._logger.removeFilter, self._is_news)
@@ -147,7 +151,7 @@ class Halves:
             self.may_lack_answer = True
         self._cable.cut()
         self.state = "cut"
-        _until(lambda: not self._bridge.is_connected)
+        _until(lambda: not (self._bridge.is_connected or self._answers.is_connected))
         self._lose_answers()
 
     def freeze(self) -> None:
@@ -161,7 +165,7 @@ class Halves:
         if self.state == "cut":
             self._lose_answers()
         self._cable.mend()
-        _until(lambda: self._bridge.is_connected)
+        _until(lambda: self._bridge.is_connected and self._answers.is_connected)
         self.state = "whole"
 
     def settle(self) -> None:
@@ -185,13 +189,10 @@ class Halves:
         self._ends.close()
         self.bus.close()
 
-    def _join(self, url: str) -> Bridge:
+    def _join(self, url: str, **options: Any) -> Bridge:
         from ...nats import Bridge
 
-        return Bridge(
-            self.bus, url, ["button.click"], ["counter.changed"],
-            capacity=CAPACITY, timeout=TIMEOUT, ping_interval=_PATIENCE,
-        )  # fmt: skip
+        return Bridge(self.bus, url, timeout=TIMEOUT, ping_interval=_PATIENCE, **options)
 
     def _refuse(self, clicks: int) -> None:
         """Refuse the last click that was fired, and those of its press that were to follow."""
@@ -208,9 +209,10 @@ class Halves:
             self.may_lack_answer = False
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        """Drop the bridge's log records: its failures are what the lesson shows."""
+        """Drop the bridges' log records: their failures are what the lesson shows."""
         args = record.args if isinstance(record.args, tuple) else ()
-        return self._bridge not in args and repr(self._bridge) not in args
+        bridges = (self._bridge, self._answers)
+        return not any(one in args or repr(one) in args for one in bridges)
 
 
 def _until(condition: Callable[[], bool], timeout: float = LONG) -> None:

@@ -101,7 +101,9 @@ class Halves:
                 self._join(url, outgoing=["button.click"], capacity=CAPACITY)
             )
             # A bridge of their own: a burst of answers needs more room than clicks have.
-            self._answers = started.enter_context(self._join(url, incoming=["counter.changed"]))
+            self._answers = started.enter_context(
+                self._join(url, outgoing=["line.mended"], incoming=["counter.changed"])
+            )
             self._logger = logging.getLogger("eventkit")
             self._logger.addFilter(self._is_news)
             started.callback(self._logger.removeFilter, self._is_news)
@@ -124,7 +126,8 @@ class Halves:
         """
         heard = list(self._heard)
         counted = [int(line) for line in list(self._machine.said) if line != "ready"]
-        given_up = [one.event.data["number"] for one in self.bus.dead_letters.copy()]
+        letters = [one.event for one in self.bus.dead_letters.copy()]
+        given_up = [event.data["number"] for event in letters if event.topic == "button.click"]
         confirmed, waiting = self._bridge.sent, self._bridge.waiting
         refused, cut_off, fired = list(self._refused), list(self._cut_off), self.fired
         numbers = [number for number, _ in heard]
@@ -166,6 +169,7 @@ class Halves:
             self._lose_answers()
         self._cable.mend()
         _until(lambda: self._bridge.is_connected and self._answers.is_connected)
+        self._until_answers_come()
         self.state = "whole"
 
     def settle(self) -> None:
@@ -198,6 +202,14 @@ class Halves:
         """Refuse the last click that was fired, and those of its press that were to follow."""
         first, self.fired = self.fired, self.fired + clicks - 1
         self._refused += range(first, self.fired + 1)
+
+    def _until_answers_come(self) -> None:
+        """Wait until the server confirms an event of the answers' bridge. By then it has that
+        bridge's subscription again.
+        """
+        before = self._answers.sent
+        self.bus.fire("line.mended")
+        _until(lambda: self._answers.sent > before)
 
     def _lose_answers(self) -> None:
         """Note that no answer comes from the far side of a cut: nobody keeps one for later."""

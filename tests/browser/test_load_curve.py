@@ -184,7 +184,7 @@ def test_dragging_to_the_right_makes_the_queue_longer(
 
 
 class Plain(NamedTuple):
-    """Who waits, who is in work, and who was answered, in that order."""
+    """Who waits, who is running, and who was answered, in that order."""
 
     waiting: list[int]
     working: list[int]
@@ -257,7 +257,7 @@ def test_with_reduced_motion_a_typical_moment_stands_still(curve: RunPanel) -> N
     before = show(curve, 80)
     curve.notebook.page.wait_for_timeout(300)
     expect(curve.canvas("Load curve")).to_have_accessible_name(
-        re.compile(f"after request 704: {len(before['waiting'])} wait, 1 in work")
+        re.compile(f"after request 704: {len(before['waiting'])} wait, 1 running")
     )
     assert show(curve, 81, steps=1)["time"] > 0
     expect(curve.panel).to_contain_text(re.compile(r"Shown is the queue after request 70[45]:"))

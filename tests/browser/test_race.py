@@ -38,7 +38,7 @@ def test_a_run_ends_in_pictures_and_a_table(race: RunPanel) -> None:
         assert picture.evaluate("(image) => image.complete && image.naturalWidth > 300")
     expect(race.rows).to_have_count(10)
     for queue in ("", "0 in the queue, "):  # inline, nothing queues
-        everything = f"10 of 10 came; 0 at the trigger, {queue}0 in work, 10 handled."
+        everything = f"10 of 10 came; 0 at the trigger, {queue}0 running, 10 handled."
         expect(race.panel.get_by_text(everything)).to_have_count(1)
 
     blocking, predicted, non_blocking = (list(map(int, race.column(n))) for n in (2, 3, 4))
@@ -52,7 +52,7 @@ def test_a_run_is_seen_live_and_stop_ends_it_and_the_next_one_works(race: RunPan
     race.set("Events", 50)
     race.set("Work", 1000)
     race.press("Run the race")
-    expect(race.panel.get_by_text(re.compile("[1-9] in work"))).not_to_have_count(0)
+    expect(race.panel.get_by_text(re.compile("[1-9] running"))).not_to_have_count(0)
     for colour in (ORANGE, GREY, BLUE):
         race.wait_for_colour(canvas(race), colour)
 

@@ -236,7 +236,7 @@ def test_it_can_be_driven_with_the_keyboard_alone(small: View) -> None:
     assert small.time() == there
     press("End")
     assert small.time() == small.span
-    expect(small.words).to_contain_text("0 at the trigger, 0 in the queue, 0 in work")
+    expect(small.words).to_contain_text("0 at the trigger, 0 in the queue, 0 running")
     press("PageDown")
     assert small.time() == pytest.approx(small.span * 0.9, abs=2)
 

@@ -81,7 +81,7 @@ def test_a_recorded_race_is_played_to_its_end_and_stepped_by_keyboard(
     race.get_by_role("button", name="Play").click()
 
     for queue in ("", "0 in the queue, "):  # inline, nothing queues
-        end = f"10 of 10 came; 0 at the trigger, {queue}0 in work, 10 handled."
+        end = f"10 of 10 came; 0 at the trigger, {queue}0 running, 10 handled."
         expect(race.get_by_text(end)).to_have_count(1)
     assert site.complaints == []
 

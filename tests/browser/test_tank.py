@@ -126,7 +126,7 @@ def test_a_tank_runs_empty_and_a_table_says_what_it_cost(tank: RunPanel) -> None
     tank.press("Start")
 
     expect(tank.status).to_contain_text("Empty again after", timeout=20_000)
-    expect(tank.canvas("Tank")).to_have_accessible_name(re.compile("120 came: 0 wait, 0 in work"))
+    expect(tank.canvas("Tank")).to_have_accessible_name(re.compile("120 came: 0 wait, 0 running"))
     expect(tank.rows).to_have_count(1)
     cells = tank.rows.locator("td").all_text_contents()
     assert cells[:3] == ["drop_newest", "10", "120"]

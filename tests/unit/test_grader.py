@@ -38,7 +38,7 @@ FOUND_BY = {
     "a failure makes itself heard": "failing",
     "a queue needs no bound": "flood",
     "to drop is to refuse": "flood",
-    "back-pressure suits everybody": "flood",
+    "back-pressure suits every system": "flood",
     "into the log first, to be safe": "flood",
     "what is on disk takes care of itself": "killed",
     "state is the truth": "killed",

@@ -28,8 +28,8 @@ def test_a_race_is_replayed_on_one_clock() -> None:
     assert [side["caption"] for side in made.stage.sides] == [side.title for side in race.sides]
     assert made.text().endswith("to play 4 journeys]")
     assert [line.partition(": ")[2] for line in made.says(made.seconds).splitlines()] == [
-        "2 of 2 came; 0 at the trigger, 0 in work, 2 handled.",
-        "2 of 2 came; 0 at the trigger, 0 in the queue, 0 in work, 2 handled.",
+        "2 of 2 came; 0 at the trigger, 0 running, 2 handled.",
+        "2 of 2 came; 0 at the trigger, 0 in the queue, 0 running, 2 handled.",
     ]
     assert made.seconds == max(where.span for where in made.stage.where) / 1e9
 
@@ -44,8 +44,8 @@ def test_rows_say_which_handler_runs_on_which_worker() -> None:
 
     here = threading.current_thread().name
     assert where.rows(started) == [
-        [f"in work on {here}: lambda on click", "1", "1"],
-        [f"in work on {here}: lambda on changed", "1", "1"],
+        [f"running on {here}: lambda on click", "1", "1"],
+        [f"running on {here}: lambda on changed", "1", "1"],
     ]
 
 

@@ -296,7 +296,7 @@ def test_the_panel_fills_drains_and_says_what_it_cost() -> None:
     tank = panel.tanks[0]
     assert tank.came == 30
     assert panel._status.text.startswith("Empty again after")
-    assert f"30 came: 0 wait, 0 in work, {len(tank.times)} answered" in panel._view.frame["says"]
+    assert f"30 came: 0 wait, 0 running, {len(tank.times)} answered" in panel._view.frame["says"]
     assert "drop_newest" in panel._result.value
     assert panel._burst_button.disabled
 

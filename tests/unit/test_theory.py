@@ -18,7 +18,7 @@ LONG_TIER = pytest.mark.long
 
 
 class Run(NamedTuple):
-    """In seconds: when events were due and when they reached the queue, how long each was in work,
+    """In seconds: when events were due and when they reached the queue, how long each was running,
     when it was answered.
     """
 

@@ -109,7 +109,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "caught is dealt with": Refuted(
             "A handler that raises", "A failure that is caught and dropped is never heard of again."
         ),
-        "somebody must listen": Refuted(
+        "every event needs a listener": Refuted(
             _01,
             "An event without a listener is no error, because the code that fires need "
             "not know who listens.",
@@ -132,11 +132,11 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _01,
             "A handler that subscribes during an event changes the very list that the loop walks.",
         ),
-        "removing disturbs nobody": Refuted(
+        "removing one disturbs no other": Refuted(
             _01,
             "Taking one handler from the list moves the others up, and the loop skips the next.",
         ),
-        "nobody ever leaves": Refuted(
+        "a handler never leaves": Refuted(
             _01, "A handler can be cancelled at any time, even while its event is being handled."
         ),
         "a handler subscribes once": Refuted(
@@ -146,7 +146,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
     "02": {
         "every event must be drawn": Refuted(
             "Exact run: a screen that can't keep up",
-            "Nobody can see 10,000 numbers a second, and the way to the screen can't carry them.",
+            "No one can see 10,000 numbers a second, and the way to the screen cannot carry them.",
         ),
         "every hundredth event will do": Refuted(
             "Exact run: a screen that can't keep up",
@@ -248,7 +248,8 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _04, "A task that yields 0 gives way and goes on; only `StopIteration` ends it."
         ),
         "first come, first to go on": Refuted(
-            _04, "The task that is due first goes on first, whoever began to wait first."
+            _04,
+            "The task that is due first goes on first, even if another began to wait before it.",
         ),
         "the place in the list decides": Refuted(
             _04, "Of those that are due together, the one that has waited longest comes first."
@@ -283,7 +284,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "more locks are safer": Refuted(
             "Are more locks safer?",
-            "Each lock is one more thing that somebody can hold while you wait for it.",
+            "Each lock is one more thing that another task can hold while you wait for it.",
         ),
         "a wrong number is all that can go wrong": Refuted(
             "Are more locks safer?",
@@ -299,7 +300,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "any lock protects": Refuted(_05, "A lock protects only from those who take the same one."),
         "the giver's lock will do": Refuted(
             _05,
-            "Two accounts change, so whoever holds the other account's lock still comes "
+            "Two accounts change, so a task with the other account's lock can still come "
             "in between.",
         ),
         "one lock around everything": Refuted(
@@ -336,8 +337,8 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "users come as fast as the server can answer": Refuted(
             _06,
-            "Users come when they want to; a tester that sends early measures a load that"
-            " nobody has.",
+            "Users come when they want to. A tester that sends early measures a load that "
+            "no user causes.",
         ),
         "the average is fine": Refuted(
             "Why the mean lies", "The mean may be a time that hardly any request took."
@@ -346,7 +347,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _06, "Those who are skipped are the users who wait longest."
         ),
         "the slow start is warm-up": Refuted(
-            _06, "Users feel a slow start as well, unless nobody waits for it."
+            _06, "If users wait for a slow start, they feel it, and it belongs in the record."
         ),
         "outliers are errors of measurement": Refuted(
             "Fan-out: the slowest of a hundred",
@@ -378,8 +379,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             "As long as more comes in than goes out, the queue grows.",
         ),
         "a queue buys nothing": Refuted(
-            "Exact run: overload and burst",
-            "It buys time: in a burst, everything is accepted and nobody is turned away.",
+            "Exact run: overload and burst", "It buys time: in a burst, every event is accepted."
         ),
         "handed out is gone": Refuted(
             "A queue that outlives its worker",
@@ -477,7 +477,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "the answer is the bucket": Refuted(
             _08, "`make_bucket` makes a quota; what it returns is asked for each event."
         ),
-        "nobody may pass": Refuted(
+        "no event may pass": Refuted(
             _08, "To refuse everything keeps the rate, but a burst must pass."
         ),
     },
@@ -547,7 +547,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "a lock protects me while I hold it": Refuted(
             "The lock that does not protect",
-            "A lock must end by itself, so it may have been somebody else's for some time.",
+            "A lock expires by itself, so another process may have held it for some time.",
         ),
         "a look at the clock is enough": Refuted(
             "The lock that does not protect",
@@ -577,7 +577,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
     },
     "11": {
         "encrypted means untampered": Refuted(
-            "Exact run: one bit", "To change a message, nobody has to read it."
+            "Exact run: one bit", "A message can be changed without being read."
         ),
         "a changed bit becomes noise": Refuted(
             "Exact run: one bit",
@@ -592,11 +592,11 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             "You agreed on a key with the one who answered, and did not ask who that was.",
         ),
         "every handshake checks": Refuted(
-            "Who is at the other end?", "Without the check, a handshake succeeds with everybody."
+            "Who is at the other end?", "Without the check, a handshake succeeds with any server."
         ),
         "an address says who lives there": Refuted(
             "Who is at the other end?",
-            "Whoever has the port, the router or the name server answers at that address.",
+            "Any program that holds the port, the router or the name server can answer there.",
         ),
         "known to the authority means the right host": Refuted(
             "Who is at the other end?",
@@ -615,7 +615,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "to reach a server is to be known to it": Refuted(
             "At the door: who, and what",
-            "The server must be told who calls, or nobody is allowed anything.",
+            "The server must be told who calls, and it allows an unknown caller nothing.",
         ),
         "an error is there to be got round": Refuted(
             _11, "To notice an attack and go on has only lost time."
@@ -673,7 +673,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _12, "The first try is no retry, so `Retry(3)` tries four times."
         ),
         "a failure makes itself heard": Refuted(
-            _12, "A handler's error is an event, and somebody must listen and act."
+            _12, "A handler's error is an event, and it helps only if a listener acts on it."
         ),
         "a queue needs no bound": Refuted(
             _12, "Without a bound the queue takes every visitor, and the last waits for all."
@@ -681,14 +681,14 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "to drop is to refuse": Refuted(
             _12, "A visitor who is dropped silently believes to be in."
         ),
-        "back-pressure suits everybody": Refuted(
+        "back-pressure suits every system": Refuted(
             _12, "A blocked door holds up the people behind, where a refusal would answer at once."
         ),
         "into the log first, to be safe": Refuted(
             _12, "A refused visitor who is in the log is served after the next restart."
         ),
         "what is on disk takes care of itself": Refuted(
-            _12, "After a restart, somebody must read the log and serve who is not done."
+            _12, "After a restart, the system must read the log and serve the visitors who wait."
         ),
         "state is the truth": Refuted(
             _12, "A variable dies with its process; what the log says stays."

@@ -47,7 +47,7 @@ function drawClick(sheet, { number, case: what, total, bars }, lanes, top, span)
   drawBars(sheet, bars, top, span);
 }
 
-// Nobody knows yet whether it is on the wire or waits for the loop.
+// It is not known yet whether it is on the wire or waits for the loop.
 function drawPending(sheet, milliseconds, lanes, top, span) {
   drawTitle(sheet, `on its way for ${Math.round(milliseconds).toLocaleString("en")} ms`, top, 8);
   drawFrame(sheet, lanes, top);

@@ -438,7 +438,7 @@ exercise = Exercise(
     praise="In every case it does what eventkit's does. There is no magic in a bus: a "
     "dict, a loop, and a try in the right place.",
     wrong=[
-        Wrong("somebody must listen", _MustBeWanted, "no error"),
+        Wrong("every event needs a listener", _MustBeWanted, "no error"),
         Wrong("a topic has a handler", _OneHandlerPerTopic, "goes deaf"),
         Wrong("a bus tells everyone everything", _EveryTopic, "exactly its topic"),
         Wrong("the order does not matter", _LastFirst, "in the order in which"),
@@ -448,8 +448,8 @@ exercise = Exercise(
         Wrong("caught is dealt with", _Swallows, "caught and dropped"),
         Wrong("a bus is asynchronous", _Queues, "a queue"),
         Wrong("a loop sees a list as it was", _LiveList, "being added to"),
-        Wrong("removing disturbs nobody", _LiveListOnCancel, "being taken from"),
-        Wrong("nobody ever leaves", _NeverCancels, "none after it"),
+        Wrong("removing one disturbs no other", _LiveListOnCancel, "being taken from"),
+        Wrong("a handler never leaves", _NeverCancels, "none after it"),
         Wrong("a handler subscribes once", _RemovesByHandler, "ends one subscription, its own"),
     ],
 )

@@ -84,7 +84,7 @@ function drawQueue(sheet, state, shown, half, { waiting, work, done }) {
   drawRequests(ink, shown.done, boxes[3], { colour: done });
 }
 
-// What is set, and the virtual run of it: computed anew when a setting has changed.
+// What is set, and the virtual run of it: recomputed when a setting changes.
 function settle(state, model) {
   const { count, seed, typical, curves } = model.get("frame");
   const percent = model.get("percent"), chosen = 2 * model.get("servers") + model.get("service");
@@ -118,7 +118,7 @@ function runInWords({ run, work, percent, chosen }, { count, curves }) {
 
 function momentInWords({ waiting, working, came }) {
   return `Shown is the queue after request ${came.toLocaleString("en")}: ${waiting.length} wait, `
-    + `${working.length} in work.`;
+    + `${working.length} running.`;
 }
 
 function controls(state, then) {

@@ -57,7 +57,7 @@ function countUpTo(list, limit) {
   return low;
 }
 
-// Of the first `begun` requests, the last in each lane: no other of them can still be in work.
+// Of the first `begun` requests, the last in each lane: no other of them can still be running.
 function lastInEachLane({ lanes }, servers, begun) {
   const found = [];
   for (let at = begun - 1; at >= 0 && found.length < servers; at -= 1) {
@@ -66,7 +66,7 @@ function lastInEachLane({ lanes }, servers, begun) {
   return found;
 }
 
-// Returns the requests that wait, are in work, and were answered last, and how many were answered.
+// Returns the requests that wait, are running, and were answered last, and how many were answered.
 function stateAt(run, servers, time, most = 40) {
   const came = countUpTo(run.arrived, time), begun = countUpTo(run.started, time);
   const waiting = Array.from({ length: came - begun }, (_, place) => begun + place);

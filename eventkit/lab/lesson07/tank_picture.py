@@ -86,7 +86,7 @@ def _says(tank: Tank, places: Places) -> str:
     parts = [
         f"{len(places.waiting)} wait",
         "1 held up outside" if places.held_up else "",
-        f"{len(places.working)} in work",
+        f"{len(places.working)} running",
         f"{len(places.answered)} answered",
         f"{len(places.lost)} lost",
         f"{len(places.cut_off)} cut off by Stop" if places.cut_off else "",

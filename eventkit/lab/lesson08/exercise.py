@@ -328,6 +328,6 @@ exercise = Exercise(
         *(Wrong(one.name, one.make, one.says.split(".")[0][:60]) for one in BELIEFS),
         Wrong("one bucket is all that anybody needs", _one_for_all(), "two buckets share"),
         Wrong("the answer is the bucket", lambda rate, burst: True, "returns no function"),
-        Wrong("nobody may pass", lambda rate, burst: lambda now: False, "no token bucket yet"),
+        Wrong("no event may pass", lambda rate, burst: lambda now: False, "no token bucket yet"),
     ],
 )  # fmt: skip

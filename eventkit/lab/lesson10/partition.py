@@ -212,7 +212,7 @@ class Halves:
         _until(lambda: self._answers.sent > before)
 
     def _lose_answers(self) -> None:
-        """Note that no answer comes from the far side of a cut: nobody keeps one for later."""
+        """Note that the answers behind a cut are lost: NATS keeps none for later."""
         self._cut_off += self.look()[0].answers
 
     def _hear(self, event: Event) -> None:

@@ -26,7 +26,7 @@ class Price(NamedTuple):
 
 
 def median_time(act: Callable[[], object], rounds: int = 1) -> float:
-    """Return how many seconds a call takes: the median of so many."""
+    """Return the median of how many seconds a call takes."""
     times = []
     for _ in range(rounds):
         began = time.perf_counter()

@@ -83,7 +83,7 @@ exercise = Exercise(
         Wrong("to drop is to refuse",
               _with(('raise ek.QueueFull(event, "the entrance is full and refused")', "return")),
               "To drop a visitor silently"),
-        Wrong("back-pressure suits everybody",
+        Wrong("back-pressure suits every system",
               _with(_NO_BOUND, ("ek.Threads(4)", "ek.Threads(4, capacity=20)")),
               'overflow="block" makes the door wait'),
         Wrong("into the log first, to be safe",

@@ -2,7 +2,7 @@
 // test compares the two.
 
 const TO_COME = 0, TRIGGER = 1, BUS = 2, QUEUE = 3, WORK = 4, HANDLED = 5, FAILED = 6, LEFT_OUT = 7;
-const PLACES = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled",
+const PLACES = ["to come", "at the trigger", "on the bus", "in the queue", "running", "handled",
   "failed", "left out"];
 const ALWAYS_SAID = [TRIGGER, QUEUE, WORK, HANDLED];
 const MOST_RANGES = 12;
@@ -81,7 +81,7 @@ function nameOf({ names }, place, lane) {
   if (place === LEFT_OUT) return names.outcomes[lane - 1];
   if (place === WORK) {
     const handlers = names.subscribers.length, worker = Math.floor((lane - 1) / handlers);
-    return `in work on ${names.workers[worker]}: ${names.subscribers[(lane - 1) % handlers]}`;
+    return `running on ${names.workers[worker]}: ${names.subscribers[(lane - 1) % handlers]}`;
   }
   if (place === HANDLED || place === FAILED) return `${PLACES[place]} by ${names.subscribers[lane - 1]}`;
   return PLACES[place];

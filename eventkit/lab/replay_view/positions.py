@@ -31,7 +31,7 @@ class Place(IntEnum):
     LEFT_OUT = 7
 
 
-WORDS = ["to come", "at the trigger", "on the bus", "in the queue", "in work", "handled", "failed",
+WORDS = ["to come", "at the trigger", "on the bus", "in the queue", "running", "handled", "failed",
          "left out"]  # fmt: skip
 ALWAYS_SAID = {Place.TRIGGER, Place.QUEUE, Place.WORK, Place.HANDLED}
 
@@ -211,7 +211,7 @@ class Whereabouts:
             return OUTCOMES[lane - 1]
         if place is Place.WORK:
             worker, handler = divmod(lane - 1, len(self.subscribers))
-            return f"in work on {self.workers[worker]}: {self.subscribers[handler]}"
+            return f"running on {self.workers[worker]}: {self.subscribers[handler]}"
         if place in (Place.HANDLED, Place.FAILED):
             return f"{WORDS[place]} by {self.subscribers[lane - 1]}"
         return WORDS[place]

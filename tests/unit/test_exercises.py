@@ -102,6 +102,15 @@ def test_each_wrong_answer_has_a_diagnosis_of_its_own(
     assert len(set(all_said)) == len(all_said)
 
 
+def test_a_closed_loop_that_sends_early_is_told_what_its_case_shows() -> None:
+    exercise = load("repair_the_benchmark")
+    (wrong,) = [one for one in exercise.wrong if one.belief.startswith("users come as fast")]
+    told = exercise.diagnose(wrong.attempt)
+    assert told and "answered before the stall that the users would have met" in told
+    assert "20 requests, 100 ms apart, 500 ms of stall" in told and "got 10 ms" in told
+    assert 20 * 0.010 < 1.0  # they take 10 ms each, and that stall begins after a second
+
+
 def test_the_stub_runs_and_is_not_an_attempt(
     exercise: Exercise, capsys: pytest.CaptureFixture[str]
 ) -> None:

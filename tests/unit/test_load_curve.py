@@ -136,6 +136,10 @@ def test_the_panels_curves_are_theory_at_each_percent() -> None:
             assert ms == pytest.approx(mean * 1e3)
 
 
+def test_the_panel_says_what_may_be_typed() -> None:
+    assert "per cent, 10 to 95 (for ρ = 0.95 type 95)" in LoadCurve()._status.text
+
+
 def test_the_panel_has_one_unit_for_utilisation() -> None:
     panel = LoadCurve()
     panel.seconds = 0.2

@@ -210,8 +210,8 @@ BELIEFS = [
     ),
     Belief(
         "users come as fast as the server can answer", _never_waits,
-        "requests are sent before their users want them, so the times are those of other moments "
-        "than the users'. Wait until each user wants the answer",
+        "requests are sent before they are due: all are answered before the stall that the users "
+        "would have met begins. Wait until each user wants the answer",
     ),
     Belief(
         "the average is fine", _mean,

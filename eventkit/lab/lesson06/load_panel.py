@@ -73,7 +73,10 @@ class LoadCurve(RunPanel[LoadRun]):
             "Measure", "fire requests for some seconds",
             above=[row(self._rho, self._service, self._servers), self._view], below=[self._table],
         )  # fmt: skip
-        self._status.text = "Drag the upright line, or move it with ← and →. Then measure there."
+        self._status.text = (
+            "Drag the upright line, or move it with ← and →, or type a whole number of per cent, "
+            f"{LOWEST} to {HIGHEST} (for ρ = 0.95 type 95). Then measure there."
+        )
 
     @property
     def bus(self) -> EventBus:

@@ -29,7 +29,7 @@ def put(side: Side, responses: list[float], works: list[float]) -> None:
 def raced(
     blocking: int = 1, many: int = 8, longer: float = 0.0, works: list[float] | None = None
 ) -> Race:
-    """Return a race recorded as if by this many servers, its answers `longer` than the work says."""
+    """Return a race recorded as if by these servers, its answers `longer` than the work says."""
     race = Race(EVENTS, RATE, WORK, workers=8)
     works = works or [WORK] * EVENTS
     for side, servers in zip(race.sides, (blocking, many), strict=True):

@@ -3,10 +3,6 @@
 
 const LEFT = 84, RIGHT = 16, LANE = 13, HEAD = 24, GAP = 12, AXIS = 34;
 
-function useFont(ink, size, weight = 400) {
-  ink.font = `${weight} ${size}px ${getComputedStyle(ink.canvas).fontFamily}`;
-}
-
 function drawFrame({ ink, width, colours }, lanes, top) {
   useFont(ink, 11);
   ink.textAlign = "right";

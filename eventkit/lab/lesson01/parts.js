@@ -15,10 +15,6 @@ function layOut(width, parts) {
   };
 }
 
-function useFont(ink, size, weight = 400) {
-  ink.font = `${weight} ${size}px ${getComputedStyle(ink.canvas).fontFamily}`;
-}
-
 function drawBox({ ink, colours }, box, label, isLit) {
   ink.strokeStyle = isLit ? colours.text : ON_ITS_WAY;
   ink.lineWidth = isLit ? 3 : 1.5;

@@ -20,13 +20,6 @@ function laneHeight(total, width) {
   return TITLE + 4 + Math.min(DEEPEST, Math.max(34, Math.ceil(total / across) * NUMBERED));
 }
 
-function label({ ink, colours }, text, x, y, weight = 400, align = "left") {
-  ink.font = `${weight} 12px ${colours.font}`;
-  ink.textAlign = align;
-  ink.fillStyle = colours.text;
-  ink.fillText(text, x, y);
-}
-
 // With many requests the dots are too small for numbers, and only how many are answered is known.
 function drawRequests({ ink, high }, lane, { total, numbered }, top, [left, right]) {
   const done = new Set(lane.numbers), all = Array.from({ length: total }, (_, at) => at + 1);
@@ -44,15 +37,15 @@ function drawBar(sheet, value, most, digits, unit, colour, top, { x, width }) {
   ink.fillStyle = colour;
   ink.fillRect(x, top + 18, Math.max(1, (value / most) * width), 14);
   const shown = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  label(sheet, `${shown} ${unit}`, x, top + 12);
+  write(sheet, `${shown} ${unit}`, x, top + 12);
 }
 
 function headings(sheet, places) {
   const titles = ["waiting", "answered", ...BARS.map(([title]) => title)];
   titles.forEach((title, at) => {
     const { x, width } = places[at];
-    if (at === 0) label(sheet, title, x + width, 14, 600, "right");
-    else label(sheet, title, x, 14, 600);
+    if (at === 0) write(sheet, title, x + width, 14, { weight: 600, align: "right" });
+    else write(sheet, title, x, 14, { weight: 600 });
   });
 }
 
@@ -67,8 +60,8 @@ function draw(sheet, frame) {
     ink.strokeStyle = colours.faint;
     ink.lineWidth = 1;
     ink.strokeRect(0.5, top + 0.5, width - 1, high - 4);
-    label(sheet, lane.title, places[0].x, top + 14, 600);
-    if (lane.missing) label(sheet, "not installed", places[1].x, top + 14);
+    write(sheet, lane.title, places[0].x, top + 14, { weight: 600 });
+    if (lane.missing) write(sheet, "not installed", places[1].x, top + 14);
     else drawRequests({ ink, high }, lane, frame, top + TITLE - 3, places);
     BARS.forEach(([, key, unit, digits], at) =>
       drawBar(sheet, lane[key], most[at], digits, unit, lane.colour, top + 8, places[at + 2]));

@@ -12,9 +12,9 @@ function plotBox(box, { limits }) {
   };
 }
 
-function drawAxes({ ink, colours, font }, plot, { limits }) {
+function drawAxes({ ink, colours }, plot, { limits }) {
   const step = [10, 20, 50, 100, 200, 500, 1000].find((one) => limits.mean / one <= 6) || 5000;
-  ink.font = font(11);
+  useFont(ink, 11);
   ink.fillStyle = colours.text;
   ink.strokeStyle = colours.faint;
   ink.textAlign = "right";
@@ -79,7 +79,7 @@ function drawMeasured({ ink, colours }, plot, { curves, runs }) {
 }
 
 // The handle: an upright line, with the virtual run's mean on it.
-function drawHandle({ ink, colours, font }, plot, curve, percent, ms) {
+function drawHandle({ ink, colours }, plot, curve, percent, ms) {
   const x = plot.x(percent), y = plot.y(ms), isLeft = percent > 45;
   ink.strokeStyle = colours.text;
   upright(ink, x, plot.top, plot.bottom);
@@ -88,12 +88,12 @@ function drawHandle({ ink, colours, font }, plot, curve, percent, ms) {
   ink.lineWidth = 2;
   ink.stroke();
   ink.fillStyle = colours.text;
-  ink.font = `600 ${font(13)}`;
+  useFont(ink, 13, 600);
   ink.textAlign = isLeft ? "right" : "left";
   ink.fillText(`${ms.toFixed(1)} ms`, x + (isLeft ? -12 : 12), y - 8);
 }
 
-function drawLegend({ ink, colours, font }, plot, { curves }, chosen) {
+function drawLegend({ ink, colours }, plot, { curves }, chosen) {
   const x = plot.left + 10, line = (row) => plot.top + 8 + 15 * row;
   ink.textAlign = "left";
   curves.forEach(({ name, colour, dash }, row) => {
@@ -102,14 +102,14 @@ function drawLegend({ ink, colours, font }, plot, { curves }, chosen) {
     across(ink, x, x + 26, line(row));
     ink.setLineDash([]);
     ink.fillStyle = colours.text;
-    ink.font = row === chosen ? `600 ${font(11)}` : font(11);
+    useFont(ink, 11, row === chosen ? 600 : 400);
     ink.fillText(name, x + 34, line(row) + 4);
   });
-  drawMarksLegend({ ink, colours, font }, x, line);
+  drawMarksLegend({ ink, colours }, x, line);
 }
 
-function drawMarksLegend({ ink, colours, font }, x, line) {
-  ink.font = font(11);
+function drawMarksLegend({ ink, colours }, x, line) {
+  useFont(ink, 11);
   ink.fillStyle = ink.strokeStyle = colours.text;
   ["the virtual run", "measured", "theory, same arrivals"].forEach((words, row) => {
     const y = line(row + 4) + 4;

@@ -39,13 +39,13 @@ function drawRequests(ink, requests, box, look, fromRight) {
   drawCrowd(ink, { numbers }, [...numbers.keys()], box, look, fromRight);
 }
 
-function drawHeadings({ ink, colours, font }, boxes, { waiting, answered }, servers) {
+function drawHeadings({ ink, colours }, boxes, { waiting, answered }, servers) {
   const titles = ["trigger", `queue ${waiting.length}`, servers > 1 ? "servers" : "server",
     `done ${answered.toLocaleString("en")}`];
   ink.strokeStyle = colours.faint;
   boxes.slice(1).forEach((box) => upright(ink, box.x - 6, box.y - 24, box.y + box.height));
   ink.fillStyle = colours.text;
-  ink.font = `600 ${font(12)}`;
+  useFont(ink, 12, 600);
   ink.textAlign = "left";
   titles.forEach((title, at) => ink.fillText(title, boxes[at].x, boxes[at].y - 12, boxes[at].width));
 }
@@ -210,13 +210,12 @@ function render(view) {
   }
 
   function draw(sheet, frame) {
-    const [left, right] = halves(sheet.width), family = getComputedStyle(el).fontFamily;
+    const [left, right] = halves(sheet.width);
     advance(state, frame);
     const shown = stateAt(state.run, state.servers, state.time);
-    const whole = { ...sheet, font: (size) => `${size}px ${family}` };
     state.plot = plotBox(right, frame);
-    drawQueue(whole, state, shown, left, { ...frame.colours, work: frame.curves[state.chosen].colour });
-    drawChart(whole, state.plot, frame, { ...state, mean: state.run.mean * state.work });
+    drawQueue(sheet, state, shown, left, { ...frame.colours, work: frame.curves[state.chosen].colour });
+    drawChart(sheet, state.plot, frame, { ...state, mean: state.run.mean * state.work });
     place(slider, canvas, state.plot);
     el.dispatchEvent(new CustomEvent("ek-drawn", { detail: { ...state, shown } }));
     return state.playing && isSeen && !frame.running;

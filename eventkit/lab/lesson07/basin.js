@@ -20,17 +20,6 @@ const WAYS_OUT = {
     [BASIN.left - 20, BASIN.ground]],
 };
 
-function face(ink, size, weight = "normal") {
-  ink.font = `${weight} ${size}px ${getComputedStyle(ink.canvas).fontFamily}`;
-}
-
-function write({ ink, colours }, text, x, y, align = "left", size = 12, weight = "normal") {
-  face(ink, size, weight);
-  ink.fillStyle = colours.text;
-  ink.textAlign = align;
-  ink.fillText(text, x, y);
-}
-
 function strokeLine(ink, points, width, colour) {
   ink.strokeStyle = colour;
   ink.lineWidth = width;
@@ -96,13 +85,13 @@ function workers(sheet, { workers: lanes, working, colours }) {
     useLook(ink, { colour: colours.work }, 9);
     drawDot(ink, x + 22, y + high / 2, 9, { colour: colours.work }, working[lane]);
   }
-  write(sheet, lanes === 1 ? "worker" : "workers", x + 22, BASIN.bottom + 16, "center");
+  write(sheet, lanes === 1 ? "worker" : "workers", x + 22, BASIN.bottom + 16, { align: "center" });
 }
 
 function answered(sheet, { answered: [count, ...last], colours }) {
   const { ink } = sheet, x = BASIN.width - 66;
-  write(sheet, `${count}`, x + 30, BASIN.bottom - 90, "center", 22, "600");
-  write(sheet, "answered", x + 30, BASIN.bottom + 16, "center");
+  write(sheet, `${count}`, x + 30, BASIN.bottom - 90, { align: "center", size: 22, weight: 600 });
+  write(sheet, "answered", x + 30, BASIN.bottom + 16, { align: "center" });
   last.reverse().forEach((number, at) => {
     useLook(ink, { colour: colours.done }, 9);
     drawDot(ink, x + 8 + (at % 3) * 22, BASIN.bottom - 72 + Math.floor(at / 3) * 23, 9,
@@ -141,11 +130,11 @@ function labels(sheet, { scale, level, inflow, outflow, lost, policy }) {
   const { left, rim, bottom, ground } = BASIN, brim = Math.max(1, scale);
   write(sheet, `producer: ${inflow.toFixed(0)} per s`, 8, 16);
   write(sheet, WHEN_FULL[policy], MIDDLE + 18, 16);
-  write(sheet, `${brim}`, left - 8, rim + 4, "right");
-  write(sheet, "0", left - 8, bottom + 4, "right");
-  write(sheet, `${level}`, left - 30, (rim + bottom) / 2, "right", 28, "600");
-  write(sheet, "waiting", left - 30, (rim + bottom) / 2 + 16, "right");
-  write(sheet, `out ${outflow.toFixed(0)} per s`, BASIN.right + 70, bottom + 32, "center");
+  write(sheet, `${brim}`, left - 8, rim + 4, { align: "right" });
+  write(sheet, "0", left - 8, bottom + 4, { align: "right" });
+  write(sheet, `${level}`, left - 30, (rim + bottom) / 2, { align: "right", size: 28, weight: 600 });
+  write(sheet, "waiting", left - 30, (rim + bottom) / 2 + 16, { align: "right" });
+  write(sheet, `out ${outflow.toFixed(0)} per s`, BASIN.right + 70, bottom + 32, { align: "center" });
   if (policy in WAYS_OUT) write(sheet, `lost ${lost}`, 8, ground + 4);
 }
 

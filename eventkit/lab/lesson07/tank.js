@@ -8,11 +8,11 @@ function axes(sheet, { left, right, top, bottom }, { bounded, scale }, end, x) {
   for (let tick = 0; tick <= end; tick += step || 200) {
     ink.strokeStyle = colours.faint;
     upright(ink, x(tick), top, bottom);
-    write(sheet, `${tick}`, x(tick), bottom + 16, "center");
+    write(sheet, `${tick}`, x(tick), bottom + 16, { align: "center" });
   }
-  write(sheet, "seconds since the start", (left + right) / 2, bottom + 34, "center");
-  write(sheet, `${Math.max(1, scale)}`, left - 8, top + 4, "right");
-  write(sheet, "0", left - 8, bottom + 4, "right");
+  write(sheet, "seconds since the start", (left + right) / 2, bottom + 34, { align: "center" });
+  write(sheet, `${Math.max(1, scale)}`, left - 8, top + 4, { align: "right" });
+  write(sheet, "0", left - 8, bottom + 4, { align: "right" });
   write(sheet, "waiting", left, top - 12);
   ink.setLineDash([3, 3]);
   if (bounded) strokeLine(ink, [[left, top], [right, top]], 1, colours.text);

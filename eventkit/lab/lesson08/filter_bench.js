@@ -81,9 +81,9 @@ class MarbleBench {
 
   draw(sheet, frame) {
     const isDark = document.body.dataset.jpThemeLight === "false";
-    const event = isDark ? "#dddddd" : "#333333", family = getComputedStyle(this.el).fontFamily;
+    const event = isDark ? "#dddddd" : "#333333";
     this.layOut(frame, stageLayout(frame, sheet.width));
-    const drawn = drawMarbles({ ...sheet, family, event }, frame, this.events(), this.state);
+    const drawn = drawMarbles({ ...sheet, event }, frame, this.events(), this.state);
     this.spots = drawn.spots;
     for (const { number, x, y } of drawn.inputs) {
       const handle = this.handles.get(number);

@@ -44,9 +44,9 @@ function drawDown(ink, at, time, dash) {
   for (const [top, bottom] of at.bands) upright(ink, at.x(time), top, bottom, dash);
 }
 
-function drawAxis({ ink, colours, family }, frame, at) {
+function drawAxis({ ink, colours }, frame, at) {
   const bottom = at.height - FOOT;
-  ink.font = `12px ${family}`;
+  useFont(ink, 12);
   ink.textAlign = "center";
   for (let time = 0; time <= frame.span; time += 500) {
     ink.strokeStyle = colours.faint;
@@ -118,7 +118,7 @@ function countLabel(many, keeps, isTight) {
 }
 
 function drawOuts(sheet, came, line, at, y, looks, marked) {
-  const { ink, colours, family } = sheet;
+  const { ink, colours } = sheet;
   const spots = line.out.flatMap((out) =>
     drawWait(sheet, came, out, at, y, looks.waiting.colour, marked));
   const places = line.out.map(([time]) => at.x(time));
@@ -133,7 +133,7 @@ function drawOuts(sheet, came, line, at, y, looks, marked) {
     if (numbers.length === 1) return;
     const room = Math.min(x - (places[place - 1] ?? 0), (places[place + 1] ?? Infinity) - x);
     ink.fillStyle = colours.text;
-    ink.font = `11px ${family}`;
+    useFont(ink, 11);
     ink.fillText(countLabel(numbers.length, line.keeps, room < 38), x, y + RADIUS + 14);
   });
   return spots;

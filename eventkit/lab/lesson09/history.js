@@ -20,12 +20,8 @@ function scales({ width }, { last, top }) {
     y: (count) => GROUND - (count / top) * (GROUND - TOP) };
 }
 
-function face(ink, size, weight = "normal") {
-  ink.font = `${weight} ${size}px ${getComputedStyle(ink.canvas).fontFamily}`;
-}
-
 function axes({ ink, width, colours }, { threshold, last }, { y }) {
-  face(ink, 12);
+  useFont(ink, 12);
   ink.fillStyle = colours.text;
   ink.strokeStyle = colours.faint;
   for (const [count, dash] of [[0, []], [threshold, [3, 4]]]) {
@@ -75,7 +71,7 @@ function snapshot({ ink, colours }, { since }, { x }) {
   ink.strokeStyle = ink.fillStyle = colours.text;
   upright(ink, x(since), TOP - 12, GROUND, [2, 3]);
   ink.fillRect(x(since) - 5, TOP - 22, 10, 10);
-  face(ink, 12);
+  useFont(ink, 12);
   ink.textAlign = "right";
   ink.fillText("snapshot", x(since) - 9, TOP - 13);
 }

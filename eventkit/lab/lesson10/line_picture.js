@@ -27,7 +27,7 @@ function trays({ here, server, there, gap }) {
   };
 }
 
-function drawBox({ ink, colours, font }, { x, y, width, height }, name, number, note, colour) {
+function drawBox({ ink, colours }, { x, y, width, height }, name, number, note, colour) {
   ink.strokeStyle = colour;
   ink.lineWidth = 2.5;
   ink.beginPath();
@@ -35,11 +35,11 @@ function drawBox({ ink, colours, font }, { x, y, width, height }, name, number, 
   ink.stroke();
   ink.fillStyle = colours.text;
   ink.textAlign = "center";
-  ink.font = `600 13px ${font}`;
+  useFont(ink, 13, 600);
   ink.fillText(name, x + width / 2, y + 20, width - 8);
-  ink.font = `600 38px ${font}`;
+  useFont(ink, 38, 600);
   ink.fillText(number, x + width / 2, y + 72, width - 8);
-  ink.font = `12px ${font}`;
+  useFont(ink, 12);
   ink.fillText(note, x + width / 2, y + 102, width - 8);
 }
 
@@ -77,7 +77,7 @@ function drawBreak(ink, gap, state, look) {
   ink.stroke();
 }
 
-function drawLine({ ink, colours, font }, frame, { pipes, gap }) {
+function drawLine({ ink, colours }, frame, { pipes, gap }) {
   const { waiting, work, lost } = frame.looks;
   if (frame.state === "whole") drawPipe(ink, pipes[0], work);
   else if (frame.state === "cut") drawPipe(ink, pipes[0], lost, [], gap);
@@ -86,15 +86,15 @@ function drawLine({ ink, colours, font }, frame, { pipes, gap }) {
   drawPipe(ink, pipes[1], work);
   ink.fillStyle = colours.text;
   ink.textAlign = "center";
-  ink.font = `600 13px ${font}`;
+  useFont(ink, 13, 600);
   ink.fillText(`the line is ${frame.state}`, gap, 18);
-  ink.font = `12px ${font}`;
+  useFont(ink, 12);
   const [left, right] = pipes[1];
   ink.fillText("clicks →", (left + right) / 2, 18, right - left);
   ink.fillText("← answers", (left + right) / 2, TOP + HIGH + 16, right - left);
 }
 
-function drawTrays({ ink, colours, font }, frame, dots, boxes) {
+function drawTrays({ ink, colours }, frame, dots, boxes) {
   const { waiting, held, done, lost, unheard } = frame.looks;
   const looks = { held: waiting, leaving: waiting, answers: held, returning: held,
     refused: lost, lost, unheard, there: done };
@@ -105,7 +105,7 @@ function drawTrays({ ink, colours, font }, frame, dots, boxes) {
     drawCrowd(ink, { numbers: crowd }, [...crowd.keys()], box, looks[place], fromRight.includes(place));
     ink.fillStyle = colours.text;
     ink.textAlign = "left";
-    ink.font = `12px ${font}`;
+    useFont(ink, 12);
     if (names[place]) ink.fillText(`${names[place]} ${crowd.length}`, box.x, BOTTOM - 8, box.width);
   }
   if (dots.held.length) {

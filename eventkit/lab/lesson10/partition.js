@@ -12,8 +12,7 @@ function render(view) {
       shown = frame;
     }
     const dots = sortDots(frame, motions, stops, now);
-    const font = getComputedStyle(view.el).fontFamily || "sans-serif";
-    drawPicture({ ...sheet, font }, frame, dots, now);
+    drawPicture(sheet, frame, dots, now);
     if (dots.over) motions = [];
     return !dots.over;
   }

@@ -23,13 +23,6 @@ function stroke(ink, points, colour, wide, dash = []) {
   ink.setLineDash([]);
 }
 
-function write({ ink, colours }, text, x, y, weight = 400, align = "center") {
-  ink.font = `${weight} 12px ${colours.font}`;
-  ink.textAlign = align;
-  ink.fillStyle = colours.text;
-  ink.fillText(text, x, y);
-}
-
 // The dots stand in the upper part of a box, and its name in the lower.
 function box(sheet, { x, y }, name, colour = sheet.colours.text) {
   const { ink } = sheet;
@@ -37,12 +30,12 @@ function box(sheet, { x, y }, name, colour = sheet.colours.text) {
   ink.strokeStyle = colour;
   ink.lineWidth = 2;
   ink.strokeRect(x - BOX.wide / 2, y - 16, BOX.wide, BOX.high);
-  write(sheet, name, x, y + 27, 600);
+  write(sheet, name, x, y + 27, { weight: 600, align: "center" });
 }
 
 // Splits a text into lines that are at most `room` wide.
 function wrapped({ ink, colours }, text, room) {
-  ink.font = `12px ${colours.font}`;
+  useFont(ink, 12);
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = `${lines[lines.length - 1]} ${word}`.trim();
@@ -72,7 +65,8 @@ function guard(sheet, frame) {
   if (frame.on) ink.fillRect(x - wide / 2, y - high / 2, wide, high);
   ink.setLineDash([]);
   const words = guardWords(sheet, frame);
-  words.lines.forEach((line, at) => write(sheet, line, words.x, words.y + at * 16, 400, words.align));
+  words.lines.forEach((line, at) =>
+    write(sheet, line, words.x, words.y + at * 16, { align: words.align }));
 }
 
 function scenery(sheet, frame) {
@@ -80,12 +74,12 @@ function scenery(sheet, frame) {
   stroke(ink, [at("ann"), at("house")], colours.text, 2);
   stroke(ink, [at("house"), at("disk")], colours.text, 1);
   stroke(ink, [at(frame.attacker), at("attacker")], COLOURS.attacker, 2, [2, 4]);
-  write(sheet, "the line", at("line").x + 8, ROAD - 10, 400, "left");
+  write(sheet, "the line", at("line").x + 8, ROAD - 10);
   for (const [place, name] of [["ann", "Ann"], ["house", "house"], ["disk", "disk"]]) {
     box(sheet, at(place), name);
   }
   box(sheet, at("attacker"), "attacker", COLOURS.attacker);
-  if (frame.attacker === "ann") write(sheet, "is Ann", at("reach").x + 8, REACH + 4, 400, "left");
+  if (frame.attacker === "ann") write(sheet, "is Ann", at("reach").x + 8, REACH + 4);
   guard(sheet, frame);
 }
 
@@ -105,11 +99,13 @@ function aside(routes, number) {
 // Below the dot: that it was stopped, and that it was altered.
 function captions(sheet, frame, { stopped, altered }, { x, y }) {
   const below = y + 48;
-  if (altered) write(sheet, "altered", x, below + (stopped ? 16 : 0));
+  if (altered) write(sheet, "altered", x, below + (stopped ? 16 : 0), { align: "center" });
   if (!stopped) return;
   const words = guardWords(sheet, frame), said = `${frame.number} stopped`;
-  if (frame.guard !== "reach") write(sheet, said, x, below, 600);
-  else write(sheet, said, words.x, words.y + words.lines.length * 16, 600, words.align);
+  if (frame.guard !== "reach") write(sheet, said, x, below, { weight: 600, align: "center" });
+  else {
+    write(sheet, said, words.x, words.y + words.lines.length * 16, { weight: 600, align: words.align });
+  }
 }
 
 function dot(sheet, frame, { stopped, altered }, { x, y }, colour) {

@@ -12,6 +12,19 @@ function theme(element) {
   };
 }
 
+// Keeps the family, which is the page's: liveCanvas has set it.
+function useFont(ink, size, weight = 400) {
+  ink.font = `${weight} ${size}px ${ink.font.slice(ink.font.indexOf("px ") + 3)}`;
+}
+
+function write(sheet, text, x, y, { align = "left", size = 12, weight = 400, width } = {}) {
+  const { ink, colours } = sheet;
+  useFont(ink, size, weight);
+  ink.textAlign = align;
+  ink.fillStyle = colours.text;
+  ink.fillText(text, x, y, width);
+}
+
 function upright(ink, x, top, bottom, dash = []) {
   ink.lineWidth = 1;
   ink.setLineDash(dash);

@@ -33,14 +33,10 @@ function drawDot(ink, x, y, radius, { colour, hollow, crossed }, number) {
   }
 }
 
-function familyOf(ink) {
-  return ink.font.slice(ink.font.indexOf("px ") + 3);
-}
-
 function useLook(ink, { colour }, radius) {
   ink.fillStyle = ink.strokeStyle = colour;
   ink.lineWidth = 1.5;
-  ink.font = `${radius < 7 ? 8 : 10}px ${familyOf(ink)}`;
+  useFont(ink, radius < 7 ? 8 : 10);
   ink.textAlign = "center";
 }
 

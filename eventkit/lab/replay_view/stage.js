@@ -58,13 +58,6 @@ function sortOut(record, places) {
   return crowds;
 }
 
-function write({ ink, colours }, text, x, y, width, size = 11, weight = 400) {
-  ink.fillStyle = colours.text;
-  ink.font = `${weight} ${size}px ${colours.font}`;
-  ink.textAlign = "left";
-  ink.fillText(text, x, y, width);
-}
-
 function drawHeadings(sheet, { queues, direct }, boxes, crowds) {
   const { ink, height, colours } = sheet;
   const waiting = queues ? `queue ${crowds.queue.length}` : `bus ${crowds.bus.length}`;
@@ -73,7 +66,7 @@ function drawHeadings(sheet, { queues, direct }, boxes, crowds) {
     if (at === 1 && direct) return;
     ink.strokeStyle = colours.faint;
     if (at) upright(ink, boxes[at].x - GAP, 6, height - FOOT);
-    write(sheet, title, boxes[at].x, 18, boxes[at].width, 12, 600);
+    write(sheet, title, boxes[at].x, 18, { width: boxes[at].width, weight: 600 });
   });
 }
 
@@ -84,7 +77,7 @@ function drawQueue(sheet, record, crowds, box, now, still) {
   const bus = { ...box, y: box.y + high + (queues ? 16 : 0), height: floor - high - (queues ? 16 : 0) };
   drawCrowd(sheet.ink, record, crowds.queue, { ...box, height: high }, looks.waiting, true);
   if (queues && crowds.bus.length) {
-    write(sheet, `on the bus ${crowds.bus.length}`, box.x, bus.y - 6, box.width);
+    write(sheet, `on the bus ${crowds.bus.length}`, box.x, bus.y - 6, { width: box.width, size: 11 });
   }
   drawCrowd(sheet.ink, record, crowds.bus, bus, looks.held, true);
   if (lost.length) drawFallen(sheet, record, crowds.left, box, floor, now, still);
@@ -94,7 +87,7 @@ function drawFallen(sheet, record, dots, box, high, now, still) {
   const { ink, colours } = sheet, { left, numbers, span, looks, lost } = record, floor = box.y + high;
   ink.fillStyle = colours.faint;
   ink.fillRect(box.x, floor, box.width, 1);
-  write(sheet, `${lost.join(", ")} ${dots.length}`, box.x, floor + 14, box.width);
+  write(sheet, `${lost.join(", ")} ${dots.length}`, box.x, floor + 14, { width: box.width, size: 11 });
   const landed = still ? dots : dots.filter((at) => now >= left[at] + span * FALL);
   const below = { ...box, y: floor + 20, height: box.height - high - 20 };
   drawCrowd(ink, record, landed, below, looks.left, true);
@@ -115,7 +108,7 @@ function drawLanes(sheet, record, lanes, box, now, still) {
     ink.strokeStyle = colours.faint;
     ink.lineWidth = 1;
     ink.strokeRect(box.x + label, y + 0.5, box.width - label, high - 1);
-    if (high >= 11) write(sheet, names.workers[lane], box.x, y + high / 2 + 4, label - 6);
+    if (high >= 11) write(sheet, names.workers[lane], box.x, y + high / 2 + 4, { width: label - 6, size: 11 });
     const each = depths[lane] > 1 ? Math.min(level, 36) : level;
     const top = y + (high - each * depths[lane]) / 2;
     levels.forEach((dots, depth) => {
@@ -142,7 +135,7 @@ function drawBar(sheet, { names, subscribers, looks }, at, { x, y, width, height
   ink.globalAlpha = 1;
   ink.lineWidth = 1.5;
   ink.strokeRect(x + 3, top, width - 6, high);
-  write(sheet, names.subscribers[subscribers[at] - 1], x + 9, top + high / 2 + 4, name - 12);
+  write(sheet, names.subscribers[subscribers[at] - 1], x + 9, top + high / 2 + 4, { width: name - 12, size: 11 });
   return { x: x + name, y, width: width - name - 6, height };
 }
 
@@ -170,7 +163,7 @@ function drawHandled(sheet, record, crowds, box) {
   const high = box.height / Math.max(1, shown.length);
   shown.forEach(([name, dots, look], at) => {
     const y = box.y + at * high;
-    write(sheet, `${name} ${dots.length}`, box.x, y + 10, box.width);
+    write(sheet, `${name} ${dots.length}`, box.x, y + 10, { width: box.width, size: 11 });
     drawCrowd(sheet.ink, record, dots, { ...box, y: y + 16, height: high - 18 }, look);
   });
 }
@@ -206,7 +199,8 @@ function drawSides(sheet, sides, places, now, still) {
     const side = sides[at];
     ink.save();
     ink.translate(x, y);
-    if (side.caption) write(sheet, side.caption, GAP, -8, width - 2 * GAP, 14, 600);
+    if (side.caption) write(sheet, side.caption, GAP, -8,
+      { width: width - 2 * GAP, size: 14, weight: 600 });
     drawStage({ ...sheet, width, height }, side, places[at], now, still);
     ink.restore();
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -169,3 +170,22 @@ def frame(bench: FilterBench) -> Any:
 def send(bench: FilterBench, *edits: list[Any]) -> None:
     """As the page does."""
     bench.bus.fire("bench.edited", {"from": "a page", "number": 7, "edits": list(edits)})
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        (lambda bench: bench.change("Sieve", 0, 1), "the filters, .* are Coalesce"),
+        (lambda bench: bench.change("Batch", 2, 1), r"Batch \(2\)"),
+        (lambda bench: bench.change("Batch", 0, float("nan")), "up to is a finite number"),
+        (lambda bench: bench.add(float("inf")), "a time in ms is a finite number"),
+        (lambda bench: bench.move(1, "soon"), "got 'soon'"),
+    ],
+)
+def test_nonsense_is_refused_and_changes_nothing(
+    bench: FilterBench, act: Callable[[FilterBench], None], says: str
+) -> None:
+    before = bench.marbles
+    with pytest.raises(ValueError, match=says):
+        act(bench)
+    assert bench.marbles is before

@@ -5,6 +5,7 @@ Times are in whole milliseconds. The answers come from the real flows, on a Manu
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ class Field(NamedTuple):
 
     def fitting(self, value: float) -> float:
         """Return the nearest value that can be set."""
+        _check_number(self.label, value)
         steps = round(value / self.step)
         return round(min(self.high, max(self.low, steps * self.step)), 3)
 
@@ -97,7 +99,16 @@ class Marbles:
         return replace(self, events=left)
 
     def changed(self, name: str, field: int, value: float) -> Marbles:
-        """Return with another setting of a filter, the nearest that it can have."""
+        """Return with another setting of a filter, the nearest that it can have.
+
+        Raises ValueError for a filter or a field that there is not.
+        """
+        if name not in OPERATORS or field not in range(len(OPERATORS[name].fields)):
+            has = (f"{one} ({len(kind.fields)})" for one, kind in OPERATORS.items())
+            raise ValueError(
+                f"the filters, and how many fields each has, are {', '.join(has)}, counted from "
+                f"0; got {name!r}, field {field!r}."
+            )
         values = list(self.settings[name])
         values[field] = OPERATORS[name].fields[field].fitting(value)
         return replace(self, settings={**self.settings, name: tuple(values)})
@@ -206,7 +217,13 @@ def seconds(time: int) -> str:
 
 
 def _placed(time: float) -> int:
+    _check_number("a time in ms", time)
     return min(END, max(0, STEP * round(time / STEP)))
+
+
+def _check_number(what: str, value: object) -> None:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} is a finite number; got {value!r}.")
 
 
 def _whole(value: float) -> float:

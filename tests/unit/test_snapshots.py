@@ -32,7 +32,8 @@ def test_a_picture_stands_where_the_command_writes_it_and_has_words(name: str) -
     assert snapshot is not None
     assert snapshot.path == PANELS[name].picture(name)
     html = snapshot.to_html()
-    assert html.startswith("<img alt=") and "src='data:image/png;base64," in html
+    assert html.startswith("<p><em>This is a picture. Run the cell ")  # or it would be clicked
+    assert "<img alt=" in html and "src='data:image/png;base64," in html
     assert len(snapshot.alt) > 60
 
 

@@ -66,6 +66,9 @@ class _Slider(anywidget.AnyWidget):
     value = traitlets.Int().tag(sync=True)
 
 
+_PICTURE = "This is a picture. Run the cell in JupyterLab to click the panel itself."
+
+
 class Snapshot(NamedTuple):
     """A picture of a panel: the PNG file and what it shows, in words.
 
@@ -76,8 +79,8 @@ class Snapshot(NamedTuple):
     alt: str
 
     def to_html(self) -> str:
-        """Return the picture as HTML that loads nothing."""
-        return image(self.path.read_bytes(), self.alt)
+        """Return the picture as HTML that loads nothing, under words that say that it is one."""
+        return f"<p><em>{_PICTURE}</em></p>{image(self.path.read_bytes(), self.alt)}"
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -337,7 +337,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "users come as fast as the server can answer": Refuted(
             _06,
-            "Users come when they want to. A tester that sends early measures a load that "
+            "Users come when they want to; a tester that sends early measures a load that "
             "no user causes.",
         ),
         "the average is fine": Refuted(

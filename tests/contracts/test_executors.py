@@ -72,9 +72,18 @@ def given_loop() -> Iterator[None]:
     thread = threading.Thread(target=_given.run_forever, name="given")
     thread.start()
     yield
+    asyncio.run_coroutine_threadsafe(cancel_the_others(), _given).result(LONG)
     _given.call_soon_threadsafe(_given.stop)
     thread.join(LONG)
     _given.close()
+
+
+async def cancel_the_others() -> None:
+    """Cancel the tasks of this loop, and wait for them: one that is left fails a later test."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class Setting:

@@ -14,6 +14,42 @@ from .run_panel import BLUE, GREEN, GREY, ORANGE, RunPanel
 pytestmark = pytest.mark.long
 
 
+# Goes to each time in turn, and tells how long each bar is that is then drawn, in pixels.
+BARS_AT = """([panel, times, colours]) => {
+  const slider = panel.querySelector("canvas ~ div input[type=range]");
+  const kind = CanvasRenderingContext2D.prototype, fillRect = kind.fillRect;
+  const drawn = () => new Promise((resolve) => panel.addEventListener("ek-drawn", resolve,
+    { capture: true, once: true }));
+  return times.reduce(async (found, time) => {
+    const before = await found, bars = [];
+    kind.fillRect = function (x, y, width, height) {
+      if (colours.includes(this.fillStyle)) bars.push(width);
+      return fillRect.call(this, x, y, width, height);
+    };
+    const next = drawn();
+    slider.value = time;
+    slider.dispatchEvent(new Event("input"));
+    await next;
+    kind.fillRect = fillRect;
+    return [...before, bars];
+  }, Promise.resolve([]));
+}"""
+# Draws once more, and tells how many rings there are around dots.
+RINGS = """(panel) => new Promise((resolve) => {
+  const kind = CanvasRenderingContext2D.prototype, arc = kind.arc;
+  let rings = 0;
+  kind.arc = function (x, y, radius, ...more) {
+    rings += radius > 10;
+    return arc.call(this, x, y, radius, ...more);
+  };
+  panel.addEventListener("ek-drawn", () => {
+    kind.arc = arc;
+    resolve(rings);
+  }, { capture: true, once: true });
+  panel.querySelector("canvas ~ div input[type=range]").dispatchEvent(new Event("input"));
+})"""
+
+
 @pytest.fixture
 def race(pages: Pages) -> RunPanel:
     return RunPanel(pages.cells("race = lab.RacePanel(); race"), "The race")
@@ -32,10 +68,10 @@ def test_a_run_ends_in_pictures_and_a_table(race: RunPanel) -> None:
     race.wait_for_colour(canvas(race), GREEN)
     assert progress.count() == 0 or progress.get_attribute("aria-valuenow") in (None, "20")
     assert race.notebook.ask("race._progress.value") == 20
-    expect(race.pictures).to_have_count(2)
-    for picture in race.pictures.all():
-        assert len(picture.get_attribute("alt") or "") > 40
-        assert picture.evaluate("(image) => image.complete && image.naturalWidth > 300")
+    expect(race.pictures).to_have_count(1)
+    picture = race.pictures.first
+    assert len(picture.get_attribute("alt") or "") > 40
+    assert picture.evaluate("(image) => image.complete && image.naturalWidth > 300")
     expect(race.rows).to_have_count(10)
     for queue in ("", "0 in the queue, "):  # inline, nothing queues
         everything = f"10 of 10 came; 0 at the trigger, {queue}0 running, 10 handled."
@@ -67,7 +103,7 @@ def test_a_run_is_seen_live_and_stop_ends_it_and_the_next_one_works(race: RunPan
     race.press("Run the race")
     expect(race.status).to_contain_text("Done.")
     expect(race.rows).to_have_count(3)
-    expect(race.pictures).to_have_count(2)
+    expect(race.pictures).to_have_count(1)
     race.notebook.do("lab.assert_clean(race)")
 
 
@@ -96,3 +132,72 @@ def test_the_live_view_is_still_there_after_its_panel_was_out_of_sight(race: Run
 
     expect(race.status).to_contain_text("Done.")
     race.wait_for_colour(canvas(race), GREEN)
+
+
+def test_before_the_first_click_the_burst_is_seen(race: RunPanel) -> None:
+    race.wait_for_colour(canvas(race), GREY)
+    expect(race.panel.get_by_text("10 events to come.")).to_have_count(2)
+    race.set("Events", 5)
+    expect(race.panel.get_by_text("5 events to come.")).to_have_count(2)
+    expect(race.button("Play")).to_be_disabled()
+
+
+def run(race: RunPanel, events: int, work: int) -> None:
+    race.set("Events", events)
+    race.set("Work", work)
+    race.press("Run the race")
+    expect(race.status).to_contain_text("Done.", timeout=30_000)
+
+
+def test_the_waterfall_is_the_record_at_every_time(race: RunPanel) -> None:
+    run(race, 8, 100)
+    stamps = race.notebook.ask(
+        "[(one.due, one.started, one.finished)"
+        " for where in race._stage.where for one in where.stamps]"
+    )
+    span = max(finished for _, _, finished in stamps)
+    times = [span * part // 9 for part in range(1, 10)]
+    colours = ["#999999", "#d55e00", "#0072b2"]
+    shown: list[list[float]] = race.panel.evaluate(
+        f"(panel, args) => ({BARS_AT})([panel, ...args])", [times, colours]
+    )
+    scale = sum(shown[-1]) / sum(implied_bars(stamps, span))
+    for time, bars in zip(times, shown, strict=True):
+        implied = [scale * length for length in implied_bars(stamps, time)]
+        assert bars == pytest.approx(implied, abs=1), f"at {time} of {span}"
+
+
+def implied_bars(stamps: list[tuple[int, int, int]], now: int) -> list[int]:
+    """Return how long each bar is in nanoseconds: waiting, and then work, if it has begun."""
+    bars = []
+    for due, started, finished in stamps:
+        if due <= now:
+            bars.append(min(started, now) - due)
+        if started <= now:
+            bars.append(min(finished, now) - started)
+    return bars
+
+
+def test_an_event_is_marked_wherever_it_is_drawn(race: RunPanel) -> None:
+    run(race, 6, 50)
+    said = race.panel.get_by_text(re.compile("^Event [0-9]+[.] "))
+    field = race.panel.get_by_role("spinbutton", name="Event", exact=True)
+
+    field.fill("4")
+    expect(said).to_contain_text(
+        re.compile("^Event 4[.] Blocking: Inline.*handled by answer, waited")
+    )
+    assert race.panel.evaluate(RINGS) == 2  # one on each side
+    field.press("ArrowUp")
+    expect(said).to_contain_text("Event 5.")
+    field.fill("")
+    expect(said).to_have_count(0)
+    assert race.panel.evaluate(RINGS) == 0
+
+    box = canvas(race).bounding_box()
+    assert box
+    canvas(race).hover(position={"x": box["width"] / 4, "y": box["height"] - 26})  # the last row
+    expect(said).to_contain_text("Event 6.")
+    assert race.panel.evaluate(RINGS) == 2
+    race.button("Play").hover()
+    expect(said).to_have_count(0)

@@ -202,7 +202,7 @@ class Race:
 
     def replay(self) -> Replay:
         """Return both sides on one clock, to play and to step through."""
-        return Replay(self.views(), "The race, recorded")
+        return Replay(self.views(), "The race, recorded", waterfall=True)
 
     def views(self, running: bool = False) -> list[View]:
         """Return what a stage shows of each side: while it runs also the events still to come, and
@@ -214,9 +214,17 @@ class Race:
             due = self.to_come(journeys) if running or self._stop else []
             if self._stop:
                 due = [moment for moment in due if moment <= self._stop]
-            queues = side is self.non_blocking
-            views.append(View(journeys, side.title, side.colour, due, queues))
+            views.append(self._view(side, journeys, due))
         return views
+
+    def plan(self) -> list[View]:
+        """Return what a stage shows before the race: both sides with all events still to come."""
+        due = [int(number / self.rate * 1e9) for number in range(self.events)]
+        return [self._view(side, [], due) for side in self.sides]
+
+    def _view(self, side: Side, journeys: list[Journey], due: list[int]) -> View:
+        queues = side is self.non_blocking
+        return View(journeys, side.title, side.colour, due, queues, side.servers)
 
     def responses(self) -> Picture:
         """Response times by event, theory drawn over the measurement."""
@@ -252,23 +260,33 @@ class RacePanel(RunPanel[Race]):
         self._rate, rate = number_with_slider("Rate", 20, 1, 200, "per s")
         self._work, work = number_with_slider("Work", 300, 1, 1000, "ms")
         self._workers, workers = number_with_slider("Workers", 8, 1, 32, "threads")
-        self._stage = Stage("The race", Race().views())
+        self._stage = Stage("The race", Race().plan(), waterfall=True)
         self._result = widgets.VBox()
         super().__init__(
             "The race: the same burst, twice",
             "Run the race", "fire one burst at both sides",
             above=[row(events, rate), row(work, workers)], below=[self._stage, self._result],
         )  # fmt: skip
+        for setting in (self._events, self._rate, self._workers):
+            setting.observe(self._show_plan, "value")
 
     @property
     def bus(self) -> EventBus:
         """The bus of the blocking side of the last race."""
         return self.run.blocking.bus if self.run else EventBus()
 
-    def _begin(self) -> Race:
-        race = Race(
+    def _race(self) -> Race:
+        return Race(
             self._events.value, self._rate.value, self._work.value / 1e3, self._workers.value
         )
+
+    def _show_plan(self, change: object) -> None:
+        """Show what would come. A race that has been run stays until the next one."""
+        if self.run is None:
+            self._stage.show(self._race().plan())
+
+    def _begin(self) -> Race:
+        race = self._race()
         self._result.children = ()
         self._status.say(f"Running; about {race.span():.1f} s.")
         return race
@@ -287,14 +305,9 @@ class RacePanel(RunPanel[Race]):
             )
             return
         self._status.say(_summary(race))
-        self._result.children = (
-            [widgets.HTML(_figures(race))]
-            + [
-                widgets.HTML(picture._repr_mimebundle_()["text/html"])
-                for picture in (race.waterfall(), race.responses())
-            ]
-            + [widgets.HTML(race.table().html)]
-        )
+        responses = race.responses()._repr_mimebundle_()["text/html"]
+        parts = _figures(race), responses, race.table().html
+        self._result.children = [widgets.HTML(part) for part in parts]
 
 
 def _summary(race: Race) -> str:

@@ -40,8 +40,9 @@ function useLook(ink, { colour }, radius) {
   ink.textAlign = "center";
 }
 
-// Dots row by row, as large as there is room for; the first is on the left, or on the right.
-function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
+// Dots row by row, as large as there is room for; the first is on the left, or on the right. Where
+// each of them is goes into `spots`, if the record has it.
+function drawCrowd(ink, { numbers, spots }, dots, box, look, fromRight = false) {
   const room = (pitch) => Math.floor(box.width / pitch) * Math.floor(box.height / pitch);
   const pitch = PITCHES.find((one) => room(one) >= dots.length) || PITCHES[PITCHES.length - 1];
   const across = Math.max(1, Math.floor(box.width / pitch));
@@ -56,6 +57,7 @@ function drawCrowd(ink, { numbers }, dots, box, look, fromRight = false) {
     const x = fromRight ? box.x + box.width - along : box.x + along;
     const y = box.y + (Math.floor(place / across) + 0.5) * pitch;
     drawDot(ink, x, y, radius, look, numbers[dots[place]]);
+    spots?.push({ x, y, radius, number: numbers[dots[place]] });
   }
 }
 

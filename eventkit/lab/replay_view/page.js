@@ -6,8 +6,8 @@ function unpack({ stamps, marks, ...side }) {
   return { ...side, stamps: bytes(stamps), marks: bytes(marks) };
 }
 
-function play(el, { title, sides }) {
-  const state = { title, sides: sides.map(unpack), running: false, now: 0 };
+function play(el, { title, waterfall, sides }) {
+  const state = { title, waterfall, sides: sides.map(unpack), running: false, now: 0 };
   el.setAttribute("aria-label", title);
   el.append(make("strong", { textContent: title }));
   render({ model: { get: (name) => state[name], on() {}, off() {} }, el });

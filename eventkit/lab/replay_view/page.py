@@ -8,7 +8,15 @@ from typing import Any
 
 from ..panels.panel import script
 
-_SCRIPTS = ["positions.js", "canvas.js", "dots.js", "stage.js", "player.js", "replay.js"]
+_SCRIPTS = [
+    "positions.js",
+    "canvas.js",
+    "dots.js",
+    "waterfall.js",
+    "stage.js",
+    "player.js",
+    "replay.js",
+]
 SCRIPT = script(__file__, *_SCRIPTS)
 
 

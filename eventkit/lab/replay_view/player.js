@@ -6,7 +6,7 @@ const BEAT = 500;  // milliseconds between pictures if the reader prefers reduce
 
 function newPlayer() {
   return { time: 0, speed: 1, chosen: false, playing: false, following: false, running: false,
-    drawn: 0, told: 0 };
+    drawn: 0, told: 0, picked: 0, hovered: 0 };
 }
 
 // Real time, but slower for a very short record and faster for one of minutes.
@@ -33,9 +33,14 @@ function receive(player, record, running, clock) {
   if (!running) {
     if (wasRunning && player.following) player.time = record.span;
     player.following = false;
-    if (!player.chosen && record.size) player.speed = fittingSpeed(record.span);
+    if (!player.chosen && record.begun) player.speed = fittingSpeed(record.span);
   }
-  player.time = Math.min(player.time, end(player));
+  player.time = record.begun ? Math.min(player.time, end(player)) : -1;
+}
+
+// Returns the number of the event that is marked wherever it is drawn, or 0.
+function marked({ hovered, picked }) {
+  return hovered || picked;
 }
 
 function advance(player, calm) {

@@ -22,15 +22,17 @@ function readRecord(stamps, marks, names) {
   const what = new Set(numbers).size < size ? " calls" : "";  // of fewer events
   return { size, what, due, fired, queued, started, finished, left, numbers, workers,
     subscribers, outcomes, names, levels: levels.length ? levels : new Uint32Array(size),
-    moments, span, failed: names.outcomes.indexOf("failed") + 1 };
+    moments, span, begun: fired.some(Number.isFinite),
+    last: numbers.reduce((one, other) => Math.max(one, other), 0), failed: names.outcomes.indexOf("failed") + 1 };
 }
 
 // Several records on one clock, on which each begins at 0.
 function together(sides) {
   const moments = Float64Array.from(new Set(sides.flatMap((side) => [...side.moments]))).sort();
   const span = Math.max(0, ...sides.map((side) => side.span));
-  const size = sides.reduce((sum, side) => sum + side.size, 0);
-  return { sides: sides.map((side) => ({ ...side, span })), moments, span, size };
+  const begun = sides.some((side) => side.begun);
+  const last = Math.max(0, ...sides.map((side) => side.last));
+  return { sides: sides.map((side) => ({ ...side, span })), moments, span, begun, last };
 }
 
 function placesAt(record, now, places = new Uint8Array(record.size)) {
@@ -67,6 +69,19 @@ function wordsAt(record, places, now) {
     .map(([place, name]) => `${said(counts[place])} ${name}`);
   const came = `${said(record.size - counts[TO_COME])} of ${said(record.size)}${record.what} came`;
   return `${clock(record, now)}: ${came}; ${told.join(", ")}.`;
+}
+
+// Returns what has become of each call of an event.
+function wordsOf(record, places, number, now) {
+  const { due, started, finished, left, span } = record, found = [];
+  record.numbers.forEach((one, at) => {
+    if (one !== number || places[at] === TO_COME) return;
+    const worked = Math.min(finished[at], left[at], now);
+    const waited = milliseconds(Math.min(started[at], worked) - due[at], span);
+    const work = started[at] <= now ? `, worked ${milliseconds(worked - started[at], span)} ms` : "";
+    found.push(`${nameOf(record, places[at], laneOf(record, places[at], at))}, waited ${waited} ms${work}`);
+  });
+  return found.join("; ") || PLACES[TO_COME];
 }
 
 function laneOf(record, place, at) {

@@ -1,5 +1,5 @@
 // The live view: records side by side on the stage, one clock with its controls, and the same in
-// words and rows.
+// words and rows. The event under the pointer, or in the field, is marked everywhere.
 
 const KEYS = "Keys: space plays and pauses, ← and → go to the stamp before and after, Page Up and "
   + "Page Down a tenth on and back, Home and End to the ends; + and − change the speed.";
@@ -28,12 +28,16 @@ function controls(player, then) {
   speed.setAttribute("aria-label", "Speed");
   speed.append(...SPEEDS.map((one) => new Option(speedLabel(one), one)));
   speed.onchange = then(() => setSpeed(player, Number(speed.value)));
+  const event = make("input", { type: "number", min: 0, value: 0, title: "mark this event; 0 for none" },
+    "width: 4em");
+  event.oninput = then(() => { player.picked = event.valueAsNumber || 0; });
   return {
     play: button("Play", "or press space", then(() => playOrPause(player))),
     back: button("◀ Step", "to the stamp before", then(() => stepBy(player, -1))),
     on: button("Step ▶", "to the stamp after", then(() => stepBy(player, 1))),
     slider,
     speed,
+    event,
   };
 }
 
@@ -48,7 +52,7 @@ function keys(player, then) {
 }
 
 function onKey(event, actions) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.type === "number") return;
   const isChoice = event.target.tagName === "SELECT" && event.key.length > 1;
   const isPress = event.key === " " && event.target.type !== "range";
   if (isChoice || isPress || !actions[event.key]) return;
@@ -70,13 +74,16 @@ function fillTable(table, caption, rows) {
 
 function textForm(parts) {
   const words = make("div"), tables = make("div", {}, "display: flex; flex-wrap: wrap; gap: 24px");
-  const details = make("details"), below = make("div");
+  const details = make("details"), below = make("div"), ofOne = make("p", {}, "margin: 4px 0");
+  const label = make("label", { textContent: "Event " });
   const bar = make("div", {}, "display: flex; flex-wrap: wrap; gap: 6px; align-items: center");
   details.append(make("summary", { textContent: "Where each event is" }), tables,
     make("p", { textContent: KEYS }));
-  bar.append(...Object.values(parts));
-  below.append(bar, words, details);
-  return { below, words, details, tables };
+  const { event, ...others } = parts;
+  label.append(event);
+  bar.append(...Object.values(others), label);
+  below.append(bar, words, ofOne, details);
+  return { below, words, ofOne, details, tables };
 }
 
 // Makes a line of words and a table for each side, unless they are there.
@@ -89,9 +96,17 @@ function makeRoom({ words, tables }, { sides }) {
 
 function tellSide(side, places, time, line, table) {
   placesAt(side, time, places);
-  const said = side.size ? wordsAt(side, places, time) : "Nothing yet.";
+  const said = side.begun ? wordsAt(side, places, time)
+    : side.size ? `${side.size} events to come.` : "Nothing yet.";
   line.textContent = side.caption ? `${side.caption}: ${said}` : said;
   if (table) fillTable(table, side.caption, rowsAt(side, places));
+}
+
+function tellEvent({ record, places, time }, number, line) {
+  const known = number > 0 && number <= record.last;
+  const told = record.sides.map((side, at) =>
+    `${side.caption && `${side.caption}: `}${wordsOf(side, places[at], number, time)}.`);
+  line.textContent = known ? `Event ${number}. ${told.join(" ")}` : "";
 }
 
 function tell(player, parts, text) {
@@ -101,16 +116,29 @@ function tell(player, parts, text) {
   words.setAttribute("aria-live", isMoving(player) ? "off" : "polite");
   record.sides.forEach((side, at) => tellSide(side, places[at], time, words.children[at],
     details.open && tables.children[at]));
+  text.ofOne.setAttribute("aria-live", isMoving(player) ? "off" : "polite");
+  tellEvent(player, marked(player), text.ofOne);
+  parts.event.max = record.last;
   parts.play.textContent = isMoving(player) ? "Pause" : "Play";
   parts.slider.max = end(player);
   parts.slider.value = time;
-  parts.slider.setAttribute("aria-valuetext", clock(record, time));
+  parts.slider.setAttribute("aria-valuetext", clock(record, Math.max(time, 0)));
   parts.speed.value = player.speed;
-  for (const part of Object.values(parts)) part.disabled = !record.size;
+  for (const part of Object.values(parts)) part.disabled = !record.begun;
 }
 
-function readSide({ stamps, marks, names, looks, caption, queues = true, direct = false }) {
-  return layOut(Object.assign(readRecord(stamps, marks, names), { looks, caption, queues, direct }));
+function readSide({ stamps, marks, names, looks, caption, queues = true, direct = false, lanes = 0 },
+  waterfall) {
+  return layOut(Object.assign(readRecord(stamps, marks, names),
+    { looks, caption, queues, direct, lanes, waterfall }));
+}
+
+// Calls `found` with the number of the event under the pointer, or 0.
+function follow(canvas, player, found) {
+  canvas.onpointermove = ({ offsetX, offsetY }) => {
+    found(numberAt(player.record.sides, canvas.clientWidth, offsetX, offsetY));
+  };
+  canvas.onpointerleave = () => found(0);
 }
 
 function render(view) {
@@ -127,7 +155,7 @@ function render(view) {
   el.addEventListener("keydown", (event) => onKey(event, actions));
 
   function say() {
-    const record = together(model.get("sides").map(readSide));
+    const record = together(model.get("sides").map((side) => readSide(side, model.get("waterfall"))));
     receive(player, record, model.get("running"), model.get("now"));
     tell(player, parts, text);
     const captions = record.sides.map(({ caption }) => caption).filter(Boolean).join(" and ");
@@ -140,7 +168,8 @@ function render(view) {
     advance(player, calm.matches);
     const { record, places, time } = player;
     record.sides.forEach((side, at) => placesAt(side, time, places[at]));
-    drawSides(sheet, record.sides, places, time, calm.matches);
+    drawSides(sheet, record.sides, places,
+      { now: time, still: calm.matches, marked: marked(player) });
     if (began - player.told > 250 || !isMoving(player)) tell(player, parts, text);
     else parts.slider.value = time;
     const took = performance.now() - began;
@@ -150,7 +179,11 @@ function render(view) {
 
   const height = (frame, width) => sidesHeight(player.record.sides, width);
   const begin = (ask) => { schedule = ask; };
-  return liveCanvas(view, text.below, { height, draw, say, begin });
+  const stop = liveCanvas(view, text.below, { height, draw, say, begin });
+  follow(el.querySelector("canvas"), player, (number) => {
+    if (player.hovered !== number) then(() => { player.hovered = number; })();
+  });
+  return stop;
 }
 
 export default { render };

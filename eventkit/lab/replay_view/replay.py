@@ -21,7 +21,8 @@ from .positions import OUTCOMES, Whereabouts
 
 class Side(NamedTuple):
     """One record on the stage, and the colour of work in it. `due` are the times of events that a
-    trigger has yet to fire. Without `queues` there is no queue; by default the record tells.
+    trigger has yet to fire. Without `queues` there is no queue; by default the record tells. There
+    are at least as many `lanes` as workers are known to be.
     """
 
     journeys: Iterable[Journey]
@@ -29,23 +30,26 @@ class Side(NamedTuple):
     colour: str = NON_BLOCKING
     due: Sequence[int] = ()
     queues: bool | None = None
+    lanes: int = 0
 
 
 class Stage(anywidget.AnyWidget):
     """A canvas with each event as a numbered dot, controls for the time, and the same in words.
 
     It draws recorded stamps only, never a motion in between. Several sides share one clock, on
-    which each begins at 0.
+    which each begins at 0. Below them may stand a `waterfall`, a row for each journey, if there are
+    not too many.
     """
 
     _esm = SCRIPT
     title = traitlets.Unicode().tag(sync=True)
+    waterfall = traitlets.Bool().tag(sync=True)
     sides: traitlets.List[Any] = traitlets.List().tag(sync=True)
     now = traitlets.Float().tag(sync=True)
     running = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, title: str, sides: Sequence[Side]):
-        super().__init__(title=title)
+    def __init__(self, title: str, sides: Sequence[Side], waterfall: bool = False):
+        super().__init__(title=title, waterfall=waterfall)
         self.show(sides)
 
     def show(self, sides: Sequence[Side], running: bool = False) -> None:
@@ -67,6 +71,7 @@ def _for_the_page(side: Side, where: Whereabouts) -> dict[str, Any]:
         "looks": _looks(side.colour),
         "queues": where.queues,
         "direct": where.direct,
+        "lanes": side.lanes,
         "names": {
             "workers": where.workers,
             "subscribers": where.subscribers,
@@ -92,9 +97,9 @@ def _looks(colour: str) -> dict[str, dict[str, str | bool]]:
 class Replay(Panel):
     """Recorded timelines to play, slow down, and step through stamp by stamp."""
 
-    def __init__(self, sides: Sequence[Side], title: str = "Replay"):
+    def __init__(self, sides: Sequence[Side], title: str = "Replay", waterfall: bool = False):
         self._sides = [side._replace(journeys=list(side.journeys)) for side in sides]
-        self.stage = Stage(title, self._sides)
+        self.stage = Stage(title, self._sides, waterfall)
         super().__init__(title, self.stage)
 
     @property
@@ -119,7 +124,8 @@ class Replay(Panel):
 
     def recorded(self) -> dict[str, Any]:
         """Return the recorded journeys as JSON, from which `as_html` makes a page."""
-        return {"title": self.title, "sides": [as_text(side) for side in self.stage.sides]}
+        sides = [as_text(side) for side in self.stage.sides]
+        return {"title": self.title, "waterfall": self.stage.waterfall, "sides": sides}
 
     def still(self) -> Picture:
         """Return the journeys as waterfalls, for pages where nothing plays."""

@@ -11,12 +11,12 @@ const FALL = 1 / 25;  // of the record: how long a dropped event falls
 
 // Computes what is the same at all times.
 function layOut(record) {
-  const { names, workers, levels, outcomes, finished, left, failed } = record;
+  const { names, workers, levels, outcomes, finished, left, failed, lanes } = record;
   const over = Float64Array.from(finished, (at, index) => Math.min(at, left[index]));
   record.order = Uint32Array.from(over.keys()).sort((a, b) => over[a] - over[b] || a - b);
   record.canFail = outcomes.includes(failed);
   record.lost = names.outcomes.filter((_, at) => at >= failed && outcomes.includes(at + 1));
-  record.depths = names.workers.map(() => 1);
+  record.depths = Array.from({ length: Math.max(names.workers.length, lanes) }, () => 1);
   workers.forEach((worker, at) => {
     if (worker) record.depths[worker - 1] = Math.max(record.depths[worker - 1], levels[at] + 1);
   });
@@ -41,7 +41,7 @@ function columns({ direct }, width, height) {
 // Returns where the journeys are: a list of them for each crowd, and for each level of each lane.
 function sortOut(record, places) {
   const { names, order, workers, subscribers, levels, depths } = record;
-  const crowds = { trigger: [], bus: [], queue: [], failed: [], left: [],
+  const crowds = { toCome: [], trigger: [], bus: [], queue: [], failed: [], left: [],
     lanes: depths.map((depth) => Array.from({ length: depth }, () => [])),
     handled: names.subscribers.map(() => []) };
   const waiting = { [TRIGGER]: crowds.trigger, [BUS]: crowds.bus, [QUEUE]: crowds.queue };
@@ -49,6 +49,7 @@ function sortOut(record, places) {
     const place = places[at];
     if (place === WORK) crowds.lanes[workers[at] - 1]?.[levels[at]].push(at);
     else if (place >= TRIGGER && place <= QUEUE) waiting[place].push(at);
+    else if (place === TO_COME && record.fired[at] === Infinity) crowds.toCome.push(at);
   }
   for (const at of order) {  // in the order in which they ended
     if (places[at] === HANDLED) crowds.handled[subscribers[at] - 1]?.push(at);
@@ -68,6 +69,17 @@ function drawHeadings(sheet, { queues, direct }, boxes, crowds) {
     if (at) upright(ink, boxes[at].x - GAP, 6, height - FOOT);
     write(sheet, title, boxes[at].x, 18, { width: boxes[at].width, weight: 600 });
   });
+}
+
+// Events that are due; below them those that the trigger has yet to fire.
+function drawTrigger(sheet, record, crowds, box) {
+  const { ink } = sheet, { looks } = record, coming = crowds.toCome.length;
+  const high = coming ? box.height * 0.5 : box.height;
+  drawCrowd(ink, record, crowds.trigger, { ...box, height: high }, looks.waiting, true);
+  if (!coming) return;
+  write(sheet, `to come ${coming}`, box.x, box.y + high + 10, { width: box.width, size: 11 });
+  const below = { ...box, y: box.y + high + 16, height: box.height - high - 16 };
+  drawCrowd(ink, record, crowds.toCome, below, looks.held, true);
 }
 
 // Waiting events; below them those that are fired but not handed over yet, and those left out.
@@ -95,7 +107,9 @@ function drawFallen(sheet, record, dots, box, high, now, still) {
   dots.slice(landed.length).forEach((at) => {  // later than those that have landed
     const done = (now - left[at]) / (span * FALL);
     const x = box.x + 10 + ((numbers[at] * 3) % 7) / 7 * (box.width - 20);
-    drawDot(ink, x, box.y + high * (0.5 + done * done / 2), 8.6, looks.left, numbers[at]);
+    const y = box.y + high * (0.5 + done * done / 2);
+    drawDot(ink, x, y, 8.6, looks.left, numbers[at]);
+    record.spots.push({ x, y, radius: 8.6, number: numbers[at] });
   });
 }
 
@@ -108,7 +122,7 @@ function drawLanes(sheet, record, lanes, box, now, still) {
     ink.strokeStyle = colours.faint;
     ink.lineWidth = 1;
     ink.strokeRect(box.x + label, y + 0.5, box.width - label, high - 1);
-    if (high >= 11) write(sheet, names.workers[lane], box.x, y + high / 2 + 4, { width: label - 6, size: 11 });
+    if (high >= 11) write(sheet, names.workers[lane] ?? "", box.x, y + high / 2 + 4, { width: label - 6, size: 11 });
     const each = depths[lane] > 1 ? Math.min(level, 36) : level;
     const top = y + (high - each * depths[lane]) / 2;
     levels.forEach((dots, depth) => {
@@ -153,6 +167,7 @@ function drawRunning(ink, record, dots, box, now, still) {
     const x = box.x + radius + done * (box.width - 2 * radius);
     const y = box.y + ((row + 0.5) / Math.max(1, dots.length)) * box.height;
     drawDot(ink, x, y, radius, look, record.numbers[at]);
+    record.spots.push({ x, y, radius, number: record.numbers[at] });
   });
 }
 
@@ -168,10 +183,22 @@ function drawHandled(sheet, record, crowds, box) {
   });
 }
 
+// Draws a ring around each dot of the marked event.
+function drawMarks({ ink, colours }, { spots }, marked) {
+  ink.strokeStyle = colours.text;
+  ink.lineWidth = 2.5;
+  for (const { x, y, radius, number } of spots) {
+    if (number !== marked) continue;
+    ink.beginPath();
+    ink.arc(x, y, radius + 2, 0, 2 * Math.PI);
+    ink.stroke();
+  }
+}
+
 function drawStage(sheet, record, places, now, still) {
   const boxes = columns(record, sheet.width, sheet.height), crowds = sortOut(record, places);
   drawHeadings(sheet, record, boxes, crowds);
-  drawCrowd(sheet.ink, record, crowds.trigger, boxes[0], record.looks.waiting, true);
+  drawTrigger(sheet, record, crowds, boxes[0]);
   if (!record.direct) drawQueue(sheet, record, crowds, boxes[1], now, still);
   drawLanes(sheet, record, crowds.lanes, boxes[2], now, still);
   drawHandled(sheet, record, crowds, boxes[3]);
@@ -181,27 +208,44 @@ function drawStage(sheet, record, places, now, still) {
 function sideBoxes(sides, width) {
   const across = width >= sides.length * LEAST_SIDE ? sides.length : 1;
   const wide = width / across, high = Math.max(...sides.map(stageHeight));
+  const below = Math.max(...sides.map(waterfallHeight));
   return sides.map(({ caption }, at) => {
     const top = caption ? CAPTION : 0;
-    const y = Math.floor(at / across) * (high + top) + top;
-    return { x: (at % across) * wide, y, width: wide, height: high };
+    const y = Math.floor(at / across) * (top + high + below) + top;
+    return { x: (at % across) * wide, y, width: wide, height: high, below };
   });
 }
 
 function sidesHeight(sides, width) {
   const last = sideBoxes(sides, width)[sides.length - 1];
-  return last.y + last.height;
+  return last.y + last.height + last.below;
 }
 
-function drawSides(sheet, sides, places, now, still) {
+function drawSides(sheet, sides, places, { now, still, marked }) {
   const { ink } = sheet;
-  sideBoxes(sides, sheet.width).forEach(({ x, y, width, height }, at) => {
+  sideBoxes(sides, sheet.width).forEach(({ x, y, width, height, below }, at) => {
     const side = sides[at];
+    side.spots = [];
     ink.save();
     ink.translate(x, y);
     if (side.caption) write(sheet, side.caption, GAP, -8,
       { width: width - 2 * GAP, size: 14, weight: 600 });
     drawStage({ ...sheet, width, height }, side, places[at], now, still);
+    drawMarks(sheet, side, marked);
+    ink.translate(0, height);
+    if (below) drawWaterfall({ ...sheet, width, height: below }, side, now, marked);
     ink.restore();
   });
+}
+
+// Returns the number of the event that is drawn at a point, or 0.
+function numberAt(sides, width, x, y) {
+  const boxes = sideBoxes(sides, width);
+  const at = boxes.findIndex((box) => x >= box.x && x < box.x + box.width
+    && y >= box.y && y < box.y + box.height + box.below);
+  if (at < 0) return 0;
+  const box = boxes[at], [across, down] = [x - box.x, y - box.y], { spots = [] } = sides[at];
+  if (down >= box.height) return numberInRow(sides[at], box.below, down - box.height);
+  const found = spots.find((dot) => Math.hypot(dot.x - across, dot.y - down) <= dot.radius + 2);
+  return found ? found.number : 0;
 }

@@ -31,13 +31,10 @@ class Monkey:
         self.done: list[str] = []
 
     def act(self) -> None:
-        controls = [
-            one for one in self.notebook.controls().element_handles()
-            if one.is_visible() and one.is_enabled() and one.inner_text() != TOO_LONG
-        ]  # fmt: skip
-        control = self.random.choice(controls)
         with suppress(TimeoutError, Error):  # it went away, as a Stop button does by itself
-            self.use(control)
+            control = self.random.choice(self.notebook.usable()).element_handle(timeout=SHORT)
+            if control.inner_text() != TOO_LONG:
+                self.use(control)
 
     def use(self, control: ElementHandle) -> None:
         tag = control.evaluate("(it) => it.type || it.getAttribute('role') || it.tagName")

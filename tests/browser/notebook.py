@@ -30,6 +30,13 @@ HARMLESS = [
     r"^Could not restore the debugger state",  # of a kernel that a test has ended meanwhile
 ]
 
+# Numbers the elements that can be seen and used, and tells which numbers there are.
+USABLE = """(elements) => elements.filter((it) => {
+  const { width, height } = it.getBoundingClientRect();
+  return width > 0 && height > 0 && getComputedStyle(it).visibility === "visible"
+    && !it.matches(":disabled");
+}).map((it, number) => { it.dataset.number = number; return number })"""
+
 CURRENT = "const notebook = jupyterapp.shell.currentWidget;"
 KERNEL = f"{CURRENT} const kernel = notebook?.sessionContext?.session?.kernel;"
 RUN_ALL = "jupyterapp.commands.execute('notebook:run-all-cells')"
@@ -248,6 +255,16 @@ class Notebook:
         return self.page.locator(".jp-OutputArea-output").locator(
             "button, select, input:not([type=hidden]), textarea, summary, [role=slider]"
         )
+
+    def usable(self) -> list[Locator]:
+        """The controls that can be seen and used now. Each has its place in this list as its
+        `data-number`.
+        """
+        page = self.page
+        page.evaluate("""() => document.querySelectorAll("[data-number]").forEach(
+            (it) => delete it.dataset.number)""")
+        numbers = self.controls().evaluate_all(USABLE)
+        return [page.locator(f'[data-number="{number}"]') for number in numbers]
 
     def stop_buttons(self) -> Locator:
         """The buttons that can end what is running."""

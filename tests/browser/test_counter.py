@@ -9,14 +9,11 @@ from playwright.sync_api import Locator, expect
 
 from eventkit.lab.lesson02.counter import EXECUTORS
 
-from ..tiers import IS_LONG
 from .conftest import Pages
 from .notebook import Notebook
 
-QUICK = "Threads(4): handed over"  # the others run in the long tier
-EACH_EXECUTOR = [
-    pytest.param(name, marks=() if name == QUICK else pytest.mark.long) for name in EXECUTORS
-]
+pytestmark = pytest.mark.long
+
 PANEL = "panel = lab.CounterPanel(threshold=10); panel"
 
 
@@ -70,9 +67,9 @@ def counter(pages: Pages) -> Counter:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("executor", EACH_EXECUTOR)
+@pytest.mark.parametrize("executor", list(EXECUTORS))
 def test_each_click_of_many_in_a_row_is_counted(counter: Counter, executor: str) -> None:
-    clicks = 200 if IS_LONG else 50
+    clicks = 200
     counter.choose(executor)
 
     counter.press_many("+1", clicks)
@@ -84,7 +81,6 @@ def test_each_click_of_many_in_a_row_is_counted(counter: Counter, executor: str)
     counter.is_clean()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) -> None:
     """How soon they stand there is measured by the benchmark `click`."""
@@ -98,7 +94,6 @@ def test_ten_thousand_are_all_counted_and_stay(counter: Counter, executor: str) 
     counter.is_clean()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_each_crossing_is_told_once(counter: Counter, executor: str) -> None:
     counter.choose(executor)

@@ -22,6 +22,8 @@ from .notebook import PATIENCE
 from .server import LESSONS, LabServer
 from .test_themes import CONTRASTS, SCREENS
 
+pytestmark = pytest.mark.long
+
 Open = Callable[[str], Page]
 
 
@@ -50,7 +52,6 @@ def test_the_counter_counts_and_notifies_as_an_app(open_app: Open) -> None:
     expect(panel.get_by_role("status")).to_contain_text("crossed 10")
 
 
-@pytest.mark.long
 def test_the_race_is_run_as_an_app_between_the_question_and_its_answer(open_app: Open) -> None:
     page = open_app("03_blocking_vs_nonblocking")
     question = page.get_by_role("group", name=re.compile("^Ten clicks come"))
@@ -143,7 +144,6 @@ def test_the_start_page_leads_to_an_app_and_back_with_the_keyboard(demo: Demo) -
     assert {host for host in demo.hosts if host} == {urlsplit(demo.url).netloc}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_start_page_can_be_read_in_both_themes_from_the_last_row(
     demo: Demo, theme: str
@@ -162,7 +162,6 @@ def test_the_start_page_can_be_read_in_both_themes_from_the_last_row(
     expect(demo.page.locator("html")).not_to_have_attribute("data-theme", theme)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(SHOWN)))
 def test_an_app_is_in_large_type_no_wider_than_the_screen_and_asks_no_other_host(
     demo: Demo, number: int

@@ -17,6 +17,8 @@ from .server import REPOSITORY
 
 PATIENCE = 60  # seconds
 
+pytestmark = pytest.mark.long
+
 # A process with a child that is in a session of its own and does not end when it is asked to.
 COMMAND = """
 import signal, subprocess, sys, time

@@ -38,7 +38,6 @@ class OfALesson:
         clicked, dead = 0, []
         for handle in buttons.element_handles():
             if handle.is_enabled() and handle.is_visible():
-                handle.scroll_into_view_if_needed()
                 before = lesson.reactions()
                 handle.click()
                 clicked += 1
@@ -54,32 +53,24 @@ class OfALesson:
         self, lesson: Notebook
     ) -> None:
         page = lesson.page
-        names: dict[str, str] = {}
-        for control in lesson.controls().all():
-            if control.is_enabled() and control.is_visible():
-                name = control.aria_snapshot().splitlines()[0]
-                control.evaluate(
-                    "(control, number) => { control.dataset.number = number }", len(names)
-                )
-                names[str(len(names))] = name
-                assert re.match(r"""- '?[\w ]+ (['"/]).+|- text: .+""", name), (
-                    f"has no name: {name}"
-                )
+        names = [one.aria_snapshot().splitlines()[0] for one in lesson.usable()]
+        for name in names:
+            assert re.match(r"""- '?[\w ]+ (['"/]).+|- text: .+""", name), f"has no name: {name}"
 
         lesson.to_the_top()
         keys = iter(["Enter", "Space"] * TABS)
         reached: set[str] = set()
         for _ in range(TABS):
             page.keyboard.press("Tab")
-            focused = lesson.focused()
-            number = focused and focused.get_attribute("data-number")
-            if focused and number and number not in reached:
+            number = page.evaluate("() => document.activeElement?.dataset.number")
+            focused = lesson.focused() if number and number not in reached else None
+            if focused:
                 reached.add(number)
                 operate(lesson, focused, next(keys))
             if len(reached) == len(names):
                 break
 
-        assert [name for number, name in names.items() if number not in reached] == []
+        assert [name for at, name in enumerate(names) if str(at) not in reached] == []
         lesson.run_last()
 
     @pytest.mark.parametrize("theme", [pytest.param("Dark", marks=pytest.mark.long), "Light"])
@@ -107,6 +98,13 @@ class OfALesson:
 
 
 class LiveCounter(OfALesson):
+    def test_each_click_is_counted(self, lesson: Notebook) -> None:
+        lesson.run_cell("lab.CounterPanel(threshold=10)")
+        panel = lesson.panel("Live counter").first
+        for _ in range(3):
+            panel.get_by_role("button", name="+1", exact=True).click()
+        expect(panel.locator(".ek-number").first).to_have_text("3")
+
     def test_the_coalesced_flood_ends_on_the_right_number(self, lesson: Notebook) -> None:
         lesson.run_cell("lab.Flood()")
         panel = lesson.panel("Flood: 10,000 updates")

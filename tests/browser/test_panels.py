@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from .conftest import Pages
 from .notebook import Notebook
 
+pytestmark = pytest.mark.long
+
 COUNTER = "counter = lab.CounterPanel(); counter"
 TRACER = "tracer = lab.ClickTracer(); tracer"
 EXPLORER = "explorer = lab.PartsExplorer(); explorer"

@@ -13,6 +13,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from .axe import grave_faults_of_page
 from .server import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 RACE = "notebooks/03_blocking_vs_nonblocking.html"
 
 # The links of a page that lead to nothing: to a missing file, or to a place that the file lacks.
@@ -96,7 +98,6 @@ def test_a_page_can_be_read_by_all(one_lesson: Path, page: Page, theme: str) -> 
     assert grave_faults_of_page(page) == []
 
 
-@pytest.mark.long
 def test_the_picker_loses_a_visitor_without_a_kernel(all_lessons: Path, page: Page) -> None:
     site = Site(all_lessons, page)
     picker = site.open("notebooks/05_shared_state.html").get_by_role("group", name="Interleaving")
@@ -114,7 +115,6 @@ def test_the_picker_loses_a_visitor_without_a_kernel(all_lessons: Path, page: Pa
     assert site.complaints == []
 
 
-@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_every_page_opens_without_a_network_and_every_link_leads_somewhere(
     all_lessons: Path, page: Page

@@ -15,7 +15,10 @@ import pytest
 
 import eventkit as ek
 
+from ..tiers import mostly_long
 from .interrupting import sweep
+
+whether_recorded = pytest.mark.parametrize("is_recorded", mostly_long([False, True], False))
 
 
 def drive(coroutine: Coroutine[Any, Any, object]) -> None:
@@ -71,7 +74,7 @@ class Interrupted:
 # Between making a coroutine and awaiting it, an interrupt leaves one that never ran.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("is_recorded", [False, True], ids=["plain", "recorded"])
+@whether_recorded
 def test_an_interrupt_at_any_instruction_of_fire_async(is_recorded: bool) -> None:
     assert sweep(lambda: Interrupted(is_recorded), instructions=True) > 200
 
@@ -116,7 +119,7 @@ def cancel_at_each_wait(coroutine: Coroutine[Any, Any, object]) -> None:
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("is_recorded", [False, True], ids=["plain", "recorded"])
+@whether_recorded
 def test_an_interrupt_at_any_instruction_while_handlers_bear_a_cancellation(
     is_recorded: bool,
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import eventkit as ek
 from eventkit import lab
-from tests.tiers import rounds
+from tests.tiers import mostly_long, rounds
 
 LONG = 30.0
 
@@ -223,7 +223,7 @@ def _fire_until_sent(bus: ek.EventBus, bridge: ek.Bridge, data: str) -> None:
             assert isinstance(bus.dead_letters.pop().error, ek.OutcomeUnknown)
 
 
-@pytest.mark.parametrize("hold", [0.1, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("hold", mostly_long([0.1, 0.3, 1.0, 2.0], 0.3))
 def test_a_stall_of_any_length_leaves_a_bridge_that_sends_and_hears(
     server: ek.NatsServer, sender: ek.EventBus, receiver: ek.EventBus, hold: float
 ) -> None:

@@ -47,6 +47,7 @@ def figures(name: str, library: Path, folder: Path) -> list[int]:
     return [int(figure) for figure in done.stdout.split()]
 
 
+@pytest.mark.long
 def test_whatever_write_or_sync_fails_nothing_acknowledged_is_lost_and_the_log_is_whole(
     library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

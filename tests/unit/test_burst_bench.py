@@ -197,6 +197,7 @@ def test_the_panel_shows_the_numbers_that_a_filter_takes() -> None:
         assert sorted(shown) == sorted(one.numbers)
 
 
+@pytest.mark.long
 def test_the_panel_keeps_the_newest_run_of_each_filter_and_not_too_many() -> None:
     panel = BurstBench()
     for number in [*range(20), 19]:

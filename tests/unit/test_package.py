@@ -36,6 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+@pytest.mark.long
 def test_the_wheel_has_every_file_of_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -> None:
     package = [path for path in (ROOT / "eventkit").rglob("*") if path.is_file()]
     expected = {
@@ -48,6 +49,7 @@ def test_the_wheel_has_every_file_of_the_package_and_the_notebooks(wheel: zipfil
     assert found == expected
 
 
+@pytest.mark.long
 def test_the_metadata_names_the_licence_and_the_versions_of_python(wheel: zipfile.ZipFile) -> None:
     (path,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     metadata = message_from_bytes(wheel.read(path))
@@ -64,6 +66,7 @@ def test_the_metadata_names_the_licence_and_the_versions_of_python(wheel: zipfil
     assert re.findall(r"\]\((?!https?:)", described) == []  # no link leads into the repository
 
 
+@pytest.mark.long
 def test_the_lessons_are_written_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path / "installed")
     subprocess.run(

@@ -26,6 +26,7 @@ from eventkit.lab.lesson10.partition_view import picture_frame
 from eventkit.lab.lesson10.places import Places, places
 from eventkit.testing import wait_until
 
+from ..tiers import mostly_long
 from .conftest import LONG
 
 ROOT = Path(__file__).parents[2]
@@ -322,7 +323,7 @@ def is_drawn_as_counted(drawn: Places, counts: Counts) -> bool:
 PRESSES = ["+1", "×10", "Cut", "Freeze", "Mend", "wait"]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", mostly_long([1, 2, 3], 1))
 def test_each_frame_is_drawn_as_the_real_bus_counts_whatever_is_pressed(
     switch: PartitionSwitch, seed: int
 ) -> None:

@@ -26,7 +26,7 @@ import eventkit as ek
 from eventkit import EventBus
 from eventkit.testing import LONG, captured, settle, wait_until
 
-from ..tiers import rounds
+from ..tiers import mostly_long, rounds
 
 KILLS = rounds("EVENTKIT_KILLS", quick=5, long=50)
 
@@ -360,7 +360,7 @@ ENDS = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no signals to kill with")
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", mostly_long(ENDS, "by kill -9, with a forked child", "by Ctrl-C"))
 def test_no_process_outlives_the_program(end: str, tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as out:
         program = subprocess.Popen(

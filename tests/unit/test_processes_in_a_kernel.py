@@ -12,6 +12,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from ..tiers import mostly_long
 from .conftest import LONG
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -138,7 +139,7 @@ ENDS: dict[str, Callable[[Kernel], None]] = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", mostly_long(ENDS, "killed"))
 def test_no_worker_outlives_a_kernel_that_is(kernel: Kernel, end: str) -> None:
     kernel.start(600)
     ENDS[end](kernel)

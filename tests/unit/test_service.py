@@ -122,6 +122,7 @@ def test_who_goes_away_in_the_middle_disturbs_nobody(clients: ExitStack) -> None
         assert stays.hear() == b"done\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["uniform", "exponential"])
 def test_answer_times_vary_and_a_seed_repeats_them(kind: AnswerTime, clients: ExitStack) -> None:
     with SlowService(answer=0.3, kind=kind) as service:

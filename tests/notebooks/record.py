@@ -51,7 +51,7 @@ def normalise(notebook: Any) -> None:
 def without_kernel(output: Any) -> None:
     """Leave what can be shown where no kernel runs: the picture, if the panel has one."""
     data = output.get("data", {})
-    if WIDGET in data and {"text/html", "image/png"} & set(data):
+    if WIDGET in data and "text/html" in data:
         del data[WIDGET]
     elif WIDGET in data:  # JupyterLab hides a view of the empty model, and complains of a lost one
         data[WIDGET]["model_id"] = ""

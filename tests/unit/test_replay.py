@@ -71,7 +71,8 @@ def test_html_names_no_other_host_and_a_title_cannot_end_its_script() -> None:
 def test_where_nothing_plays_there_are_waterfalls_with_words() -> None:
     made = replay(timeline(), "Two clicks")
 
-    data, metadata = made._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"].startswith("Waterfalls, one row for each event")
-    assert "Two clicks: " in metadata["image/png"]["alt"]
+    data, _ = made._repr_mimebundle_()
+    html = data["text/html"]
+    assert html.startswith("<p><em>This is a picture. Run the cell in JupyterLab to play it.")
+    assert "<img alt='Waterfalls, one row for each event" in html
+    assert "Two clicks: " in html and "src='data:image/png;base64," in html

@@ -66,7 +66,9 @@ class _Slider(anywidget.AnyWidget):
     value = traitlets.Int().tag(sync=True)
 
 
-_PICTURE = "This is a picture. Run the cell in JupyterLab to click the panel itself."
+def instead(picture: str, to: str = "click the panel itself") -> str:
+    """Return a picture, as HTML, under words that say that it is one and what to do to `to`."""
+    return f"<p><em>This is a picture. Run the cell in JupyterLab to {to}.</em></p>{picture}"
 
 
 class Snapshot(NamedTuple):
@@ -80,7 +82,7 @@ class Snapshot(NamedTuple):
 
     def to_html(self) -> str:
         """Return the picture as HTML that loads nothing, under words that say that it is one."""
-        return f"<p><em>{_PICTURE}</em></p>{image(self.path.read_bytes(), self.alt)}"
+        return instead(image(self.path.read_bytes(), self.alt))
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -4,7 +4,6 @@ handlers, while they happen or afterwards, at any speed and at any time.
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import traitlets
 
 from ...timeline import Journey
 from ..panels.figures import Picture, waterfall_figure
-from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel
+from ..panels.panel import BLOCKING, LISTENER, NON_BLOCKING, WAITING, Panel, instead
 from .page import SCRIPT, as_html, as_text
 from .positions import OUTCOMES, Whereabouts
 
@@ -134,9 +133,9 @@ class Replay(Panel):
         )
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        data, still = super()._repr_mimebundle_(**options), self.still()
-        data["image/png"] = base64.b64encode(still.png).decode()
-        return data, {"eventkit": {"replay": self.recorded()}, "image/png": {"alt": still.alt}}
+        data, still = super()._repr_mimebundle_(**options), self.still()._repr_mimebundle_()
+        data["text/html"] = instead(still["text/html"], "play it")
+        return data, {"eventkit": {"replay": self.recorded()}}
 
 
 def replay(journeys: Iterable[Journey], title: str = "Replay") -> Replay:

@@ -13,7 +13,15 @@ from ...bus import EventBus
 from ...timeline import percentile
 from ..course.session import Table
 from ..panels.figures import Picture, picture
-from ..panels.panel import WAITING, Snapshot, number_with_slider, on_change, row
+from ..panels.panel import (
+    WAITING,
+    Snapshot,
+    by_keyboard,
+    number_with_slider,
+    on_change,
+    row,
+    scrolling,
+)
 from ..panels.run_panel import RunPanel
 from .filter_run import BURST, FilterRun
 from .filters import FILTERS
@@ -100,7 +108,7 @@ class BurstBench(RunPanel[FilterRun]):
         ]:  # fmt: skip
             self._fields[name], self._rows[name] = number_with_slider(name, value, low, high, unit)
         self._picture = widgets.HTML()
-        self._table = widgets.HTML()
+        self._table = scrolling()
         super().__init__(
             "Burst bench: one burst, many filters, the real clock",
             "Send the burst", "send 1,000 clicks through the filter",
@@ -152,4 +160,5 @@ class BurstBench(RunPanel[FilterRun]):
     def _draw(self) -> None:
         drawn = bench_figure(self.runs)
         self._picture.value = drawn._repr_mimebundle_()["text/html"]
-        self._table.value = bench_table(self.runs).html if self.runs else ""
+        table = by_keyboard(bench_table(self.runs).html, "All bursts")
+        self._table.value = table if self.runs else ""

@@ -46,7 +46,7 @@ def test_the_theory_holds_for_a_race_as_theory_has_it(capsys: pytest.CaptureFixt
     ("wrong", "claim"),
     [
         (raced(blocking=2), "within 5 % of theory"),
-        (raced(many=1), "ten times nearer"),
+        (raced(many=1), "three times nearer"),
         (raced(works=[WORK + 0.07] * EVENTS), "within 60 ms"),
     ],
 )

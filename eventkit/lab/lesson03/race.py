@@ -159,9 +159,9 @@ class Race:
             self.error(one) < 0.05,
         )
         verdict(
-            f"non-blocking: theory for {many.servers} workers is ten times nearer to the clock "
+            f"non-blocking: theory for {many.servers} workers is three times nearer to the clock "
             "than theory for one",
-            self.error(many) < self.error(many, servers=1) / 10,
+            self.error(many) < self.error(many, servers=1) / 3,
         )
         verdict(
             "non-blocking: the median answer comes within 60 ms of the work",

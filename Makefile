@@ -112,7 +112,7 @@ notebooks: $(VENV)/.has-test  ## Record all notebooks, their minutes, and the pa
 	@$(PY) -m tests.notebooks.misconceptions
 
 notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of them on a busy machine
-	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(NBVAL) notebooks
+	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(PARALLEL) --dist loadfile $(NBVAL) notebooks
 
 bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers (ARGS=--record for the docs)
 	@$(PY) -m benchmarks $(ARGS)

@@ -100,4 +100,4 @@ def use_every_panel(notebook: Notebook) -> None:
     race = notebook.panel(re.compile("^The race"))
     race.get_by_role("button", name="Run the race").click()
     expect(race.get_by_role("status")).to_contain_text("Done.")
-    expect(race.locator("img")).to_have_count(2)
+    expect(race.locator("img")).to_have_count(1)

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def reach_kernels_without_ports(folder: str) -> None:
     """Have nbval talk to its kernels over sockets in a folder.
 
-    Else it looks for free ports, which a kernel takes a second later. By then one of them may
+    Otherwise it looks for free ports, which a kernel takes a second later. By then one of them may
     belong to one of the thousand connections of lesson 04, which runs beside it, and the kernel
     never answers.
     """

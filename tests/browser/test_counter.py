@@ -66,8 +66,7 @@ def counter(pages: Pages) -> Counter:
     return Counter(pages.cells(PANEL))
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("executor", list(EXECUTORS))
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_each_click_of_many_in_a_row_is_counted(counter: Counter, executor: str) -> None:
     clicks = 200
     counter.choose(executor)

@@ -9,45 +9,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from .conftest import Pages
+from .drawing import calls_at
 from .run_panel import BLUE, GREEN, GREY, ORANGE, RunPanel
 
 pytestmark = pytest.mark.long
-
-
-# Goes to each time in turn, and tells how long each bar is that is then drawn, in pixels.
-BARS_AT = """([panel, times, colours]) => {
-  const slider = panel.querySelector("canvas ~ div input[type=range]");
-  const kind = CanvasRenderingContext2D.prototype, fillRect = kind.fillRect;
-  const drawn = () => new Promise((resolve) => panel.addEventListener("ek-drawn", resolve,
-    { capture: true, once: true }));
-  return times.reduce(async (found, time) => {
-    const before = await found, bars = [];
-    kind.fillRect = function (x, y, width, height) {
-      if (colours.includes(this.fillStyle)) bars.push(width);
-      return fillRect.call(this, x, y, width, height);
-    };
-    const next = drawn();
-    slider.value = time;
-    slider.dispatchEvent(new Event("input"));
-    await next;
-    kind.fillRect = fillRect;
-    return [...before, bars];
-  }, Promise.resolve([]));
-}"""
-# Draws once more, and tells how many rings there are around dots.
-RINGS = """(panel) => new Promise((resolve) => {
-  const kind = CanvasRenderingContext2D.prototype, arc = kind.arc;
-  let rings = 0;
-  kind.arc = function (x, y, radius, ...more) {
-    rings += radius > 10;
-    return arc.call(this, x, y, radius, ...more);
-  };
-  panel.addEventListener("ek-drawn", () => {
-    kind.arc = arc;
-    resolve(rings);
-  }, { capture: true, once: true });
-  panel.querySelector("canvas ~ div input[type=range]").dispatchEvent(new Event("input"));
-})"""
 
 
 @pytest.fixture
@@ -157,14 +122,13 @@ def test_the_waterfall_is_the_record_at_every_time(race: RunPanel) -> None:
     )
     span = max(finished for _, _, finished in stamps)
     times = [span * part // 9 for part in range(1, 10)]
-    colours = ["#999999", "#d55e00", "#0072b2"]
-    shown: list[list[float]] = race.panel.evaluate(
-        f"(panel, args) => ({BARS_AT})([panel, ...args])", [times, colours]
-    )
+    drawn = calls_at(race.panel, times, "fillRect", "(ink, x, y, width) => [ink.fillStyle, width]")
+    bars = {"#999999", "#d55e00", "#0072b2"}
+    shown = [[width for colour, width in calls if colour in bars] for calls in drawn]
     scale = sum(shown[-1]) / sum(implied_bars(stamps, span))
-    for time, bars in zip(times, shown, strict=True):
+    for time, lengths in zip(times, shown, strict=True):
         implied = [scale * length for length in implied_bars(stamps, time)]
-        assert bars == pytest.approx(implied, abs=1), f"at {time} of {span}"
+        assert lengths == pytest.approx(implied, abs=1), f"at {time} of {span}"
 
 
 def implied_bars(stamps: list[tuple[int, int, int]], now: int) -> list[int]:
@@ -178,6 +142,13 @@ def implied_bars(stamps: list[tuple[int, int, int]], now: int) -> list[int]:
     return bars
 
 
+def rings(race: RunPanel) -> int:
+    """How many dots have a ring around them: it is wider than any dot."""
+    now = int(race.panel.get_by_role("slider", name="Time").input_value())
+    (radii,) = calls_at(race.panel, [now], "arc", "(ink, x, y, radius) => radius")
+    return sum(radius > 10 for radius in radii)
+
+
 def test_an_event_is_marked_wherever_it_is_drawn(race: RunPanel) -> None:
     run(race, 6, 50)
     said = race.panel.get_by_text(re.compile("^Event [0-9]+[.] "))
@@ -187,17 +158,17 @@ def test_an_event_is_marked_wherever_it_is_drawn(race: RunPanel) -> None:
     expect(said).to_contain_text(
         re.compile("^Event 4[.] Blocking: Inline.*handled by answer, waited")
     )
-    assert race.panel.evaluate(RINGS) == 2  # one on each side
+    assert rings(race) == 2  # one on each side
     field.press("ArrowUp")
     expect(said).to_contain_text("Event 5.")
     field.fill("")
     expect(said).to_have_count(0)
-    assert race.panel.evaluate(RINGS) == 0
+    assert rings(race) == 0
 
     box = canvas(race).bounding_box()
     assert box
     canvas(race).hover(position={"x": box["width"] / 4, "y": box["height"] - 26})  # the last row
     expect(said).to_contain_text("Event 6.")
-    assert race.panel.evaluate(RINGS) == 2
+    assert rings(race) == 2
     race.button("Play").hover()
     expect(said).to_have_count(0)

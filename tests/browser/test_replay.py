@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from .conftest import Pages
+from .drawing import calls_at
 from .notebook import Notebook
 from .run_panel import GREEN, HAS_COLOUR
 from .server import REPOSITORY
@@ -91,26 +92,6 @@ with ek.EventBus() as bus, bus.record() as timeline:
 dropped = lab.replay(timeline, "Dropped")
 dropped
 """
-# Goes to each time in turn, and tells which texts are then drawn, and where from left to right.
-DRAWN_AT = """([panel, times]) => {
-  const slider = panel.querySelector("input"), kind = CanvasRenderingContext2D.prototype;
-  const fillText = kind.fillText;
-  const drawn = () => new Promise((resolve) => panel.addEventListener("ek-drawn", resolve,
-    { capture: true, once: true }));
-  return times.reduce(async (found, time) => {
-    const before = await found, texts = [];
-    kind.fillText = function (text, x, y, ...more) {
-      texts.push([String(text), x, y]);
-      return fillText.call(this, text, x, y, ...more);
-    };
-    const next = drawn();
-    slider.value = time;
-    slider.dispatchEvent(new Event("input"));
-    await next;
-    kind.fillText = fillText;
-    return [...before, texts];
-  }, Promise.resolve([]));
-}"""
 # Goes to each time in turn, and tells what the page then says: in words, in rows and by itself.
 LOOK_AT = """([panel, times]) => {
   const slider = panel.querySelector("input"), details = panel.querySelector("details");
@@ -316,7 +297,7 @@ def test_five_thousand_events_are_pixels_within_8_ms_in_95_of_100_frames(pages: 
 
 
 def drawn(view: View, times: list[int]) -> list[list[tuple[str, float, float]]]:
-    found: list[Any] = view.panel.evaluate(f"(panel, times) => ({DRAWN_AT})([panel, times])", times)
+    found = calls_at(view.panel, times, "fillText", "(ink, text, x, y) => [String(text), x, y]")
     return [[(text, x, y) for text, x, y in texts] for texts in found]
 
 

@@ -30,7 +30,7 @@ function controls(player, then) {
   speed.onchange = then(() => setSpeed(player, Number(speed.value)));
   const event = make("input", { type: "number", min: 0, value: 0, title: "mark this event; 0 for none" },
     "width: 4em");
-  event.oninput = then(() => { player.picked = event.valueAsNumber || 0; });
+  event.oninput = then(() => { player.picked = Number.isInteger(event.valueAsNumber) ? event.valueAsNumber : 0; });
   return {
     play: button("Play", "or press space", then(() => playOrPause(player))),
     back: button("◀ Step", "to the stamp before", then(() => stepBy(player, -1))),

@@ -60,7 +60,7 @@ class DirectClient(Client):
     def __init__(self, take: Take) -> None:
         super().__init__()
         self._take = take
-        self._was_tried = False
+        self._connecting: asyncio.Task[Any] | None = None
         self.problem: Exception | None = None
         """The last error that nats-py reported."""
 
@@ -78,7 +78,7 @@ class DirectClient(Client):
                 self._close_failed_attempt()
             on_error(problem)
 
-        self._was_tried = True
+        self._connecting = asyncio.current_task()
         await self.connect(urls, max_reconnect_attempts=1, error_cb=report, **options)
         self.options["max_reconnect_attempts"] = -1
 
@@ -87,9 +87,17 @@ class DirectClient(Client):
         self._transport.write(messages)  # type: ignore[union-attr]
 
     async def close(self) -> None:
-        """Close the connection. nats-py raises an AssertionError if none was ever tried."""
-        if self._was_tried:
-            await super().close()
+        """End an attempt to connect, and close the connection.
+
+        nats-py would close only what there is so far, and an attempt that is under way would
+        connect afterwards: Python 3.11's `wait_for` can lose a cancellation, so it is repeated.
+        """
+        if self._connecting is None:
+            return  # nats-py raises an AssertionError if no connection was ever tried
+        while not self._connecting.done():
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting], timeout=0.1)
+        await super().close()
 
     async def disconnect(self) -> None:
         """Handle what has arrived, if there is a connection, and close it."""

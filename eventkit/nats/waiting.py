@@ -109,8 +109,8 @@ class Call(Generic[T]):
 
 
 async def end_other_tasks() -> None:
-    """Cancel all other tasks of this loop and wait until they have ended."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    """Cancel all other tasks of this loop, and those that they start meanwhile, and wait."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)

@@ -1,10 +1,12 @@
-"""The options of a client: every server of a cluster gets the same name and password."""
+"""The client of a NATS server: whom it tells its name and password, and how it ends."""
 
 import asyncio
+import gc
 import ssl
 
 import pytest
 
+from eventkit import NatsServer
 from eventkit.nats.client import DirectClient, options_for
 
 ANN = {"user": "ann", "password": "s"}
@@ -42,3 +44,25 @@ def test_a_client_that_never_tried_to_connect_can_be_closed() -> None:
     client = DirectClient(lambda *_: False)
     asyncio.run(client.close())
     asyncio.run(client.disconnect())
+
+
+def test_a_client_closed_at_any_moment_of_an_attempt_leaves_nothing_open() -> None:
+    async def connect_for(turns: int, url: str) -> bool:
+        """Let an attempt go on for some turns of the loop. Return True if it was over by then."""
+        client = DirectClient(lambda *_: False)
+        attempt = asyncio.create_task(client.try_to_connect([url], print))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_over = attempt.done()
+        await client.close()
+        assert attempt.done()
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return was_over
+
+    turns = 1  # before that the attempt has not begun
+    with NatsServer() as server:
+        while not asyncio.run(connect_for(turns, server.url)):
+            turns += 1
+    gc.collect()  # a transport that is still open complains now
+    assert turns > 5

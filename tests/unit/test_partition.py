@@ -364,6 +364,23 @@ def test_what_is_seen_at_once_fits_together_though_a_click_comes_in_between(
     assert is_drawn_as_counted(*halves.look())
 
 
+def test_an_answer_that_overtakes_the_machines_line_is_shown_when_both_are_here(
+    switch: PartitionSwitch,
+) -> None:
+    switch.click(2)
+    switch.settle()
+    assert switch.halves is not None
+    said = switch.halves._machine.said
+    late = said.pop()
+
+    drawn, counts = switch.halves.look()
+    assert is_drawn_as_counted(drawn, counts)
+    assert (drawn.heard, counts.counted, counts.shown) == ((1,), 1, 1)
+
+    said.append(late)
+    assert switch.halves.look()[1].shown == 2
+
+
 @contextmanager
 def watched(switch: PartitionSwitch) -> Iterator[list[tuple[Places, Counts]]]:
     """What the panel could paint at any moment meanwhile, whatever its threads are doing."""

@@ -123,9 +123,12 @@ class Halves:
         """Return where every click is, and the numbers of the same moment.
 
         It reads backwards, from the answers to the clicks, so that each thing's cause is read, too.
+        An answer can come before the line that the machine printed for it, and waits for that here.
         """
-        heard = list(self._heard)
+        answers = list(self._heard)
         counted = [int(line) for line in list(self._machine.said) if line != "ready"]
+        printed = set(counted)
+        heard = [answer for answer in answers if answer[0] in printed]
         letters = [one.event for one in self.bus.dead_letters.copy()]
         given_up = [event.data["number"] for event in letters if event.topic == "button.click"]
         confirmed, waiting = self._bridge.sent, self._bridge.waiting

@@ -1,5 +1,7 @@
 """What runs on the real clock agrees with theory: exact response times for the same arrivals."""
 
+import heapq
+import statistics
 import time
 from typing import NamedTuple
 
@@ -11,29 +13,38 @@ from eventkit.lab.theory.queueing import response_times
 WORK = 0.020
 EVENTS = 120
 TOLERANCE = 0.03
-ATTEMPTS = 6
 RANKS = (50, 95)
 LONG = 60
-LONG_TIER = pytest.mark.long
 
 
 class Run(NamedTuple):
-    """In seconds: when events were due and when they reached the queue, how long each was running,
-    when it was answered.
-    """
+    """In seconds: when events reached the queue, began to be handled, and were answered."""
 
-    due: list[float]
     arrivals: list[float]
-    services: list[float]
+    started: list[float]
     finished: list[float]
 
-    def errors(self, arrivals: list[float], services: list[float], servers: int) -> list[float]:
+    @property
+    def services(self) -> list[float]:
+        """How long each was handled."""
+        return [after - before for before, after in zip(self.started, self.finished, strict=True)]
+
+    def hand_overs(self, servers: int) -> list[float]:
+        """How long each waited although a server was free. For that a worker has to be woken, and
+        to get a processor, which depends on what else the machine does.
+        """
+        free, found = [0.0] * servers, []
+        for arrived, started, finished in zip(*self, strict=True):
+            found.append(started - max(arrived, heapq.heapreplace(free, finished)))
+        return found
+
+    def errors(self, services: list[float], servers: int) -> list[float]:
         """By what fraction measured p50 and p95 are off those that theory has for these arrivals
         and services.
         """
-        times = zip(self.finished, arrivals, strict=True)
+        times = zip(self.finished, self.arrivals, strict=True)
         measured = [finished - arrived for finished, arrived in times]
-        predicted = response_times(arrivals, services, servers)
+        predicted = response_times(self.arrivals, services, servers)
         return [
             abs(ek.percentile(measured, rank) / ek.percentile(predicted, rank) - 1)
             for rank in RANKS
@@ -52,9 +63,8 @@ def run(rho: float, servers: int) -> Run:
     journeys = timeline.journeys()
     assert len(journeys) == EVENTS
     return Run(
-        [j.event.time / 1e9 for j in journeys],
         [j.queued / 1e9 for j in journeys if j.queued],
-        [j.service_time for j in journeys if j.service_time],
+        [j.started / 1e9 for j in journeys if j.started],
         [j.finished / 1e9 for j in journeys if j.finished],
     )
 
@@ -69,25 +79,19 @@ def test_response_times_are_those_that_theory_has_for_the_measured_services(
     rho: float, servers: int
 ) -> None:
     """Counted from when events reached the queue: how late a trigger is that has to share its
-    processor is no matter of the queue. Theory does not know either how long the operating system
-    leaves a woken worker waiting; that only ever adds, to each single event. So the best of a few
-    runs is judged; a wrong theory would be wrong in all of them.
+    processor is no matter of the queue. Theory does not know how long a hand-over takes either. So
+    that counts as work, with which theory must be right in every run, and half of the hand-overs
+    must be short beside the work, however the others fare on a busy machine.
     """
-    said = []
-    for _ in range(ATTEMPTS):
-        measured = run(rho, servers)
-        errors = measured.errors(measured.arrivals, measured.services, servers)
-        from_due = measured.errors(measured.due, measured.services, servers)
-        nominal = measured.errors(measured.arrivals, [WORK] * EVENTS, servers)
-        said.append(
-            f"{max(errors):.1%} (counted from due {max(from_due):.1%}, "
-            f"with the nominal 20 ms {max(nominal):.1%})"
-        )
-        nothing_is_faster_than_theory(measured, servers)
-        if max(errors) <= TOLERANCE:
-            break
-    print(f"rho {rho}, {servers} server(s): off by {'; '.join(said)}")
-    assert max(errors) <= TOLERANCE
+    measured = run(rho, servers)
+    hand_overs = measured.hand_overs(servers)
+    work = [sum(parts) for parts in zip(measured.services, hand_overs, strict=True)]
+    print(f"off by {measured.errors(measured.services, servers)} without the hand-overs")
+
+    assert min(hand_overs) >= 0
+    assert statistics.median(hand_overs) <= TOLERANCE * WORK
+    assert max(measured.errors(work, servers)) <= TOLERANCE / 100
+    nothing_is_faster_than_theory(measured, servers)
 
 
 def nothing_is_faster_than_theory(measured: Run, servers: int) -> None:
@@ -99,6 +103,7 @@ def nothing_is_faster_than_theory(measured: Run, servers: int) -> None:
 @pytest.mark.measures
 def test_a_wrong_theory_is_found_out() -> None:
     measured = run(0.9, 1)
-    assert max(measured.errors(measured.arrivals, measured.services, 2)) > 5 * TOLERANCE
+    assert max(measured.errors(measured.services, 2)) > 5 * TOLERANCE
+    assert statistics.median(measured.hand_overs(2)) > 5 * TOLERANCE * WORK
     half = [service / 2 for service in measured.services]
-    assert max(measured.errors(measured.arrivals, half, 1)) > 5 * TOLERANCE
+    assert max(measured.errors(half, 1)) > 5 * TOLERANCE

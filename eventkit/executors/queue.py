@@ -21,14 +21,12 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from ..errors import BusClosed as BusClosed, QueueFull as QueueFull
 from ..event import Event
 from ..forks import renew_in_child
-
-if TYPE_CHECKING:
-    from ..asyncio_waits import Latch
+from .waiters import Waiters
 
 Overflow = Literal["block", "drop_oldest", "drop_newest", "raise"]
 
@@ -71,13 +69,7 @@ class JobQueue:
     def __init__(
         self, name: str, capacity: int | None = None, overflow: Overflow = "block", workers: int = 1
     ):
-        if capacity is not None and (type(capacity) is not int or capacity < 1):
-            raise ValueError(
-                f"capacity is the number of events that may wait: 1 or more, or None for no "
-                f"bound; got {capacity!r}."
-            )
-        if overflow not in get_args(Overflow):
-            raise ValueError(f"overflow is one of {get_args(Overflow)}; got {overflow!r}.")
+        _check(capacity, overflow)
         self.name = name
         self.capacity = capacity
         self.overflow = overflow
@@ -100,8 +92,8 @@ class JobQueue:
         self._close_reason = ""  # the message for jobs that wait when the queue is closed
         self._sleeping = workers  # includes workers that have not started, or have ended
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
-        self._blocked: deque[threading.Lock] = deque()  # released when there is room
-        self._idle_waiters: deque[threading.Lock | Latch] = deque()  # released when idle
+        self._blocked = Waiters()  # producers without room
+        self._drainers = Waiters()  # until nothing waits or runs
         # Re-entrant: a signal handler or the garbage collector may enter while it is held.
         self._lock = threading.RLock()
         renew_in_child(self)
@@ -139,7 +131,7 @@ class JobQueue:
                 if key is not None and not self._is_shared and self._must_park(job):
                     key = None
                     continue
-                if self._blocked:
+                if self._blocked.locks:
                     self._unblock_producers()
                 yield job
                 if key is not None:
@@ -191,25 +183,13 @@ class JobQueue:
             self._abandon_waiting() if self.closed else self._wake()
         if self.is_idle or timeout == 0:
             return self.is_idle
-        done = _locked()
-        self._idle_waiters.append(done)  # before the check, so that no worker misses it
-        try:
-            return self.is_idle or done.acquire(timeout=-1 if timeout is None else timeout)
-        finally:
-            _discard(self._idle_waiters, done)
+        return self._drainers.wait(lambda: self.is_idle, timeout)
 
     async def wait_idle_async(self, timeout: float | None) -> bool:
         """As `wait_idle`, without holding up the running event loop."""
-        from ..asyncio_waits import Latch
-
         if self.wait_idle(0) or timeout == 0:
             return self.is_idle
-        done = Latch()
-        self._idle_waiters.append(done)
-        try:
-            return self.is_idle or await done.wait(timeout)
-        finally:
-            _discard(self._idle_waiters, done)
+        return await self._drainers.wait_async(lambda: self.is_idle, timeout)
 
     def close(self, reason: str = "the bus was closed before this event was handled.") -> None:
         """Refuse new jobs, wake every waiting thread, and abandon every job that no worker has
@@ -222,7 +202,7 @@ class JobQueue:
             self._close_reason = reason
         for _ in range(self._workers):
             self._wake_ups.put(None)
-        _release(self._blocked)
+        self._blocked.wake_all()
         self._abandon_waiting()
         self._notify_idle()
 
@@ -276,7 +256,7 @@ class JobQueue:
                 raise QueueFull(job[1], f"{places} and refused")
             if self.overflow != "block":
                 return self._drop_one(job)
-            self._wait_for_room()
+            self._blocked.wait(lambda: self.closed or not self._is_full())
         self._ready.append(job)  # `put` then calls `_wake`, which refuses it
         return True
 
@@ -307,19 +287,10 @@ class JobQueue:
         except IndexError:  # a worker has just taken it, so there is room
             return None
 
-    def _wait_for_room(self) -> None:
-        room = _locked()
-        self._blocked.append(room)  # before the check, so that no worker misses it
-        try:
-            if self._is_full() and not self.closed:
-                room.acquire()
-        finally:
-            _discard(self._blocked, room)
-
     def _unblock_producers(self) -> None:
         """Wake blocked producers once half of the places are free: one wake-up for many puts."""
         if self.capacity is not None and self.waiting <= self.capacity // 2:
-            _release(self._blocked)
+            self._blocked.wake_all()
 
     # Keys
 
@@ -353,7 +324,7 @@ class JobQueue:
                     return
                 self._parked_count -= 1
                 job = self._parked[key].popleft()
-            if self._blocked:
+            if self._blocked.locks:
                 self._unblock_producers()
             yield job
 
@@ -409,8 +380,8 @@ class JobQueue:
         return True
 
     def _notify_idle(self) -> None:
-        if self._idle_waiters and self.is_idle:
-            _release(self._idle_waiters)
+        if self._drainers.locks and self.is_idle:
+            self._drainers.wake_all()
 
     def _abandon_waiting(self) -> None:
         left: deque[Job] = deque()
@@ -429,6 +400,16 @@ class JobQueue:
             self._abandoned.extend(left)  # not empty after an interrupt; the next call continues
 
 
+def _check(capacity: object, overflow: object) -> None:
+    if capacity is not None and (type(capacity) is not int or capacity < 1):
+        raise ValueError(
+            f"capacity is the number of events that may wait: 1 or more, or None for no "
+            f"bound; got {capacity!r}."
+        )
+    if overflow not in get_args(Overflow):
+        raise ValueError(f"overflow is one of {get_args(Overflow)}; got {overflow!r}.")
+
+
 def report_failure(work: Work, event: Event, error: BaseException) -> None:
     """Call `work.failed`. Log what it raises itself, so that the worker survives."""
     try:
@@ -443,27 +424,7 @@ def report_failure(work: Work, event: Event, error: BaseException) -> None:
             )  # fmt: skip
 
 
-def _locked() -> threading.Lock:
-    """Return a locked lock. A second `acquire` waits until another thread releases it."""
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
 def _move(jobs: deque[Job], to: deque[Job]) -> None:
     """Move all jobs in one C call, so that an interrupt cannot lose one in between."""
     with suppress(IndexError):
         to.extend(iter(jobs.popleft, None))
-
-
-def _release(locks: deque[threading.Lock] | deque[threading.Lock | Latch]) -> None:
-    """Release all locks. Each waiting thread removes its own lock from the deque."""
-    for lock in list(locks):
-        if lock.locked():  # else released before, and its thread has not woken yet
-            with suppress(RuntimeError):  # another thread released it first
-                lock.release()
-
-
-def _discard(locks: deque[Any], lock: threading.Lock | Latch) -> None:
-    with suppress(ValueError):
-        locks.remove(lock)

@@ -320,7 +320,7 @@ def test_block_makes_the_caller_wait_for_room(setting: Setting) -> None:
 
     thread = threading.Thread(target=fire_one_more)
     thread.start()
-    wait_until(lambda: bool(executor._queue._blocked))
+    wait_until(lambda: bool(executor._queue._blocked.locks))
     assert not fired.is_set()
     assert executor.waiting == 3
     setting.gate.open()

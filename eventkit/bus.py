@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .checks import optional_seconds
@@ -26,11 +25,11 @@ from .forks import process_id, renew_in_child
 from .handlers import Handler, check_returned
 from .outcomes import DeadLetter as DeadLetter, Outcomes
 from .places import Places
-from .recording import one_by_one, recorded
 from .replies import Replies, check_answerable, result, result_async, settle
-from .subscription import Options, Retry, Route, Subscription
+from .routing import Routing
+from .subscription import Options, Retry, Subscription
 from .timeline import Timeline
-from .topics import TopicTree, check_pattern, check_topic, plain
+from .topics import check_pattern, check_topic, plain
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 H = TypeVar("H", bound=Handler)
 
-_CACHED_TOPICS = 250_000
 _numbers = itertools.count(1)
 
 
@@ -64,8 +62,7 @@ class EventBus:
     Subscribers get an event in the order of their priority (higher first), then of their
     registration. An event that an inline handler fires is delivered at once, like a nested call.
 
-    All methods may be called from any thread. Publishing takes no lock: each topic's route is an
-    immutable tuple in a dict, and the dict is replaced when subscriptions change.
+    All methods may be called from any thread. Publishing takes no lock.
 
     Whatever a handler raises, SystemExit included, is recorded in `dead_letters`, and the caller
     continues. A KeyboardInterrupt is recorded and reaches the caller as well. The subscribers that
@@ -82,16 +79,10 @@ class EventBus:
         self._number = next(_numbers)
         self._replies = Replies()
         self._outcomes = Outcomes(self.publish, self._replies)
-        self._routes: dict[str, Route] = {}
-        self._tree: TopicTree[Subscription] = TopicTree()
-        self._order: dict[Subscription, int] = {}
-        self._next_place = itertools.count().__next__
         self._places = Places()
-        self._recorder: Timeline | None = None
-        self._closed = ""  # why events are refused
+        self._routing = Routing(self._outcomes, self._places)
         self._is_parents = False  # a copy, in a forked child, of a bus that was used
         self._ended = False  # `close` has finished
-        self._lock = threading.RLock()
         renew_in_child(self)
 
     @property
@@ -122,10 +113,10 @@ class EventBus:
         after all others got the event, if an executor with overflow="raise" refused it.
         """
         try:
-            route = self._routes[event.topic]
+            route = self._routing.routes[event.topic]
         except (KeyError, TypeError):  # not seen yet, or no topic at all
             event = _plain(event)
-            route = self._find_route(event.topic)
+            route = self._routing.find(event.topic)
         for deliver, subscription in route:
             try:
                 returned = deliver(event)
@@ -140,12 +131,7 @@ class EventBus:
         if type(topic) is not str or not (key is None or type(key) is str):
             topic, key = plain(topic), plain(key)
         event = Event(topic, data, key=key)
-        pending: Pending = []
-        try:
-            await deliver_in_place(self._route_in_place(event), event, self._outcomes, pending)
-        except BaseException:
-            close_pending(pending)
-            raise
+        await self.publish_async(event)
         return event
 
     async def publish_async(self, event: Event) -> None:
@@ -155,20 +141,13 @@ class EventBus:
         `publish` raises, and CancelledError if the caller is cancelled.
         """
         event = _plain(event)
+        route = self._routing.find_in_place(event.topic)
         pending: Pending = []
         try:
-            await deliver_in_place(self._route_in_place(event), event, self._outcomes, pending)
+            await deliver_in_place(route, event, self._outcomes, pending)
         except BaseException:
             close_pending(pending)
             raise
-
-    def _route_in_place(self, event: Event) -> Route:
-        """Return the event's route, with an entry for each subscriber."""
-        try:
-            route = self._routes[event.topic]
-        except (KeyError, TypeError):
-            route = self._find_route(event.topic)
-        return route if self._recorder is None else one_by_one(route)
 
     # Subscribing
 
@@ -201,32 +180,9 @@ class EventBus:
             check_topic(emits)
         options = Options(executor, emits, flow, priority, once, retry)
         options.check()
-        subscription = Subscription(pattern, handler, options, self._outcomes, self._forget)
-        with self._lock:
-            if self._closed:
-                raise BusClosed(f"{self._closed}, so {subscription.name} cannot subscribe.")
-            try:
-                self._add(subscription)
-            except BaseException:  # an interrupt: all or nothing
-                self._forget(subscription)
-                raise
+        subscription = Subscription(pattern, handler, options, self._outcomes, self._routing.remove)
+        self._routing.add(subscription)
         return subscription
-
-    def _add(self, subscription: Subscription) -> None:
-        self._order[subscription] = self._next_place()
-        self._tree.add(subscription.pattern, subscription)
-        self._places.add(subscription)
-        self._routes = {}
-
-    def _forget(self, subscription: Subscription) -> None:
-        """Remove a subscription. Every step can be repeated, after an interrupt for example."""
-        with self._lock:
-            if subscription in self._order:
-                with suppress(KeyError, ValueError):
-                    self._tree.remove(subscription.pattern, subscription)
-                self._routes = {}
-                del self._order[subscription]
-            self._places.discard(subscription)
 
     def processor(self, pattern: str, **options: Any) -> Callable[[H], H]:
         """Decorator: subscribe a function whose results are events. Options as for `subscribe`."""
@@ -296,7 +252,7 @@ class EventBus:
     ) -> Iterator[tuple[Stage | Executor, float | None]]:
         timeout = optional_seconds("timeout", timeout)
         if self._is_parents:
-            raise BusClosed(f"{self._closed}, so there is nothing here to wait for.")
+            raise BusClosed(f"{self._routing.closed}, so there is nothing here to wait for.")
         return self._places.busy(timeout)
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
@@ -336,28 +292,9 @@ class EventBus:
 
     # Watching
 
-    @contextmanager
-    def record(self, capacity: int = 100_000) -> Iterator[Timeline]:
+    def record(self, capacity: int = 100_000) -> AbstractContextManager[Timeline]:
         """Record the journeys of the events fired in this block, the last `capacity` of them."""
-        timeline = Timeline(capacity)
-        try:
-            try:
-                with self._lock:
-                    if self._recorder is not None:
-                        raise RuntimeError("this bus is being recorded already; use that timeline.")
-                    self._recorder, self._routes = timeline, {}
-                yield timeline
-            finally:
-                self._end_recording(timeline)
-        except BaseException:
-            self._end_recording(timeline)  # again, in case an interrupt came in between
-            raise
-
-    def _end_recording(self, timeline: Timeline) -> None:
-        with self._lock:
-            if self._recorder is timeline:
-                self._recorder = None
-            self._routes = {}
+        return self._routing.record(capacity)
 
     def assert_clean(self) -> None:
         """Raise HandlersFailed if there are dead letters, naming each handler and its error."""
@@ -384,8 +321,7 @@ class EventBus:
                 self.drain(timeout)
         except (DrainTimeout, RuntimeError) as problem:
             self._outcomes.warn("closing a bus that is still busy: %s", problem)
-        with self._lock:
-            self._closed, self._routes = self._closed or "this bus is closed", {}
+        self._routing.close("this bus is closed")
         for executor in self._places.all():
             for work, event in executor.close(max(0.0, deadline - time.monotonic())) or ():
                 work.give_up(event, BusClosed("the bus was closed before this event was handled."))
@@ -410,29 +346,7 @@ class EventBus:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    # Routes
-
-    def _find_route(self, topic: str) -> Route:
-        """Find a topic's subscribers, once after each change of subscriptions. A change replaces
-        the dict of routes, so a route found before the change is stored in the old dict.
-        """
-        routes, recorder = self._routes, self._recorder  # in this order, before anything else
-        check_topic(topic)
-        if self._closed:
-            raise BusClosed(f"{self._closed}, so {topic!r} cannot be fired on it.")
-        found = self._tree.match(topic)
-        found.sort(key=lambda s: (-s.priority, self._order.get(s, 0)))
-        route: Route
-        if recorder is not None:
-            route = recorded(found, recorder, self._outcomes)
-        elif len(found) == 1:
-            route = found[0].route  # one tuple for all topics with this sole subscriber
-        else:
-            route = tuple((subscription.deliver, subscription) for subscription in found)
-        if len(routes) >= _CACHED_TOPICS:
-            routes.clear()
-        routes[topic] = route
-        return route
+    # For waiting
 
     @contextmanager
     def _next_event(self, pattern: str) -> Iterator[Future[Event]]:
@@ -445,8 +359,8 @@ class EventBus:
     def _request(self, event: Event, blocks: bool) -> Iterator[Future[Event]]:
         event = _plain(event)
         check_topic(event.topic)
-        answering = [one.executor for one in self._tree.match(event.topic) if one.emits]
-        if not self._closed:
+        answering = [one.executor for one in self._routing.matching(event.topic) if one.emits]
+        if not self._routing.closed:
             check_answerable(event, answering, blocks)
         with self._replies.expect(event.id) as future:
             self.publish(event)
@@ -454,11 +368,10 @@ class EventBus:
 
     def renew(self) -> None:
         """Refuse further use in a forked child if the bus was used: its threads are not here."""
-        self._lock = threading.RLock()  # a thread of the parent may have held it
+        self._routing.renew()
         if any(place.activations for place in self._places.all()):
-            self._routes = {}
             self._is_parents = True
-            self._closed = (
+            self._routing.close(
                 "this bus was used before the process was forked, and its threads live in the "
                 "parent only (make the bus in the child, or fork first)"
             )

@@ -70,7 +70,7 @@ def test_cancelled_while_busy_it_rests_once_all_is_handled(setting: Setting) -> 
     with setting.bus.subscribe("a", lambda event: got.append(event.data), executor=executor):
         for number in range(100):
             setting.bus.fire("a", number)
-    for subscription in list(setting.bus._order):
+    for subscription in list(setting.bus._routing._order):
         subscription.cancel()
     assert own_threads(executor.name)
     assert not executor.wait_idle(0)

@@ -231,7 +231,7 @@ class BusMachine(RuleBasedStateMachine):
     def they_tell_the_same_story(self) -> None:
         assert self.real.inline == self.model.inline
         assert self.real.letters == list(self.model.letters)
-        assert len(self.real.bus._order) == len(self.model.active)
+        assert len(self.real.bus._routing._order) == len(self.model.active)
 
     def teardown(self) -> None:
         self.real.bus.close(LONG)

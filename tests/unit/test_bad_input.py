@@ -94,7 +94,7 @@ def test_a_coroutine_function_needs_an_event_loop(bus: ek.EventBus, executor: An
 def test_a_refused_subscription_leaves_nothing_behind(bus: ek.EventBus) -> None:
     refusal(TypeError, bus.subscribe, "a", coroutine)
     bus.fire("a")
-    assert not bus._order
+    assert not bus._routing._order
     assert not bus._places.executors
 
 

@@ -189,8 +189,8 @@ def test_what_was_fired_before_cancel_is_still_handled(bus: ek.EventBus, gate: G
 def test_a_cancelled_subscription_leaves_the_bus_no_memory_of_it(bus: ek.EventBus) -> None:
     for _ in range(100):
         bus.subscribe("a.*.b", lambda event: None).cancel()
-    assert not bus._tree._root.children
-    assert not bus._order
+    assert not bus._routing._tree._root.children
+    assert not bus._routing._order
 
 
 def test_while_others_subscribe_and_cancel_nobody_misses_an_event(bus: ek.EventBus) -> None:
@@ -246,7 +246,7 @@ def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
     bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[ek.Event] = []
-    find = bus._tree.match
+    find = bus._routing._tree.match
 
     def subscribe_in_between(topic: str) -> object:
         found = find(topic)
@@ -254,7 +254,7 @@ def test_a_route_that_was_outdated_when_it_was_found_is_not_kept(
         bus.subscribe("a", got.append)
         return found
 
-    monkeypatch.setattr(bus._tree, "match", subscribe_in_between)
+    monkeypatch.setattr(bus._routing._tree, "match", subscribe_in_between)
     bus.fire("a")
     event = bus.fire("a")
     assert got == [event]
@@ -390,10 +390,10 @@ def test_many_threads_may_fire_subscribe_and_cancel_at_once(bus: ek.EventBus) ->
 
 
 def test_the_routes_kept_are_bounded(bus: ek.EventBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventkit.bus._CACHED_TOPICS", 10)
+    monkeypatch.setattr("eventkit.routing._CACHED_TOPICS", 10)
     got: list[ek.Event] = []
     bus.subscribe("a.*", got.append)
     for number in range(100):
         bus.fire(f"a.{number}")
-    assert len(bus._routes) <= 10
+    assert len(bus._routing.routes) <= 10
     assert len(got) == 100

@@ -306,7 +306,7 @@ def test_wait_for_returns_the_next_event_that_fits(bus: ek.EventBus) -> None:
 def test_wait_for_leaves_nothing_behind(bus: ek.EventBus) -> None:
     with pytest.raises(TimeoutError, match=r"no event on 'a\.>' within 0\.0 s"):
         bus.wait_for("a.>", 0.0)
-    assert not bus._order
+    assert not bus._routing._order
     assert not bus._replies
 
 
@@ -332,7 +332,7 @@ def test_wait_for_async_returns_the_next_event_that_fits(bus: ek.EventBus) -> No
 def test_wait_for_async_times_out(bus: ek.EventBus) -> None:
     with pytest.raises(TimeoutError, match="no event on 'a' within"):
         asyncio.run(bus.wait_for_async("a", SHORT))
-    assert not bus._order
+    assert not bus._routing._order
 
 
 def test_a_cancelled_wait_for_async_leaves_nothing_behind(bus: ek.EventBus) -> None:
@@ -345,7 +345,7 @@ def test_a_cancelled_wait_for_async_leaves_nothing_behind(bus: ek.EventBus) -> N
         bus.fire("a")
 
     asyncio.run(main())
-    assert not bus._order
+    assert not bus._routing._order
     bus.assert_clean()
 
 
@@ -507,5 +507,5 @@ def test_many_threads_may_request_at_once_and_each_gets_its_own_answer(bus: ek.E
 
 def until_subscribed(bus: ek.EventBus, topic: str) -> None:
     """Wait until another thread's subscription is there; pytest-timeout ends it if it never is."""
-    while not bus._tree.match(topic):
+    while not bus._routing._tree.match(topic):
         pass

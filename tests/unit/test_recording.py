@@ -230,19 +230,19 @@ def test_when_nobody_records_the_route_is_the_bare_handler(bus: ek.EventBus) -> 
 
     subscription = bus.subscribe("a", handler)
     bus.fire("a")
-    assert bus._routes["a"] == ((handler, subscription),)
+    assert bus._routing.routes["a"] == ((handler, subscription),)
     with bus.record():
         bus.fire("a")
-        assert bus._routes["a"] != ((handler, subscription),)
+        assert bus._routing.routes["a"] != ((handler, subscription),)
     bus.fire("a")
-    assert bus._routes["a"] == ((handler, subscription),)
+    assert bus._routing.routes["a"] == ((handler, subscription),)
 
 
 def test_topics_that_one_subscriber_alone_wants_share_its_route(bus: ek.EventBus) -> None:
     bus.subscribe("a.*", print)
     bus.fire("a.b")
     bus.fire("a.c")
-    assert bus._routes["a.b"] is bus._routes["a.c"]
+    assert bus._routing.routes["a.b"] is bus._routing.routes["a.c"]
 
 
 def test_recording_stops_even_if_the_block_raises(bus: ek.EventBus) -> None:

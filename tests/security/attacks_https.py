@@ -7,7 +7,7 @@ import hmac
 import time
 
 import eventkit as ek
-from eventkit import bus as bus_module, event as event_module
+from eventkit import event as event_module, routing
 from eventkit.https import requests as handlers
 from eventkit.security import Tokens, access
 from tests.secured import CLOUD, PLAIN, House
@@ -111,7 +111,7 @@ def another_topic_inside_a_cloud_event(house: House) -> bool:
 
 _NO_TOPIC_CHECKS = patched(
     (event_module, "check_topic", always(None)),
-    *[(module, "check_topic", always(None)) for module in (bus_module, access)],
+    *[(module, "check_topic", always(None)) for module in (routing, access)],
 )
 
 

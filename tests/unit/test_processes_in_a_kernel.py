@@ -83,8 +83,9 @@ class Kernel:
 
     def interrupt_in_a_cell(self, code: str) -> str:
         """Interrupt the kernel while it runs a cell, and return the name of the error."""
-        # Otherwise the kernel drops a cell that is sent just after the error.
-        code = f"print('here', flush=True); {code}"
+        # Not flushed: an interrupt of the kernel's own waiting would be another error. And without
+        # `stop_on_error=False` the kernel drops a cell that is sent just after the error.
+        code = f"print('here'); {code}"
         waiting = self.client.execute(code, stop_on_error=False)
         while True:
             message = self.client.get_iopub_msg(timeout=LONG)

@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -43,6 +44,21 @@ def test_a_machine_hears_the_lines_that_it_is_sent_one_after_the_other() -> None
             machine.send(line)
             machine.wait_for(f"heard {line}".strip())
     machine.send("too late")
+
+
+def test_that_a_machine_has_ended_is_noticed_though_its_listener_lingers() -> None:
+    may_end = threading.Event()
+
+    class Lingering(Machine):
+        def _listen(self) -> None:
+            super()._listen()
+            may_end.wait(LONG)
+
+    machine = Lingering("print('so much')")
+    with pytest.raises(RuntimeError, match="ended without saying 'ready'"):
+        machine.wait_for("ready", LONG / 2)
+    may_end.set()
+    machine.close()
 
 
 @pytest.mark.parametrize("end", [Machine.kill, Machine.close])

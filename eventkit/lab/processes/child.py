@@ -28,6 +28,7 @@ class Machine:
     ) -> None:
         self.said: list[str] = []
         self._hear = hear
+        self._has_ended = False  # and all that it said has been read
         self._news = threading.Condition()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the machine
         self._process = subprocess.Popen(
@@ -54,9 +55,7 @@ class Machine:
         `timeout` seconds.
         """
         with self._news:
-            heard = self._news.wait_for(
-                lambda: line in self.said or not self._listener.is_alive(), timeout
-            )
+            heard = self._news.wait_for(lambda: line in self.said or self._has_ended, timeout)
         if not heard:
             raise TimeoutError(f"it did not say {line!r} within {timeout} s, but {self.said}.")
         if line not in self.said:
@@ -100,13 +99,17 @@ class Machine:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._tell(line.strip())
-        self._tell(None)
+        try:
+            for line in self._process.stdout:
+                self._tell(line.strip())
+        finally:
+            self._tell(None)
 
     def _tell(self, line: str | None) -> None:
         with self._news:
-            if line is not None:
+            if line is None:
+                self._has_ended = True
+            else:
                 self.said.append(line)
             self._news.notify_all()
         if line is not None and self._hear is not None:

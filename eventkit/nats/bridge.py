@@ -403,7 +403,7 @@ class Bridge:
         try:
             if self._has_tried:  # else nats-py has nothing to close
                 with suppress(*_LOOP_HAS_ENDED):
-                    self._delivery.run(self._client.close(), timeout)
+                    self._delivery.run(self._client.end(timeout), timeout + 1)
         finally:
             self._delivery.close(timeout)
 

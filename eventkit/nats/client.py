@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..log import PermissionDenied
+from .waiting import end_other_tasks
 
 try:
     from nats.aio.client import Client
@@ -60,7 +61,7 @@ class DirectClient(Client):
     def __init__(self, take: Take) -> None:
         super().__init__()
         self._take = take
-        self._connecting: asyncio.Task[Any] | None = None
+        self._was_tried = False
         self.problem: Exception | None = None
         """The last error that nats-py reported."""
 
@@ -78,7 +79,7 @@ class DirectClient(Client):
                 self._close_failed_attempt()
             on_error(problem)
 
-        self._connecting = asyncio.current_task()
+        self._was_tried = True
         await self.connect(urls, max_reconnect_attempts=1, error_cb=report, **options)
         self.options["max_reconnect_attempts"] = -1
 
@@ -87,17 +88,21 @@ class DirectClient(Client):
         self._transport.write(messages)  # type: ignore[union-attr]
 
     async def close(self) -> None:
-        """End an attempt to connect, and close the connection.
+        """Close the connection. nats-py raises an AssertionError if none was ever tried."""
+        if self._was_tried:
+            await super().close()
 
-        nats-py would close only what there is so far, and an attempt that is under way would
-        connect afterwards: Python 3.11's `wait_for` can lose a cancellation, so it is repeated.
+    async def end(self, timeout: float) -> None:
+        """Close the connection within `timeout` seconds, and end all other tasks of the loop.
+
+        Python 3.11's `wait_for` can lose a cancellation. Then an attempt to connect succeeds on a
+        closed client, so that is closed once more.
         """
-        if self._connecting is None:
-            return  # nats-py raises an AssertionError if no connection was ever tried
-        while not self._connecting.done():
-            self._connecting.cancel()
-            await asyncio.wait([self._connecting], timeout=0.1)
-        await super().close()
+        for _ in range(2):
+            with suppress(NatsError, OSError, TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self.close()
+            await end_other_tasks()
 
     async def disconnect(self) -> None:
         """Handle what has arrived, if there is a connection, and close it."""

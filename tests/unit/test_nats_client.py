@@ -3,11 +3,15 @@
 import asyncio
 import gc
 import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from eventkit import NatsServer
 from eventkit.nats.client import DirectClient, options_for
+
+from .conftest import LONG
 
 ANN = {"user": "ann", "password": "s"}
 
@@ -46,23 +50,61 @@ def test_a_client_that_never_tried_to_connect_can_be_closed() -> None:
     asyncio.run(client.disconnect())
 
 
-def test_a_client_closed_at_any_moment_of_an_attempt_leaves_nothing_open() -> None:
-    async def connect_for(turns: int, url: str) -> bool:
-        """Let an attempt go on for some turns of the loop. Return True if it was over by then."""
-        client = DirectClient(lambda *_: False)
-        attempt = asyncio.create_task(client.try_to_connect([url], print))
+class Connecting:
+    """An attempt to connect, and to connect again after the connection was cut."""
+
+    def __init__(self, url: str) -> None:
+        self.client = DirectClient(lambda *_: False)
+        self._url = url
+
+    async def first(self) -> None:
+        options = {"disconnected_cb": _nothing, "reconnected_cb": _nothing}
+        await self.client.try_to_connect(
+            [self._url], lambda _: None, reconnect_time_wait=0, **options
+        )
+
+    async def again(self) -> None:
+        await self.first()
+        self.client._transport._io_writer.transport.abort()  # type: ignore[union-attr]
+        while self.client.is_connected:
+            await asyncio.sleep(0)
+
+    async def end_after(self, turns: int) -> bool:
+        """End the client after some turns of the loop. Return True if it was connected by then."""
         for _ in range(turns):
             await asyncio.sleep(0)
-        was_over = attempt.done()
-        await client.close()
-        assert attempt.done()
-        await asyncio.sleep(0)
+        was_connected = self.client.is_connected
+        await self.client.end(LONG)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        return was_over
+        return was_connected
 
-    turns = 1  # before that the attempt has not begun
+
+async def _nothing() -> None:
+    pass
+
+
+async def end_first(url: str, turns: int) -> bool:
+    connecting = Connecting(url)
+    attempt = asyncio.create_task(connecting.first())
+    was_connected = await connecting.end_after(turns)
+    assert attempt.done()
+    return was_connected
+
+
+async def end_again(url: str, turns: int) -> bool:
+    connecting = Connecting(url)
+    await connecting.again()
+    return await connecting.end_after(turns)
+
+
+@pytest.mark.parametrize("end_at", [end_first, end_again])
+def test_a_client_that_is_ended_at_any_moment_leaves_nothing_open(
+    end_at: Callable[[str, int], Coroutine[Any, Any, bool]],
+) -> None:
     with NatsServer() as server:
-        while not asyncio.run(connect_for(turns, server.url)):
-            turns += 1
+        for _ in range(3):
+            turns = 1  # before that the attempt has not begun
+            while not asyncio.run(end_at(server.url, turns)):
+                turns += 1
+            assert turns > 5
     gc.collect()  # a transport that is still open complains now
-    assert turns > 5

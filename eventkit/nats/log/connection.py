@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...log import LogClosed, LogError, LogUnusable, OutcomeUnknown, PermissionDenied, QuotaExceeded
 from ...log.paging import Row
 from ..client import DirectClient, NatsError, denial_in, final_error, places
-from ..waiting import end_other_tasks, run_on
+from ..waiting import run_on
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -297,9 +297,7 @@ class Connection:
     async def _disconnect(self) -> None:
         if self._open:
             await asyncio.wait(self._open, timeout=_ATTEMPT)
-        with suppress(NatsError, OSError, TimeoutError):
-            await asyncio.wait_for(self._nats.close(), self.timeout)
-        await end_other_tasks()
+        await self._nats.end(self.timeout)
 
 
 def _read(body: bytes) -> Any:

@@ -95,14 +95,17 @@ class DirectClient(Client):
     async def end(self, timeout: float) -> None:
         """Close the connection within `timeout` seconds, and end all other tasks of the loop.
 
-        Python 3.11's `wait_for` can lose a cancellation. Then an attempt to connect succeeds on a
-        closed client, so that is closed once more.
+        What a stalled line does not take in that time is dropped. Python 3.11's `wait_for` can lose
+        a cancellation. Then an attempt to connect succeeds on a closed client, so that is closed
+        once more.
         """
         for _ in range(2):
             with suppress(NatsError, OSError, TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self.close()
             await end_other_tasks()
+        self._drop()
+        await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     async def disconnect(self) -> None:
         """Handle what has arrived, if there is a connection, and close it."""
@@ -130,10 +133,15 @@ class DirectClient(Client):
 
     async def _process_op_err(self, e: Exception) -> None:
         """Drop a failed connection. nats-py would wait until the last byte has been sent."""
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None and self.is_connected:
-            writer.transport.abort()
+        if self.is_connected:
+            self._drop()
         await super()._process_op_err(e)
+
+    def _drop(self) -> None:
+        """Close the socket, and forget what is still unsent."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes

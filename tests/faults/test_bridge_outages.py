@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -337,6 +338,20 @@ def test_losses_are_counted_although_only_the_last_dead_letters_are_kept(
         sender.fire("a", number)
     bridge.close(timeout=0.1)
     assert bridge.lost == 3_000 > len(sender.dead_letters)
+
+
+def test_a_bridge_that_is_closed_on_a_stalled_line_leaves_nothing_open(
+    server: ek.NatsServer, sender: ek.EventBus
+) -> None:
+    with lab.Cable(server.address) as line:
+        out = ek.Bridge(sender, server.url.replace(server.address, line.address), ["a"])
+        line.freeze()
+        for _ in range(100):
+            sender.fire("a", "x" * 500_000)  # more than a socket takes
+        out.close(0.3)
+        assert out.lost + len(sender.dead_letters) > 0
+    del out
+    gc.collect()  # a transport that is still open complains now
 
 
 def test_closing_while_the_server_is_away_ends_in_time_and_says_what_is_lost(

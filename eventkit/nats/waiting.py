@@ -41,7 +41,7 @@ class Result(Generic[T]):
 
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds. Return True if it is set."""
-        if not self._values and self._gate.acquire(timeout=timeout):
+        if not self._values and self._gate.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
             self._open()  # for other waiters
         return self.is_set
 

@@ -336,6 +336,13 @@ def test_a_closed_bridge_carries_nothing_and_can_be_closed_again(side: Make) -> 
         here.bridge.flush()
 
 
+def test_the_longest_wait_that_threads_allow_is_allowed_here(server: ek.NatsServer) -> None:
+    longest = threading.TIMEOUT_MAX
+    bridge = ek.Bridge(ek.EventBus(), server.url, ["a"], timeout=longest)
+    bridge.flush(longest)
+    bridge.close(longest)
+
+
 def test_several_threads_may_close_a_bridge(server: ek.NatsServer) -> None:
     for _ in range(10):
         with ek.EventBus() as bus, ThreadPoolExecutor(4) as threads:

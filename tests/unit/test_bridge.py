@@ -86,6 +86,7 @@ def raw(server: ek.NatsServer, subject: str, body: bytes) -> None:
         "async def main():\n"
         "    client = await nats.connect(sys.argv[1])\n"
         "    await client.publish(sys.argv[2], sys.argv[3].encode())\n"
+        "    await client.flush()\n"  # the server has it before another client sends
         "    await client.close()\n"
         "asyncio.run(main())"
     )

@@ -24,7 +24,7 @@ import pytest
 
 import eventkit as ek
 from eventkit.log import Conflict, Held, pack
-from eventkit.log.sqlite import SqliteLog
+from eventkit.log.sqlite import SqliteLog, file
 from eventkit.log.sqlite.file import VERSION
 from eventkit.log.sqlite.file_lock import FileLock
 from eventkit.testing import wait_until
@@ -63,6 +63,12 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_text("Dear diary, today nothing happened. " * 100, encoding="utf-8")
 
     refused(path, "no log, or a damaged one")
+
+
+def test_a_file_of_one_letter_is_refused(path: Path) -> None:
+    path.write_text("x", encoding="utf-8")
+
+    refused(path, "damaged")
 
 
 def test_another_programs_database_is_refused(path: Path) -> None:
@@ -569,6 +575,26 @@ def test_who_looks_while_a_log_is_being_made_takes_it_for_one(tmp_path: Path) ->
             openings = [pool.submit(ek.open_log, path) for _ in range(4)]
         for opening in openings:
             opening.result().close()
+
+
+def test_a_log_whose_first_page_is_written_while_someone_looks_is_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = file._check_contents
+    path.touch()
+
+    def look_and_be_overtaken(connection: sqlite3.Connection, path: str) -> bool:
+        found = look(connection, path)
+        if not found and not os.path.getsize(path):
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("pragma page_size=1024")
+                other.execute("pragma journal_mode=wal")
+            assert os.path.getsize(path) == 1024
+        return found
+
+    monkeypatch.setattr(file, "_check_contents", look_and_be_overtaken)
+    with ek.open_log(path) as log:
+        assert log.append(ek.Event("a")) == 1
 
 
 def test_processes_that_open_a_new_log_at_once_make_one(path: Path) -> None:

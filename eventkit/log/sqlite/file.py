@@ -33,6 +33,7 @@ APPLICATION = 0x65766B6C  # "evkl": what SQLite keeps in the file's header to te
 VERSION = 2
 
 _PATIENCE_MS = 30_000
+_SMALLEST_PAGE = 512
 _SETTINGS = (
     "synchronous=full",
     "fullfsync=1",
@@ -101,8 +102,8 @@ def lock_beside(path: str, *, create: bool) -> FileLock:
     _check_place(path, create=create)
     if os.path.exists(path):
         with as_ours(), closing(connect(path, read_only=True)) as looking:
-            _check_contents(looking, path)
-            _check_size(looking, path)
+            is_log = _check_contents(looking, path)
+            _check_size(looking, path, is_log)
     try:
         return FileLock(path + "-lock")
     except OSError as problem:
@@ -152,11 +153,12 @@ def _check_place(path: str, *, create: bool) -> None:
             )
 
 
-def _check_size(connection: sqlite3.Connection, path: str) -> None:
+def _check_size(connection: sqlite3.Connection, path: str, is_log: bool) -> None:
     """SQLite takes what is missing of a last page for zeros. While there is a write-ahead log the
-    rest may still be in that.
+    rest may still be in that. Before there is a log, another process may be about to make one, with
+    pages of a size that this connection does not know: then those of SQLite's smallest size count.
     """
-    (page,) = connection.execute("pragma page_size").fetchone()
+    (page,) = connection.execute("pragma page_size").fetchone() if is_log else (_SMALLEST_PAGE,)
     wal = Path(path + "-wal")
     if os.path.getsize(path) % page and not (wal.exists() and wal.stat().st_size):
         raise LogUnusable(f"{path!r} is a damaged log: its end is missing. It is left as it is.")

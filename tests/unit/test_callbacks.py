@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from eventkit.lab.lesson02.counter import EXECUTORS, CounterPanel
-from eventkit.lab.panels.panel import one_at_a_time
+from eventkit.lab.panels.turns import one_at_a_time
 
 
 def test_a_callback_runs_on_the_notebooks_loop_whatever_thread_calls_it() -> None:
@@ -21,6 +23,51 @@ def test_a_callback_runs_on_the_notebooks_loop_whatever_thread_calls_it() -> Non
     asyncio.run(notebook())
 
     assert ran == [(what, threading.get_ident()) for what in ("from another thread", "from here")]
+
+
+def test_a_callback_does_not_overtake_one_that_another_thread_called_before() -> None:
+    ran: list[str] = []
+
+    async def notebook() -> None:
+        undo = one_at_a_time(ran.append)
+
+        @one_at_a_time
+        def key(what: str) -> None:
+            ran.append(what)
+            undo(f"{what}, its effect")
+
+        for what in ("first", "second"):
+            other = threading.Thread(target=key, args=(what,))
+            other.start()
+            other.join()  # the loop has not run since
+        undo("undo")
+        while len(ran) < 5:
+            await asyncio.sleep(0)
+        undo("again, at once")
+
+    asyncio.run(notebook())
+
+    keys = ["first", "first, its effect", "second", "second, its effect"]
+    assert ran == [*keys, "undo", "again, at once"]
+
+
+def test_a_callback_that_fails_keeps_no_other_waiting() -> None:
+    ran: list[str] = []
+
+    async def notebook() -> None:
+        def fail(_: object) -> None:
+            raise ValueError("nonsense")
+
+        with pytest.raises(ValueError, match="nonsense"):
+            one_at_a_time(fail)("here")
+        good = one_at_a_time(ran.append)
+        await asyncio.to_thread(good, "from another thread")
+        good("from here")
+        await asyncio.sleep(0)
+
+    asyncio.run(notebook())
+
+    assert ran == ["from another thread", "from here"]
 
 
 def test_a_callback_runs_at_once_where_no_loop_runs() -> None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from ..panels.panel import Panel, Status, one_at_a_time
+from ..panels.panel import Panel, Status
+from ..panels.turns import one_at_a_time
 from . import progress
 
 WITHOUT_BUTTONS = 'Click one. Where nothing can be clicked, call .choose("a") on this prediction.'

@@ -15,7 +15,8 @@ import traitlets
 from ...bus import EventBus
 from ...event import Event
 from ...subscription import Subscription
-from ..panels.panel import Panel, Snapshot, Status, button, on_change, one_at_a_time, row, script
+from ..panels.panel import Panel, Snapshot, Status, button, on_change, row, script
+from ..panels.turns import one_at_a_time
 from .path import Hop, path, topics
 
 PARTS = {

@@ -12,7 +12,8 @@ import traitlets
 
 from ...bus import EventBus
 from ...event import Event
-from ..panels.panel import LISTENER, WAITING, Panel, Snapshot, button, one_at_a_time, row, script
+from ..panels.panel import LISTENER, WAITING, Panel, Snapshot, button, row, script
+from ..panels.turns import one_at_a_time
 from . import marbles
 from .marbles import EXAMPLE, OPERATORS, ROOM, Marbles
 

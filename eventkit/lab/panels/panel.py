@@ -5,10 +5,8 @@ The palette is Okabe and Ito's (2008), "Color universal design".
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import html
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 import anywidget
 import ipywidgets as widgets
 import traitlets
+
+from .turns import one_at_a_time
 
 WAITING = "#999999"
 BLOCKING = "#D55E00"
@@ -141,28 +141,6 @@ def button(
 def on_change(widget: widgets.Widget, act: Callable[[Any], object]) -> None:
     """Call `act(value)` with the new value when a widget's value has changed."""
     widget.observe(one_at_a_time(lambda change: act(change["new"])), "value")
-
-
-def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Return a callback that calls `act` on the notebook's event loop, from any thread.
-
-    JupyterLab spreads a panel's messages over two threads of the kernel: without this, a click
-    could be counted while another thread replaces the counter.
-
-    Where no event loop runs, as in a plain script, `act` is called at once.
-    """
-    try:
-        loop, home = asyncio.get_running_loop(), threading.get_ident()
-    except RuntimeError:
-        loop, home = None, 0
-
-    def call(what: Any) -> None:
-        if loop is None or loop.is_closed() or threading.get_ident() == home:
-            act(what)
-        else:
-            loop.call_soon_threadsafe(act, what)
-
-    return call
 
 
 def quiet(text: str) -> str:

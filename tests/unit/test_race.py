@@ -76,6 +76,30 @@ def test_tables_of_response_times() -> None:
     assert trial[1].split() == ["threads", "300", "500", "1,100"]
 
 
+@pytest.mark.parametrize(
+    ("late", "attempts", "runs"),
+    [([1.0, 0.0], 3, 2), ([1.0, 1.0, 1.0], 3, 3), ([1.0], 1, 1), ([0.004], 3, 1)],
+)
+def test_a_race_whose_trigger_was_held_up_is_run_again(
+    late: list[float], attempts: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = Race(events=3, rate=1_000, work=0.05, workers=3)
+    raced: list[list[Side]] = []
+    run_once = race._run
+
+    def run() -> None:
+        raced.append(race.sides)
+        run_once()
+
+    monkeypatch.setattr(race, "_run", run)
+    monkeypatch.setattr(Side, "lateness", lambda side: late[len(raced) - 1])
+
+    assert race.run(attempts) is race
+    assert len(raced) == runs
+    assert [len(race.measured(side)) for side in raced[-1]] == [3, 3]
+    assert race.sides is raced[-1]
+
+
 def test_a_stopped_race_is_shown_as_it_stood() -> None:
     race = Race(events=40, rate=400, work=0.05, workers=2)
     runner = threading.Thread(target=race.run)

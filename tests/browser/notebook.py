@@ -56,6 +56,11 @@ LISTEN = f"""() => {{ {KERNEL}
   new MutationObserver((changes) => {{ reactions += changes.filter(isOutput).length }})
     .observe(notebook.node,
       {{ subtree: true, childList: true, characterData: true, attributes: true }}) }}"""
+SETTLED = """async () => { let before, patience = 20;
+  do {
+    before = reactions;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  } while (reactions !== before && patience--) }"""
 SOURCES = f"() => {{ {CURRENT} return notebook.model.sharedModel.cells.map((one) => one.source) }}"
 NEW_KERNEL = (
     f"() => {{ {CURRENT} return notebook.sessionContext.changeKernel({{ name: 'python3' }}) }}"
@@ -138,6 +143,13 @@ class Notebook:
             # after the next thing that it runs.
             self.do("pass")
             self._wait_for(IDLE)
+
+    def wait_settled(self) -> None:
+        """Wait until the kernel is idle and nothing has happened for a tenth of a second, or for
+        2 s. What handlers in threads have done may be drawn after the kernel's word.
+        """
+        self.wait_idle()
+        self.page.evaluate(SETTLED)
 
     def wait_restarted(self) -> None:
         """Wait until the kernel, which is being restarted, answers again. Until then JupyterLab

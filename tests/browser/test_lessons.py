@@ -133,6 +133,7 @@ def operate(notebook: Notebook, control: ElementHandle, key: str) -> None:
         press("Space")
         return
     if tag in ("SELECT", "INPUT"):
+        notebook.wait_settled()  # the control before may move this one
         before = control.input_value()
         is_at_its_end = control.evaluate("(it) => it.max !== undefined && it.value === it.max")
         there, back = ("ArrowDown", "ArrowUp") if tag == "SELECT" else ("ArrowUp", "ArrowDown")

@@ -25,6 +25,11 @@ HEAR = """(status) => { status.heard = [];
   new MutationObserver(() =>
     status.heard.push(`${status.getAttribute("aria-live")}: ${status.textContent}`))
     .observe(status, { childList: true, characterData: true, subtree: true }) }"""
+SLOW_REBUILD = """
+import time
+at = slider._history.at
+slider._history.at = lambda sequence: (time.sleep(0.5), at(sequence))[1]
+"""
 EVENTS = 30  # that the panel's own log begins with
 RESET = 14  # of these, the one that resets the count
 
@@ -104,6 +109,19 @@ def test_the_slider_goes_back_in_time_and_the_field_with_it(slider: Slider) -> N
     expect(slider.number).to_have_text("0")
     expect(slider.handle).to_have_js_property("value", "14")
     expect(slider.canvas).to_have_attribute("aria-label", re.compile("you are at event 14"))
+
+
+def test_an_answer_that_is_out_of_date_does_not_move_the_thumb(slider: Slider) -> None:
+    slider.handle.fill("6")
+    slider.says("After event 6 of")
+    slider.notebook.do(SLOW_REBUILD)
+    slider.field.fill("3")
+    slider.field.press("Enter")
+    slider.handle.press("ArrowUp")
+    slider.says("After event 3 of")
+    assert slider.handle.input_value() == "7"
+    slider.says("After event 7 of")
+    assert slider.handle.input_value() == "7"
 
 
 @pytest.mark.parametrize("width", [1280, 900])

@@ -284,9 +284,21 @@ def test_the_slider_and_the_field_follow_the_position(slider: TimeSlider) -> Non
     travel(slider, 4)
     slider._paint()
     assert (slider._view.value, slider._where.value, slider._where.max) == (4, 4, 10)
-    slider._view.value = 7  # as when the learner drags it
+    slider._where.value = 7
     slider.bus.drain(LONG)
     assert slider.position.sequence == 7
+
+
+def test_the_picture_says_which_message_of_which_page_it_answers(slider: TimeSlider) -> None:
+    press(slider, "×10")
+    for page, number, place in [("a", 1, 4), ("a", 2, 6), ("b", 1, 5)]:
+        edits = [["move", "cursor", 3], ["move", "cursor", place]]
+        slider.bus.fire("travel.asked", {"from": page, "number": number, "edits": edits})
+    slider.bus.drain(LONG)
+    slider._paint()
+
+    assert slider.position.sequence == slider._view.value == 5
+    assert slider._view.frame["answered"] == {"a": 2, "b": 1}
 
 
 def test_the_cost_of_a_rebuild_is_told_in_words() -> None:

@@ -106,7 +106,7 @@ function newSlider(label) {
 }
 
 // The pointer moves the slider, wherever in the chart it is pressed.
-function draggable(canvas, slider, moveTo) {
+function draggable(canvas, slider, moveTo, letGo) {
   const follow = ({ clientX }) => {
     const { left, width } = canvas.getBoundingClientRect();
     moveTo(nearest(clientX - left, Number(slider.max), width));
@@ -121,6 +121,7 @@ function draggable(canvas, slider, moveTo) {
   canvas.onpointermove = (event) => {
     if (canvas.hasPointerCapture(event.pointerId)) follow(event);
   };
+  canvas.onpointerup = letGo;
 }
 
 function legend(words, { colours }) {
@@ -139,15 +140,16 @@ function legend(words, { colours }) {
 function render(view) {
   const { model, el } = view, words = document.createElement("div");
   const slider = newSlider(model.get("label"));
+  const outbox = new Outbox(model);
   let schedule;
 
   function moveTo(sequence) {
     slider.value = sequence;
     schedule();
-    model.set("value", slider.valueAsNumber);
-    model.save_changes();
+    outbox.send("move", "cursor", slider.valueAsNumber);
   }
   slider.oninput = () => moveTo(slider.valueAsNumber);
+  const letGo = slider.onchange = () => outbox.hurry();
 
   const end = liveCanvas(view, words, {
     height: () => HEIGHT,
@@ -159,15 +161,18 @@ function render(view) {
         detail: { frame, at, x: across(at, frame.last, sheet.width) } }));
     },
     say: () => {
-      slider.max = model.get("frame").last;  // before the value, which could be cut off
-      if (!el.matches(":active")) slider.value = model.get("value");  // else it is being dragged
+      const { last, answered, says } = model.get("frame");
+      slider.max = last;  // before the value, which could be cut off
+      outbox.answered(answered[outbox.from] || 0);
+      const isDragged = el.matches(":active");
+      if (outbox.isSettled && !isDragged) slider.value = model.get("value");
       legend(words, model.get("frame"));
-      return model.get("frame").says;
+      return says;
     },
   });
   const canvas = el.querySelector("canvas");
   canvas.after(slider);
-  draggable(canvas, slider, moveTo);
+  draggable(canvas, slider, moveTo, letGo);
   return end;
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,27 @@ COLOURS = {"kept": LISTENER, "read": NON_BLOCKING, "later": WAITING}
 
 class HistoryView(anywidget.AnyWidget):
     """A canvas with the count over the events, and below it a slider of the same width. `value` is
-    the sequence at which the learner wants to be.
+    the sequence at which it stands. The page sends where the learner wants to be as messages.
     """
 
-    _esm = script(__file__, "canvas.js", "dots.js", "history.js")
+    _esm = script(__file__, "canvas.js", "dots.js", "outbox.js", "history.js")
     _css = Path(__file__).with_name("history.css")
     label = traitlets.Unicode().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     value = traitlets.Int().tag(sync=True)
 
-    def show(self, counts: Sequence[tuple[int, int]], there: Rebuilt, last: int) -> None:
-        """Show the history and the cursor at a rebuilt moment."""
+    def show(
+        self,
+        counts: Sequence[tuple[int, int]],
+        there: Rebuilt,
+        last: int,
+        answered: Mapping[str, int],
+    ) -> None:
+        """Show the history and the cursor at a rebuilt moment. `answered` is the number of the last
+        message of each page that led there.
+        """
         with self.hold_sync():
-            self.frame = picture_of(counts, there, last)
+            self.frame = {**picture_of(counts, there, last), "answered": answered}
             self.value = there.moment.sequence
 
 

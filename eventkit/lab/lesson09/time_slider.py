@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import msgspec
@@ -20,6 +21,7 @@ from ...triggers import Timer
 from ..course.session import Table
 from ..panels.painter import Painter
 from ..panels.panel import Panel, Snapshot, Status, button, number_with_slider, on_change, row
+from ..panels.turns import one_at_a_time
 from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
 from .history_view import HistoryView
 
@@ -35,6 +37,7 @@ class Position:
     last: int
     playing: bool = False
     said: str = ""
+    answered: Mapping[str, int] = field(default_factory=dict)  # the last message of each page
 
     @property
     def sequence(self) -> int:
@@ -67,6 +70,7 @@ class TimeSlider(Panel):
         self.event_log = log if log is not None else self._own_log()
         self._history = History(self.event_log)
         self._history.grow()
+        self._answered: dict[str, int] = {}
         self.position = self._to(self._history.last)
         self._timer: Timer | None = None
         self._make_widgets()
@@ -142,8 +146,9 @@ class TimeSlider(Panel):
         self._painting = False
 
     def _connect(self) -> None:
-        for control in (self._where, self._view):
-            on_change(control, self._slid)
+        on_change(self._where, self._slid)
+        ask = one_at_a_time(lambda message: self.bus.fire("travel.asked", message))
+        self._view.on_msg(lambda _, message, __: ask(message))
         on_change(self._speed, lambda _: self.bus.fire("travel.speed"))
         self.bus.persist(self.event_log, PATTERN)
         self.bus.subscribe(PATTERN, lambda _: self.bus.fire("travel.grown"))
@@ -174,6 +179,7 @@ class TimeSlider(Panel):
     def _handle(self, event: Event) -> None:
         actions: dict[str, Callable[[], Position]] = {
             "travel.to": lambda: self._to(event.data, playing=self.position.playing),
+            "travel.asked": lambda: self._asked(**event.data),
             "travel.grown": self._grown,
             "travel.play": self._play,
             "travel.step": self._step,
@@ -183,9 +189,14 @@ class TimeSlider(Panel):
         self.position = actions[event.topic]()
         self._painter.changed()
 
+    def _asked(self, edits: list[list[Any]], number: int, **page: str) -> Position:
+        """Go where a page asks to be. It waits for the answer to the message of this number."""
+        self._answered[page["from"]] = number
+        return self._to(edits[-1][-1], playing=self.position.playing)
+
     def _to(self, sequence: int, playing: bool = False) -> Position:
         there = self._history.at(max(0, min(sequence, self._history.last)))
-        at = Position(there, self._history.last, playing)
+        at = Position(there, self._history.last, playing, answered=dict(self._answered))
         return replace(at, said=_said(at))
 
     def _grown(self) -> Position:
@@ -228,9 +239,9 @@ class TimeSlider(Panel):
 
     def _paint(self) -> None:
         at = self.position
-        self._painting = True  # moving the slider from here must not fire travel.to
+        self._painting = True  # changing the field from here must not fire travel.to
         self._where.max, self._where.value = at.last, at.sequence
-        self._view.show(self._history.counts, at.there, at.last)
+        self._view.show(self._history.counts, at.there, at.last, at.answered)
         self._painting = False
         self._play_button.disabled, self._stop_button.disabled = at.playing, not at.playing
         self._number.value = _figure(at)

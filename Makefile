@@ -11,7 +11,7 @@ endif
 LESSON ?= 00_start_here
 MINUTES ?= 5
 WORKERS ?= 6  # how many tests, or notebooks, run at once: they wait as much as they compute
-PAGES ?= 4  # how many pages are open at once
+PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking 05_shared_state
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
 PARALLEL := -n $(WORKERS)
@@ -170,7 +170,8 @@ define install
 	@echo "Installing eventkit with what '$(1)' needs into $(VENV); this takes a minute, once ..."
 	@{ if command -v uv >/dev/null 2>&1; \
 	then uv pip install --quiet --python $(PY) --editable ".[$(1)]"; \
-	else $(PY) -m pip install --quiet --disable-pip-version-check --retries 2 --editable ".[$(1)]"; \
+	else $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --retries 2 \
+	  --editable ".[$(1)]"; \
 	fi; } 2> $(VENV)/install.log || { cat $(VENV)/install.log; $(why_not); exit 1; } >&2
 endef
 NO_INDEX := connection|retries|resol|dns error|timed out|no route|unreachable

@@ -64,12 +64,13 @@ def command(*arguments: object) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.measures
 @pytest.mark.parametrize(
     "source",
     [
         pytest.param(QUEUE_WORKER + CLOSE_AND_LOOK, id="queue worker"),
-        pytest.param(EVENT_LOOP + WAIT_AND_LOOK, id="event loop", marks=pytest.mark.long),
+        pytest.param(EVENT_LOOP + WAIT_AND_LOOK, id="event loop"),
     ],
 )
 def test_a_good_system_of_another_kind_meets_every_criterion(source: str) -> None:

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -62,6 +63,7 @@ class Run(NamedTuple):
         ]
 
 
+@cache  # several tests look at one run
 def run(rho: float, servers: int) -> Run:
     def process(event: ek.Event) -> None:
         time.sleep(WORK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 import eventkit as ek
 from eventkit.lab import TimeSlider, rebuild_figure
-from eventkit.lab.lesson09.history import CLICKED, RESET, Count, History, Moment
+from eventkit.lab.lesson09.history import CLICKED, RESET, Count, History, Moment, Rebuilt
 from eventkit.lab.lesson09.history_view import picture_of
 from eventkit.lab.lesson09.time_slider import Position
 
@@ -287,6 +288,32 @@ def test_the_slider_and_the_field_follow_the_position(slider: TimeSlider) -> Non
     slider._where.value = 7
     slider.bus.drain(LONG)
     assert slider.position.sequence == 7
+
+
+def test_an_answer_that_is_out_of_date_does_not_change_the_field(
+    slider: TimeSlider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(slider, "×10")
+    travel(slider, 2)
+    slider._paint()
+    rebuild, may_answer = slider._history.at, threading.Event()
+
+    def rebuild_slowly(sequence: int) -> Rebuilt:
+        assert may_answer.wait(LONG)
+        return rebuild(sequence)
+
+    monkeypatch.setattr(slider._history, "at", rebuild_slowly)
+    slider._where.value = 4
+    slider._paint()  # still event 2
+    assert slider._where.value == 4
+
+    may_answer.set()
+    slider.bus.drain(LONG)
+    slider._paint()
+    assert slider._where.value == 4
+    travel(slider, 6)
+    slider._paint()
+    assert slider._where.value == 6
 
 
 def test_the_picture_says_which_message_of_which_page_it_answers(slider: TimeSlider) -> None:

@@ -25,6 +25,8 @@ from ..panels.turns import one_at_a_time
 from .history import CLICKED, PATTERN, RESET, THRESHOLD, History, Rebuilt
 from .history_view import HistoryView
 
+FIELD = "field"  # it asks for a place as the pages do
+
 
 @dataclass(frozen=True)
 class Position:
@@ -71,6 +73,7 @@ class TimeSlider(Panel):
         self._history = History(self.event_log)
         self._history.grow()
         self._answered: dict[str, int] = {}
+        self._asked_by_field = 0
         self.position = self._to(self._history.last)
         self._timer: Timer | None = None
         self._make_widgets()
@@ -174,7 +177,10 @@ class TimeSlider(Panel):
 
     def _slid(self, place: int) -> None:
         if not self._painting:
-            self.bus.fire("travel.to", place)
+            self._asked_by_field += 1
+            edits = [["move", "cursor", place]]
+            asked = {"from": FIELD, "number": self._asked_by_field, "edits": edits}
+            self.bus.fire("travel.asked", asked)
 
     def _handle(self, event: Event) -> None:
         actions: dict[str, Callable[[], Position]] = {
@@ -190,7 +196,7 @@ class TimeSlider(Panel):
         self._painter.changed()
 
     def _asked(self, edits: list[list[Any]], number: int, **page: str) -> Position:
-        """Go where a page asks to be. It waits for the answer to the message of this number."""
+        """Go where a page, or the field, asks to be. It waits for the answer to this number."""
         self._answered[page["from"]] = number
         return self._to(edits[-1][-1], playing=self.position.playing)
 
@@ -239,8 +245,10 @@ class TimeSlider(Panel):
 
     def _paint(self) -> None:
         at = self.position
-        self._painting = True  # changing the field from here must not fire travel.to
-        self._where.max, self._where.value = at.last, at.sequence
+        self._painting = True  # changing the field from here must not fire travel.asked
+        self._where.max = at.last
+        if at.answered.get(FIELD, 0) == self._asked_by_field:  # else another answer is to come
+            self._where.value = at.sequence
         self._view.show(self._history.counts, at.there, at.last, at.answered)
         self._painting = False
         self._play_button.disabled, self._stop_button.disabled = at.playing, not at.playing

@@ -547,6 +547,7 @@ def test_readers_can_neither_write_nor_checkpoint(path: Path) -> None:
             reader.execute("pragma wal_checkpoint(truncate)").fetchall()
 
 
+@pytest.mark.long
 def test_a_reader_in_the_middle_does_not_keep_the_file_from_being_tidied_up(path: Path) -> None:
     with ek.open_log(path) as log:
         log.append_all(ek.Event("a", number) for number in range(5_000))

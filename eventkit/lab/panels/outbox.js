@@ -1,6 +1,6 @@
 // Sends edits to the kernel, one message at a time. While an answer is due, the edits in between
-// are kept, and of several moves of one event only the newest: a drag never queues up. Each frame
-// says which message of which page it has answered last.
+// are kept, and of several moves of one event, or of a cursor, only the newest: a drag never queues
+// up. Each frame says which message of which page it has answered last.
 
 const LATE = 2000;  // milliseconds after which an answer is no longer waited for
 

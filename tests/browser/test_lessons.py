@@ -8,11 +8,11 @@ import re
 from typing import ClassVar
 
 import pytest
-from playwright.sync_api import ElementHandle, expect
+from playwright.sync_api import ElementHandle, TimeoutError, expect
 
 from .axe import grave_faults
 from .conftest import Pages
-from .monkey import ACTIONS, Monkey
+from .monkey import ACTIONS, SHORT, Monkey
 from .notebook import Notebook
 from .server import LESSONS
 
@@ -166,8 +166,11 @@ def operate(notebook: Notebook, control: ElementHandle, key: str) -> None:
 def stop_what_can_be_stopped(notebook: Notebook) -> None:
     """Nobody wants to wait for a whole race after each click."""
     notebook.wait_idle()
-    if notebook.can_stop():
-        notebook.stop_buttons().first.click()
+    while notebook.can_stop():
+        try:
+            notebook.stop_buttons().first.click(timeout=SHORT)
+        except TimeoutError:
+            continue  # it may have come to its end by itself
         wait_until_stopped(notebook)
 
 

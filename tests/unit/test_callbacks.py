@@ -51,6 +51,36 @@ def test_a_callback_does_not_overtake_one_that_another_thread_called_before() ->
     assert ran == [*keys, "undo", "again, at once"]
 
 
+def test_an_interrupt_before_the_loop_is_asked_delays_no_later_callback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[str] = []
+
+    async def notebook() -> None:
+        loop, callback = asyncio.get_running_loop(), one_at_a_time(ran.append)
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        def call_and_be_interrupted() -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr(loop, "call_soon_threadsafe", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    callback("first")
+
+        thread = threading.Thread(target=call_and_be_interrupted)
+        thread.start()
+        thread.join()
+        callback("second")
+        await asyncio.sleep(0)
+        assert ran == ["first", "second"]
+        callback("third")
+
+    asyncio.run(notebook())
+
+    assert ran == ["first", "second", "third"]
+
+
 def test_a_callback_that_fails_keeps_no_other_waiting() -> None:
     ran: list[str] = []
 

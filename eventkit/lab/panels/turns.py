@@ -21,8 +21,10 @@ class _Turns:
     def none_is_before(self) -> bool:
         return threading.get_ident() == self._home and (self._is_running or not self.due)
 
-    def run_next(self) -> None:
-        self.run(*self.due.popleft())
+    def run_due(self) -> None:
+        """Run all that wait, also one whose caller was interrupted before it could ask for this."""
+        while self.due:
+            self.run(*self.due.popleft())
 
     def run(self, act: Callable[[Any], object], what: Any) -> None:
         outer, self._is_running = self._is_running, True
@@ -56,6 +58,6 @@ def one_at_a_time(act: Callable[[Any], object]) -> Callable[[Any], object]:
             turns.run(act, what)
         else:
             turns.due.append((act, what))
-            loop.call_soon_threadsafe(turns.run_next)
+            loop.call_soon_threadsafe(turns.run_due)
 
     return call

@@ -2,6 +2,7 @@
 
 Any Chromium will do (Chromium, Chrome, Edge). In this order: the one that EVENTKIT_BROWSER names,
 one that is installed, one that Playwright downloaded, Playwright's download, Debian's package.
+The headless shell comes first: the same engine without windows, which takes a seventh less time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ON_PATH = [
+    "chromium-headless-shell",
     "chromium",
     "chromium-browser",
     "google-chrome",
@@ -84,9 +86,11 @@ def bring() -> None:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        install = ["apt-get", "install", "-qq", "--no-install-recommends"]
+        install = ["apt-get", "install", "-qq", "--no-install-recommends", "fonts-liberation"]
         quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run([*install, "chromium", "fonts-liberation"], env=quiet, check=False)
+        for package in ("chromium-headless-shell", "chromium"):  # older Debians have no shell
+            if subprocess.run([*install, package], env=quiet, check=False).returncode == 0:
+                break
 
 
 def main() -> int:

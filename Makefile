@@ -10,7 +10,7 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
-WORKERS ?= 6  # how many tests, or notebooks, run at once: they wait as much as they compute
+WORKERS ?= 4  # how many tests, or notebooks, run at once: they wait as much as they compute
 PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking 05_shared_state
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
@@ -19,7 +19,8 @@ NOT_BROWSER := tests --ignore=tests/browser
 
 # Tests see a Jupyter without anybody's personal settings or start-up files.
 ISOLATED := IPYTHONDIR="$(CURDIR)/$(VENV)/ipython" JUPYTER_CONFIG_DIR="$(CURDIR)/$(VENV)/jupyter"
-PYTEST := $(ISOLATED) $(PY) -m pytest
+# Schemathesis is used as a command: its plug-in would only be read by every process.
+PYTEST := $(ISOLATED) $(PY) -m pytest -p no:schemathesis
 
 # Containers often forbid it, but then every process compiles the package and its tests again.
 unexport PYTHONDONTWRITEBYTECODE

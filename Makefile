@@ -10,11 +10,13 @@ endif
 
 LESSON ?= 00_start_here
 MINUTES ?= 5
-WORKERS ?= 4  # how many tests, or notebooks, run at once: they wait as much as they compute
+WORKERS ?= 4  # how many tests run at once
+KERNELS ?= 6  # how many notebooks run at once: they wait as much as they compute
 PAGES ?= 3  # how many pages are open at once
 DEMO := 02_live_counter 03_blocking_vs_nonblocking 05_shared_state
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60
-PARALLEL := -n $(WORKERS)
+SPREAD := -n $(WORKERS) --dist worksteal
+NBVAL_SPREAD := -n $(KERNELS) --dist loadfile $(NBVAL)
 NOT_BROWSER := tests --ignore=tests/browser
 
 # Tests see a Jupyter without anybody's personal settings or start-up files.
@@ -83,12 +85,12 @@ MEASURES = $(shell grep -rl --include='*.py' mark.measures tests)
 
 unit: $(VENV)/.has-test  ## Run unit, property, contract and security tests, and the rules for notebooks
 	@echo "==> unit, property, contract and security tests, rules for notebooks"
-	@$(PYTEST) $(PARALLEL) --dist worksteal -m "not long and not measures" $(NOT_BROWSER)
+	@$(PYTEST) $(SPREAD) -m "not long and not measures" $(NOT_BROWSER)
 	@$(PYTEST) -m "measures and not long" $(MEASURES)
 
 nbval: $(VENV)/.has-test  ## Run every notebook and compare its outputs with the committed ones
 	@echo "==> notebooks, cell by cell against their committed outputs"
-	@$(PYTEST) $(PARALLEL) --dist loadfile $(NBVAL) notebooks
+	@$(PYTEST) $(NBVAL_SPREAD) notebooks
 
 browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real browser
 	@echo "==> lessons in JupyterLab in a real browser"
@@ -96,7 +98,7 @@ browser: $(VENV)/.has-test chromium  ## Click through the lessons in a real brow
 
 unit-long: $(VENV)/.has-test
 	@echo "==> more examples and rounds, long faults, the soak, the benchmarks"
-	@EVENTKIT_TIER=long $(PYTEST) $(PARALLEL) --dist worksteal \
+	@EVENTKIT_TIER=long $(PYTEST) $(SPREAD) \
 	  -m "(long or thorough) and not measures" $(NOT_BROWSER)
 	@EVENTKIT_TIER=long $(PYTEST) -m "(long or thorough) and measures" $(MEASURES)
 
@@ -113,7 +115,7 @@ notebooks: $(VENV)/.has-test  ## Record all notebooks, their minutes, and the pa
 	@$(PY) -m tests.notebooks.misconceptions
 
 notebooks-ten: $(VENV)/.has-test  ## Run the notebook check ten times, five of them on a busy machine
-	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(PARALLEL) --dist loadfile $(NBVAL) notebooks
+	@$(ISOLATED) $(PY) tests/notebooks/ten.py $(NBVAL_SPREAD) notebooks
 
 bench: $(VENV)/.has-test $(VENV)/.has-bench  ## Measure eventkit beside its peers (ARGS=--record for the docs)
 	@$(PY) -m benchmarks $(ARGS)

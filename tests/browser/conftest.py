@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from ..tiers import IS_LONG
 from .browser import chromium, desk
 from .notebook import PATIENCE, Notebook
 from .server import REPOSITORY, LabServer
@@ -58,8 +59,8 @@ class Pages:
         self._workbench: Notebook | None = None
 
     def lesson(self, path: str) -> Notebook:
-        """A notebook of the server's, run once from top to bottom by keyboard. One at a time is
-        open.
+        """A notebook of the server's, run once from top to bottom, in the long tier by keyboard.
+        One at a time is open.
         """
         lesson = self._lesson
         if lesson is not None and lesson.path == path:
@@ -68,7 +69,10 @@ class Pages:
             lesson = self._lesson = Notebook(self._context, self._server, path)
         else:
             lesson.open(path)
-        lesson.run_by_keyboard()
+        if IS_LONG:
+            lesson.run_by_keyboard()
+        else:
+            lesson.run_all()
         return lesson
 
     def cells(self, *sources: str) -> Notebook:

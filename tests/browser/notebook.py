@@ -171,18 +171,23 @@ class Notebook:
         """Run every cell, in order, and wait for the last. No cell may end in an error, unless
         its tag says that it is meant to.
         """
+        self._clear()
         self.page.evaluate(f"() => {RUN_ALL}")
         self._wait_until_run(timeout)
 
     def run_by_keyboard(self, timeout: float = 240) -> None:
         """The same by the keys that a user presses: Shift+Enter on each cell, from the first on."""
-        self.page.evaluate(f"() => {CLEAR_ALL}")  # or what is in the file would pass for a run
+        self._clear()
         self.to_the_top()
         for following in range(1, self._cells()):
             self.page.keyboard.press("Shift+Enter")
             self._wait_for(IS_ACTIVE, following)
         self.page.keyboard.press("Control+Enter")  # Shift+Enter would add a cell after the last
         self._wait_until_run(timeout)
+
+    def _clear(self) -> None:
+        """Remove all outputs: those in the file, or of the run before, would pass for new ones."""
+        self.page.evaluate(f"() => {CLEAR_ALL}")
 
     def _wait_until_run(self, timeout: float) -> None:
         """Wait until the last cell has run, or one has failed: those behind it are not run then.
@@ -279,8 +284,9 @@ class Notebook:
         return [page.locator(f'[data-number="{number}"]') for number in numbers]
 
     def stop_buttons(self) -> Locator:
-        """The buttons that can end what is running."""
-        return self.page.get_by_role("button", name="Stop", exact=True, disabled=False)
+        """The buttons that can end what is running. To ask for their role would take far longer."""
+        buttons = self.page.locator(".jp-OutputArea-output button:enabled")
+        return buttons.filter(has_text=re.compile("^Stop$"), visible=True)
 
     def can_stop(self) -> bool:
         """Whether something is running, once the kernel has handled all clicks."""

@@ -1,5 +1,5 @@
-"""Every lesson in the page: run from top to bottom with the keyboard alone, its controls used with
-the mouse and with the keyboard, and its outputs checked by axe-core in both themes.
+"""Every lesson in the page: run from top to bottom, its controls used with the mouse and with the
+keyboard, and its outputs checked by axe-core in both themes.
 """
 
 from __future__ import annotations

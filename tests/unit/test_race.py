@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,12 @@ def test_a_race_whose_trigger_was_held_up_is_run_again(
     assert len(raced) == runs
     assert [len(race.measured(side)) for side in raced[-1]] == [3, 3]
     assert race.sides is raced[-1]
+
+
+@pytest.mark.parametrize("attempts", [0, 1.5])
+def test_a_race_runs_a_whole_number_of_times(attempts: Any) -> None:
+    with pytest.raises(ValueError, match="attempts is how often the race may run, 1 or more; got"):
+        Race(events=1).run(attempts)
 
 
 def test_a_stopped_race_is_shown_as_it_stood() -> None:

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from msgspec.structs import replace
 
 from ...bus import EventBus
+from ...checks import whole_number
 from ...event import Event
 from ...executors.base import Executor
 from ...executors.inline import Inline
@@ -121,11 +122,13 @@ class Race:
         return self.sides[1]
 
     def run(self, attempts: int = 1) -> Race:
-        """Run both sides to their end. Raises what went wrong in either.
+        """Run both sides to their end. Raises what went wrong in either, and ValueError for
+        `attempts` that are no whole number of at least 1.
 
         While the machine is busy with something else, a trigger may fire late although nothing
         keeps it waiting. Such a race shows nothing: it is run again, up to this many `attempts`.
         """
+        whole_number("attempts", attempts, "how often the race may run")
         self._run()
         while attempts > 1 and self._is_disturbed():
             attempts -= 1

@@ -90,7 +90,7 @@ IDLE = f"() => {{ {KERNEL} return kernel?.status === 'idle' }}"
 
 # JupyterLab sends some widgets' messages to a helper thread of the kernel: a message there, for no
 # widget, is handled after theirs. After a flood an answer can be swallowed: ask until one arrives.
-# All in one question: each one that a test asks of a page costs as much as a short click.
+# All in one question, because a lesson's tests wait like this a hundred times.
 IS_IDLE_AFTER_ALL = f"""async () => {{
   const wait = (time, value) => new Promise((resolve) => setTimeout(resolve, time, value));
   const until = async (holds, patience) => {{

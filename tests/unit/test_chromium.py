@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,31 @@ def test_the_browser_that_is_named_comes_first(monkeypatch: pytest.MonkeyPatch) 
 def test_a_browser_on_the_path_is_found(tmp_path: Path) -> None:
     browser = script(tmp_path / "google-chrome", 0)
     assert next(chromium.installed({"PATH": str(tmp_path)})) == browser
+
+
+def test_the_headless_shell_is_preferred_to_a_browser_with_windows(tmp_path: Path) -> None:
+    script(tmp_path / "chromium", 0)
+    shell = script(tmp_path / "chromium-headless-shell", 0)
+    assert next(chromium.installed({"PATH": str(tmp_path)})) == shell
+
+
+def test_where_debian_has_no_headless_shell_its_chromium_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    apt = script(tmp_path / "apt-get", 0)
+    apt.write_text(
+        f"#!/bin/sh\necho $* >> {asked}\n! expr \"$*\" : '.*headless' > {os.devnull}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", 1)))  # no download
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+
+    chromium.bring()
+
+    wanted = [line.split()[-1] for line in asked.read_text(encoding="utf-8").splitlines()]
+    assert wanted == ["-qq", "chromium-headless-shell", "chromium"]
 
 
 def test_a_browser_where_windows_keeps_it_is_found(tmp_path: Path) -> None:

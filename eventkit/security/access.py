@@ -7,8 +7,8 @@
     bus = ek.EventBus(policy)
     ann = bus.as_("ann")
 
-Rules are written in the patterns that subscriptions are written in, so that a NATS server can be
-given the same ones. What no rule allows is denied.
+Rules use the same patterns as subscriptions, so a NATS server can enforce the same rules. What no
+rule allows is denied.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Rule(NamedTuple):
-    """Whether a principal is allowed an action on the topics that fit a pattern."""
+    """Allows or denies a principal an action on the topics that match a pattern."""
 
     action: Action
     pattern: str
@@ -50,13 +50,13 @@ class Rule(NamedTuple):
 
 
 class AccessPolicy:
-    """What each principal is allowed and denied.
+    """The rules for each principal.
 
-    What no rule allows is denied, and a rule that denies beats every rule that allows. A change
-    counts from the next decision on, also for events that are waiting in a queue.
+    What no rule allows is denied. A rule that denies overrides every rule that allows. A change
+    applies from the next decision on, also to events that wait in a queue.
 
-    All methods may be called from any thread. A decision is remembered until the next change, so
-    asking again costs one look into a dict, without a lock.
+    All methods may be called from any thread. Decisions are cached until the next change, so a
+    repeated decision is one dict lookup without a lock.
     """
 
     def __init__(self) -> None:
@@ -66,42 +66,42 @@ class AccessPolicy:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Get a new lock: in the child of a fork, a thread that is not there may hold the old."""
+        """Make a new lock, in a forked child: a thread of the parent may have held the old one."""
         self._lock = threading.Lock()
 
     def allow(self, principal: str, *, publish: Patterns = (), subscribe: Patterns = ()) -> None:
-        """Let a principal publish and subscribe to topics that fit these patterns, too.
+        """Also allow a principal to publish and subscribe to topics that match the patterns.
 
-        A principal's name is of letters, digits, - and _, as it stands in certificates. Raises
-        ValueError, and InvalidTopic for a pattern that is none.
+        Raises ValueError unless the principal's name consists of letters, digits, - and _, as in
+        certificates. Raises InvalidTopic for an invalid pattern.
         """
         self._add(principal, publish, subscribe, allowed=True)
 
     def deny(self, principal: str, *, publish: Patterns = (), subscribe: Patterns = ()) -> None:
-        """Keep a principal from these, whatever is allowed. Raises as `allow` does."""
+        """Deny these to a principal, even if another rule allows them. Raises as `allow` does."""
         self._add(principal, publish, subscribe, allowed=False)
 
     def revoke(self, principal: str) -> None:
-        """Forget every rule about a principal, who is thereby denied everything."""
+        """Remove all rules for a principal, so that everything is denied."""
         with self._lock:
             self._replace({name: of for name, of in self._rules.items() if name != principal})
 
     def allows(self, principal: str, action: Action, topic: str) -> bool:
-        """Whether the principal may do this to this topic now. Raises InvalidTopic."""
-        decided = self._decided  # before the rules: an old decision must not get into a new dict
+        """Return True if the principal may do this to this topic now. Raises InvalidTopic."""
+        decided = self._decided  # before the rules: old decisions must not get into a new dict
         try:
             return decided[principal, action, topic]
-        except (KeyError, TypeError):  # not asked before, or no topic at all
+        except (KeyError, TypeError):  # not decided yet, or not a topic
             check_topic(topic)
         verdicts = self._tree(principal, action).match(topic)
-        if len(decided) >= _DECISIONS:  # a caller makes up topics: memory stays flat
+        if len(decided) >= _DECISIONS:  # keep memory flat if callers invent topics
             self._decided = decided = {}
         decided[principal, action, topic] = verdict = bool(verdicts) and all(verdicts)
         return verdict
 
     def allows_pattern(self, principal: str, pattern: str) -> bool:
-        """Whether the principal may subscribe to a pattern: one rule allows all its topics, and
-        none denies them all. Those that are denied in part are sorted out event by event.
+        """Return True if the principal may subscribe to a pattern: one rule allows all its topics,
+        and no rule denies all of them. Rules that deny some of them are applied event by event.
         """
         rules = [rule for rule in self.rules(principal) if rule.action == "subscribe"]
         verdicts = {rule.allowed for rule in rules if covers(rule.pattern, pattern)}
@@ -116,7 +116,7 @@ class AccessPolicy:
         return sorted(self._rules)
 
     def rules(self, principal: str) -> tuple[Rule, ...]:
-        """The rules about a principal, in the order in which they were made."""
+        """Return the rules for a principal, in the order in which they were added."""
         return self._rules.get(principal, ())
 
     def __repr__(self) -> str:
@@ -134,7 +134,7 @@ class AccessPolicy:
             for pattern in _each(patterns)
         ]
         if not added:
-            raise ValueError("give patterns to publish= or subscribe=; to take all, revoke().")
+            raise ValueError("give patterns to publish= or subscribe=; to deny all, revoke().")
         for rule in added:
             check_pattern(rule.pattern)
         with self._lock:
@@ -187,8 +187,9 @@ def check_clock(clock: object) -> None:
 
 
 def principal_of(certificate: dict[str, object] | None) -> str | None:
-    """Return the name in a client's certificate, in the form in which `ssl` gives one that it has
-    checked. None if that name could not be in a policy.
+    """Return the name in a client's certificate, or None if a policy could not contain it.
+
+    `certificate` is what `ssl` returns for a certificate that it has verified.
     """
     subject: object = (certificate or {}).get("subject", ())
     assert isinstance(subject, tuple)
@@ -203,14 +204,14 @@ def principal_of(certificate: dict[str, object] | None) -> str | None:
 
 def is_current(certificate: dict[str, object], now: float) -> bool:
     """Return True if this certificate, as for `principal_of`, is valid at a time in seconds since
-    1970. TLS looks at the dates once, in the handshake; a connection can live longer than that.
+    1970. TLS checks the dates once, in the handshake, and a connection can outlive them.
     """
     begins, ends = (str(certificate[name]) for name in ("notBefore", "notAfter"))
     return ssl.cert_time_to_seconds(begins) <= now <= ssl.cert_time_to_seconds(ends)
 
 
 def covers(wide: str, narrow: str) -> bool:
-    """Whether every topic that fits the pattern `narrow` fits `wide`."""
+    """Return True if every topic that matches the pattern `narrow` also matches `wide`."""
     words, inner = wide.split("."), narrow.split(".")
     for place, word in enumerate(words):
         if word == ">":
@@ -221,7 +222,7 @@ def covers(wide: str, narrow: str) -> bool:
 
 
 class Bus(Protocol):
-    """What an identity asks of the bus that it is on."""
+    """The part of a bus that identities use."""
 
     @property
     def source(self) -> str: ...
@@ -240,7 +241,7 @@ class Bus(Protocol):
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """What an event on `audit.denied` carries: who was kept from what. Never what they sent."""
+    """The data of an event on `audit.denied`. It never contains what the principal sent."""
 
     principal: str
     action: Action
@@ -251,17 +252,17 @@ class Denial(msgspec.Struct, frozen=True):
 class Identity:
     """A bus as one principal sees it. Made by `EventBus.as_`.
 
-    Whatever the policy denies raises PermissionDenied and is recorded as an event on
-    `audit.denied`. The policy is asked when something is published or subscribed to, and again
-    when a handler is about to be called: an event that may no longer be seen by then is withheld,
-    which no exception can report any more, but the audit event is fired, and a
-    request gets PermissionDenied.
+    What the policy denies raises PermissionDenied and is recorded as an event on `audit.denied`.
 
-    Topics that begin with `audit.` or `error.` are the bus's own: no identity may publish there.
-    An error event carries the event that failed, so it is visible only to those who may see both.
+    The policy is checked on publishing and subscribing, and again before a handler is called. An
+    event that the principal may no longer see by then is withheld. No exception can report that,
+    but an audit event is fired, and if the event was a request, its caller gets PermissionDenied.
 
-    This keeps honest code within its limits, and callers on the far side of a socket. It is no
-    prison for code in this process, which can reach whatever Python can.
+    Topics that begin with `audit.` or `error.` are reserved for the bus: no identity may publish
+    there. An error event carries the event that failed, so only principals who may see both see it.
+
+    This protects against mistakes, and against clients that connect through a socket. It does not
+    protect against code in this process, which can reach every Python object.
     """
 
     def __init__(self, bus: Bus, policy: AccessPolicy, principal: str) -> None:
@@ -290,14 +291,14 @@ class Identity:
         self._check_publish(topic)
         answer = self._bus.request(topic, data, timeout, key=key)
         if not self.may_see(answer.topic):
-            raise self._denied("subscribe", answer.topic, "the answer is not theirs to see")
+            raise self._denied("subscribe", answer.topic, "no rule allows it, or one denies it")
         return answer
 
     def subscribe(
         self, pattern: str, handler: H, *, emits: str | None = None, **options: Any
     ) -> Subscription:
-        """As `EventBus.subscribe`, if the principal may subscribe to all of the pattern and
-        publish on `emits`. Topics within it that are denied are withheld, event by event.
+        """As `EventBus.subscribe`, if the principal may subscribe to the whole pattern and publish
+        on `emits`. Events on denied topics within the pattern are withheld.
         """
         check_pattern(pattern)
         if not self._policy.allows_pattern(self.principal, pattern):
@@ -323,7 +324,7 @@ class Identity:
         return self.processor(pattern, **options)
 
     def may_see(self, topic: str) -> bool:
-        """Whether events on this topic may reach the principal now."""
+        """Return True if the principal may see events on this topic now."""
         allows = self._policy.allows
         while allows(self.principal, "subscribe", topic):
             if not topic.startswith("error."):
@@ -332,14 +333,14 @@ class Identity:
         return False
 
     def may_see_all_of(self, event: Event) -> bool:
-        """Return True if the principal may see the event and every event that it carries: those
-        of a batch, and what failed in an error event.
+        """Return True if the principal may see the event and every event that it carries: the
+        events of a batch, or the one that failed in an error event.
         """
         return self.may_see(event.topic) and all(map(self.may_see_all_of, _carried_by(event)))
 
     def withhold(self, event: Event) -> PermissionDenied:
-        """Record that an event did not reach the principal; the error that says so."""
-        return self._denied("subscribe", event.topic, "it may not be seen by now")
+        """Record that an event was withheld from the principal. Return the error for it."""
+        return self._denied("subscribe", event.topic, "no rule allows it now, or one denies it")
 
     def __repr__(self) -> str:
         return f"<Identity {self.principal!r} on {self._bus.source}>"
@@ -348,20 +349,20 @@ class Identity:
         if not self._policy.allows(self.principal, "publish", topic):
             raise self._denied("publish", topic, "no rule allows it, or one denies it")
         if topic.startswith(_RESERVED):
-            raise self._denied("publish", topic, "audit. and error. are the bus's own")
+            raise self._denied("publish", topic, "audit. and error. are reserved for the bus")
 
     def _denied(self, action: Action, topic: str, reason: str) -> PermissionDenied:
         denial = Denial(self.principal, action, topic, reason)
         if action == "publish" or not topic.removeprefix("error.").startswith("audit."):
-            self._bus.fire(DENIED, denial)  # to withhold a record is no cause for another
+            self._bus.fire(DENIED, denial)  # withholding a record is not recorded again
         verb = "publish on" if action == "publish" else "see"
         return PermissionDenied(f"{self.principal} may not {verb} {topic!r}: {reason}.")
 
-    # What stands around a handler
+    # The wrapper around a handler
 
     def _admits(self, emits: str | None) -> Admits:
-        """Return what says how much of an event the handler gets now: all, part of a batch, or
-        nothing. What is withheld is recorded.
+        """Return a function that returns the part of an event that the handler may see now: all of
+        it, part of a batch, or None. It records what it withholds.
         """
 
         def admits(event: Event) -> Event | None:
@@ -398,7 +399,7 @@ def _is_batch(event: Event) -> bool:
 
 
 def _carried_by(event: Event) -> tuple[Event, ...]:
-    """Return the events that a handler of this one gets with it."""
+    """Return the events inside this one."""
     if _is_batch(event):
         batch: tuple[Event, ...] = event.data
         return batch
@@ -407,8 +408,8 @@ def _carried_by(event: Event) -> tuple[Event, ...]:
 
 
 def _guard(handler: Handler, admits: Admits, passes_on: Callable[[Event, Any], Any]) -> Handler:
-    """Return a handler of the same kind (plain, coroutine or generator function) that checks first.
-    A subscription with a flow calls the check, `admits`, before an event enters the flow.
+    """Return a handler that checks the policy first. It is of the same kind: a plain, coroutine or
+    generator function. A subscription with a flow calls `admits` before an event enters the flow.
     """
 
     def guarded(event: Event) -> Any:
@@ -430,7 +431,7 @@ def _guard(handler: Handler, admits: Admits, passes_on: Callable[[Event, Any], A
         return passes_on(event, (yield from handler(seen)))
 
     if not callable(handler):
-        return handler  # the bus says what is wrong with it
+        return handler  # the bus raises an error that explains the problem
     chosen: Handler = guarded
     calls = (handler, type(handler).__call__)
     if any(inspect.iscoroutinefunction(call) for call in calls):

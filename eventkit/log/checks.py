@@ -78,7 +78,7 @@ def check_quota(events: object, bytes: object) -> None:
 def check_trim(keep: object, older_than: object) -> None:
     """Raise ValueError unless `trim` accepts these."""
     if keep is None and older_than is None:
-        raise ValueError("say what may go: all but the newest keep=, or what is older_than=.")
+        raise ValueError("say what to remove: give keep=, a number, or older_than=, in seconds.")
     if keep is not None:
         _count("keep", keep, "a number of entries")
     if older_than is not None:
@@ -104,7 +104,7 @@ def no_room(what: str, has: int, more: int, most: int) -> QuotaExceeded:
     """Return the error for an append that exceeds the log's quota."""
     return QuotaExceeded(
         f"the log holds {has:,} of at most {most:,} {what}, and {more:,} more do not "
-        "fit. trim() what is not needed any more, or raise the quota by set_quota()."
+        "fit. Remove old entries with trim(), or raise the quota with set_quota()."
     )
 
 
@@ -112,7 +112,7 @@ def claim_lost(consumer: str, sequences: list[int]) -> LeaseLost:
     """Return the error for deliveries that are no longer the caller's."""
     return LeaseLost(
         f"{consumer!r} no longer has number {', '.join(map(str, sequences))} from this claim: "
-        "it was done, put back or its lease ended and another worker has it. Ask for a "
+        "it was acknowledged or returned, or its lease ended and another worker has it. Ask for a "
         "longer lease, or extend it while you work."
     )
 

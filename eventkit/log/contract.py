@@ -105,8 +105,8 @@ class EventLog(ABC):
 
     @abstractmethod
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:
-        """Limit how much the log may hold, for all writers; None is no limit. Stored entries
-        stay. Beyond the limit, `append` raises QuotaExceeded.
+        """Limit how much the log may hold, for all writers. None means no limit. Entries that are
+        stored already stay. Beyond the limit, `append` raises QuotaExceeded.
         """
 
     @abstractmethod
@@ -134,7 +134,7 @@ class EventLog(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Finish what was begun and close the files or the connection. Can be called twice."""
+        """Finish calls in progress, and close the files or the connection. Can be called twice."""
 
     def replay(
         self,

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
     @property
     def data(self) -> Any:
-        """What the event carries: what JSON made of it, or bytes."""
+        """The event's data as JSON returns it, or bytes."""
         wire = self.event
         payload = wire.data if wire.data_base64 is msgspec.UNSET else wire.data_base64
         return None if payload is msgspec.UNSET else payload
@@ -92,8 +92,8 @@ class Delivery(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """How much a log holds, and its limits; None is no limit. `bytes` counts the events as they
-    are stored, without the backend's own overhead.
+    """How much a log holds, and its limits, where None means no limit. `bytes` counts the events as
+    stored, without the backend's overhead.
     """
 
     events: int
@@ -120,9 +120,9 @@ class Packed(NamedTuple):
 
 
 def pack(event: Event | CloudEvent) -> Packed:
-    """Return the form in which an event is stored. `unpack` returns an equal event from it.
+    """Return an event in the form in which it is stored. `unpack` returns an equal event from it.
 
-    Raises InvalidTopic, TypeError or ValueError, with the reason, if there is no such form.
+    Raises InvalidTopic, TypeError or ValueError, with the reason, if it cannot be stored.
     """
     wire = _as_cloud(event)
     check_topic(wire.type)

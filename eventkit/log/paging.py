@@ -1,4 +1,4 @@
-"""What logs have in common, wherever they live: to be read page by page, and to wait for news."""
+"""What all backends of a log share: reading page by page, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from . import Entry, EventLog, LogClosed, LogUnusable, check_reading, unpack
 
 T = TypeVar("T")
 Row = tuple[int, bytes, float]
-"""Sequence, body and when it was stored: an entry as it is kept."""
+"""An entry as it is stored: its sequence, its body, and when it was stored."""
 
 _POLL = 0.05  # seconds between two polls for changes of other processes
 _PAGE = 1_000  # entries in memory at once, or fewer if they are large
 
 
 def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
-    """Raises LogUnusable if it is damaged."""
+    """Return the entry of a row. Raises LogUnusable if it is damaged."""
     return Entry(sequence, unpack(body), stored)
 
 
 def readable(rows: Iterable[Row]) -> Iterator[Entry]:
-    """The entries among `rows` that are not damaged. Those that are, are reported."""
+    """Yield the undamaged entries among `rows`, and log the sequence of each damaged one."""
     for sequence, body, stored in rows:
         try:
             entry = Entry(sequence, unpack(body), stored)
@@ -39,8 +39,8 @@ def readable(rows: Iterable[Row]) -> Iterator[Entry]:
 
 
 def entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
-    """Return the entry, as a dead letter shows it: one that is damaged has a topic of its own, and
-    its bytes as data.
+    """Return the entry of a row as a dead letter shows it. A damaged one has the topic
+    `eventkit.damaged` and its bytes as data.
     """
     try:
         return entry_of(sequence, body, stored)
@@ -52,10 +52,10 @@ def entry_or_bytes(sequence: int, body: bytes, stored: float) -> Entry:
 
 
 def report_damaged(sequence: int, problem: LogUnusable) -> None:
-    """Log that this entry was left out."""
-    import logging  # which a program that uses no log need not load
+    """Log that a damaged entry was skipped."""
+    import logging  # here, so that a program without damaged entries need not load it
 
-    logging.getLogger("eventkit.log").error("entry %d was left out: %s", sequence, problem)
+    logging.getLogger("eventkit.log").error("skipped entry %d: %s", sequence, problem)
 
 
 class News:
@@ -68,7 +68,7 @@ class News:
         self._waiters: deque[threading.Lock] = deque()  # each waits for its lock's release
 
     def ring(self) -> None:
-        self._changes += 1  # two at once may count as one: the waiters wake all the same
+        self._changes += 1  # two at once may count as one, but both wake the waiters
         with suppress(IndexError):
             while self._waiters:
                 self._waiters.popleft().release()
@@ -87,7 +87,7 @@ class News:
     def _wait_for_change(self, seen: int, seconds: float) -> None:
         woken = threading.Lock()
         woken.acquire()
-        self._waiters.append(woken)  # before looking, so that no change is missed
+        self._waiters.append(woken)  # before the comparison, or a change could be missed
         try:
             if self._changes == seen:
                 woken.acquire(timeout=seconds)
@@ -97,21 +97,21 @@ class News:
 
 
 class PagedStore(Protocol):
-    """Where a log's entries are."""
+    """The storage of a log's entries."""
 
     def check_open(self) -> None:
-        """Raise LogClosed if it is not."""
+        """Raise LogClosed if the log is closed."""
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """Return the next entries after `after`, at most a page in memory."""
+        """Return the next rows after `after`: at most `limit`, and at most a page."""
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """As `News.until`."""
+        """Call `attempt` as `News.until` does."""
 
 
 class PagedLog(EventLog):
-    """A log that is read a page at a time, so that memory is flat and nothing is kept open while
-    the caller works on a page.
+    """A log that is read a page at a time. Memory stays flat, and nothing is held open while the
+    caller works on a page.
     """
 
     store: PagedStore

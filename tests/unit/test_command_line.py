@@ -166,7 +166,7 @@ def test_a_log_that_cannot_be_opened_is_a_failure_and_nothing_is_made(tmp_path: 
     assert os.listdir(tmp_path) == []
 
     (tmp_path / "diary.txt").write_text("Dear diary, " * 100, encoding="utf-8")
-    assert "no log" in run(tmp_path / "diary.txt", status=1)
+    assert "not a log" in run(tmp_path / "diary.txt", status=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pty there")

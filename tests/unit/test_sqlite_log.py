@@ -62,7 +62,7 @@ def refused(path: Path, says: str, **options: bool) -> None:
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_text("Dear diary, today nothing happened. " * 100, encoding="utf-8")
 
-    refused(path, "no log, or a damaged one")
+    refused(path, "not a log, or is damaged")
 
 
 def test_a_file_of_one_letter_is_refused(path: Path) -> None:
@@ -75,14 +75,14 @@ def test_another_programs_database_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("create table diary (day text)")
 
-    refused(path, "no log of eventkit's")
+    refused(path, "not an eventkit log")
 
 
 def test_a_database_of_another_application_is_refused_though_it_is_empty(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("pragma application_id = 77")
 
-    refused(path, "no log of eventkit's")
+    refused(path, "not an eventkit log")
 
 
 def test_a_newer_log_is_refused_and_says_what_to_do(filled: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_damaged_entry_is_reported_by_itself(
     def reported() -> list[int]:
         said = " ".join(record.message for record in caplog.records)
         caplog.clear()
-        return [int(number) for number in re.findall(r"entry (\d+) was left out", said)]
+        return [int(number) for number in re.findall(r"skipped entry (\d+)", said)]
 
     with ek.open_log(path) as log:
         log.append_all(ek.Event("a", number) for number in range(1, 11))
@@ -227,7 +227,7 @@ def test_the_command_line_leaves_out_a_damaged_entry_and_names_it(filled: Path) 
     assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == [
         *("1", "2"), *(str(number) for number in range(4, 11))
     ]  # fmt: skip
-    assert "entry 3 was left out" in listed.stderr
+    assert "skipped entry 3" in listed.stderr
     assert run("--dead", "mail").stdout.split("\t")[:3:2] == ["3", "eventkit.damaged"]
 
 
@@ -761,7 +761,7 @@ def test_a_forked_child_is_told_that_the_log_is_its_parents(path: Path) -> None:
         with pytest.raises(ek.LogClosed, match="forked"):
             next(log.read())
         log.close()
-        with pytest.raises(ek.LogClosed, match="spawning"):
+        with pytest.raises(ek.LogClosed, match="spawn start method"):
             ek.open_log(path)
 
     ek.open_log(path.with_name("closed.db")).close()

@@ -27,8 +27,8 @@ _IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
 
 
 class SqliteConsumer(Consumer):
-    """A row in `consumers`, and a row in `deliveries` for each entry claimed but not done. It
-    keeps its `log` alive: a log without references is closed.
+    """A row in `consumers`, and a row in `deliveries` for each entry that was claimed and is not
+    acknowledged. It keeps a reference to its `log`, because a log without references is closed.
     """
 
     def __init__(self, log: object, store: Store, name: str, topic: str, max_tries: int) -> None:
@@ -39,7 +39,7 @@ class SqliteConsumer(Consumer):
         self._store = store
 
     def enrol(self, sql: sqlite3.Cursor, after: int) -> None:
-        """Be there from now on, as the consumer that there was or a new one."""
+        """Create the consumer, or update it if it exists. Raises ValueError for another topic."""
         row = sql.execute("select topic from consumers where name = ?", (self.name,)).fetchone()
         if row and row[0] != self.topic:
             raise other_pattern(self.name, row[0], self.topic)
@@ -122,7 +122,7 @@ class SqliteConsumer(Consumer):
     def _claim(
         self, sql: sqlite3.Cursor, n: int, lease: float, mark: int
     ) -> tuple[list[Delivery], dict[int, LogUnusable]]:
-        """Claim until there is something that can be read. What cannot be is a dead letter."""
+        """Claim until there is a readable entry. Damaged entries become dead letters."""
         found: list[Delivery] = []
         damaged: dict[int, LogUnusable] = {}
         while not found:
@@ -145,7 +145,7 @@ class SqliteConsumer(Consumer):
     def _claim_again(
         self, sql: sqlite3.Cursor, n: int, now: float, until: float, mark: int
     ) -> list[tuple[Any, ...]]:
-        """What was put back or left lying; but what has run out of its last lease is dead."""
+        """Claim entries whose lease or delay has ended. After the last try they are dead."""
         is_due = "select 1 from deliveries where consumer = ? and due <= ? limit 1"
         if not sql.execute(is_due, (self.name, now)).fetchone():
             return []
@@ -176,7 +176,7 @@ class SqliteConsumer(Consumer):
             f"select 1, {ROW} from events where sequence > ? and {fits} order by sequence limit ?",
             (position, *values, n),
         ).fetchall()
-        # behind what was found; or behind everything, none of which fits
+        # after the last entry found, or after all entries if no more match
         end = rows[-1][1] if len(rows) == n else Tail(sql).last
         if end > position:
             sql.execute("update consumers set position = ? where name = ?", (end, self.name))
@@ -187,7 +187,7 @@ class SqliteConsumer(Consumer):
         return rows
 
     def _position(self, sql: sqlite3.Cursor) -> int:
-        """Up to where everything was claimed. Raises LogError if the consumer was removed."""
+        """Return the last sequence ever claimed. Raises LogError if the consumer was removed."""
         row = sql.execute("select position from consumers where name = ?", (self.name,)).fetchone()
         if row is None:
             raise consumer_gone(self.name)

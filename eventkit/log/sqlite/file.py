@@ -1,18 +1,21 @@
-"""The file a log lives in: its schema, how it is opened, and what is refused.
+"""The file of a log: its schema, how it is opened, and which files are refused.
 
-SQLite keeps it in WAL mode with `synchronous=FULL`: a commit is one write and one fsync of the
-write-ahead log (`fullfsync` as well, where macOS would otherwise leave data in the disk's cache).
+The file is in WAL mode with `synchronous=FULL`: a commit is one write and one fsync of the
+write-ahead log. On macOS `fullfsync` is set too, or data would stay in the disk's cache.
 
 Several processes may open one file. SQLite before 3.51.3 has a fault there: when two connections
-write or checkpoint at the same moment, one can start the write-ahead log afresh while the other
-still believes in the old one, and the file is damaged. Most Pythons bring such an SQLite. So no
-two connections ever do: every transaction that writes, the checkpoint that may follow it, and
-opening and closing, happen under one lock of the operating system, on a file beside the log
-(`counter.db-lock`). Other connections are opened read-only, and those never checkpoint. That was
-chosen before the rollback journal, which has no such fault but needs more than one fsync a commit
-and keeps readers and writers waiting for each other, and before a package that brings a newer
-SQLite, which other programs that open the file would not have. It holds for users of this module,
-not for another program that writes into the file. A network file system is no place for it.
+write or checkpoint at the same moment, one can restart the write-ahead log while the other still
+uses the old one, and the file is damaged. Most Pythons bring such an SQLite. Therefore no two
+connections ever do. Every transaction that writes, the checkpoint that may follow it, opening and
+closing happen under one lock of the operating system, on a file beside the log
+(`counter.db-lock`). All other connections are read-only, and those never checkpoint.
+
+Two alternatives were rejected. The rollback journal does not have this fault, but needs more than
+one fsync for a commit, and makes readers and writers wait for each other. A package with a newer
+SQLite would not protect the file from other programs.
+
+The lock protects against users of this module only, not against other programs that write to the
+file. Do not put a log on a network file system.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from .. import LogUnusable, PermissionDenied
 from .file_lock import FileLock
 from .writer import failure
 
-APPLICATION = 0x65766B6C  # "evkl": what SQLite keeps in the file's header to tell whose it is
+APPLICATION = 0x65766B6C  # "evkl", in the file's header: it identifies the file as a log
 VERSION = 2
 
 _PATIENCE_MS = 30_000
@@ -38,7 +41,7 @@ _SETTINGS = (
     "synchronous=full",
     "fullfsync=1",
     "checkpoint_fullfsync=1",
-    "wal_autocheckpoint=1000",  # pages of 1 KB: a short log is soon used again, and need not grow
+    "wal_autocheckpoint=1000",  # pages of 1 KB: the write-ahead log is soon reused, and stays small
 )
 _INDEXES = """
     create unique index events_by_identity on events (source, id);
@@ -61,26 +64,26 @@ _SCHEMA = f"""
         source text not null,
         id text not null,
         stored real not null,
-        bytes_so_far integer not null,  -- of all bodies from the first ever to this one
+        bytes_so_far integer not null,  -- of all bodies ever stored, up to this one
         body blob not null
     );
     {_INDEXES}
     create table settings (name text primary key, value integer) without rowid;
     insert into settings values
         ('max_events', null), ('max_bytes', null),
-        ('removed', 0), ('removed_bytes', 0),  -- the last sequence that was trimmed, and its sum
+        ('removed', 0), ('removed_bytes', 0),  -- the last trimmed sequence, and its bytes_so_far
         ('last_token', 0);
     create table consumers (
         name text primary key,
         topic text not null,
         max_tries integer not null,
-        position integer not null  -- up to here everything was claimed at least once
+        position integer not null  -- everything up to here was claimed at least once
     ) without rowid;
-    create table deliveries (  -- what was claimed and is not acknowledged
+    create table deliveries (  -- claimed and not acknowledged
         consumer text not null,
         sequence integer not null,
         tries integer not null,
-        due real,  -- when it may be claimed again; null: it is a dead letter
+        due real,  -- when it may be claimed again; null for a dead letter
         claim integer not null,
         primary key (consumer, sequence)
     ) without rowid;
@@ -94,16 +97,16 @@ _SCHEMA = f"""
 
 
 def lock_beside(path: str, *, create: bool) -> FileLock:
-    """The lock under which whatever writes to the log at `path` must happen.
+    """Return the lock that must be held for every write to the log at `path`.
 
-    Raises LogUnusable or PermissionDenied unless that is a log, or one may be made there. Leaves
-    alone what it does not know.
+    Raises LogUnusable or PermissionDenied unless `path` is a log, or one may be created there.
+    Never changes a file that is not a log.
     """
     _check_place(path, create=create)
     if os.path.exists(path):
-        with as_ours(), closing(connect(path, read_only=True)) as looking:
-            is_log = _check_contents(looking, path)
-            _check_size(looking, path, is_log)
+        with as_ours(), closing(connect(path, read_only=True)) as reader:
+            is_log = _check_contents(reader, path)
+            _check_size(reader, path, is_log)
     try:
         return FileLock(path + "-lock")
     except OSError as problem:
@@ -111,7 +114,7 @@ def lock_beside(path: str, *, create: bool) -> FileLock:
 
 
 def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
-    """A connection that may be used from any thread, by one at a time."""
+    """Return a connection that any thread may use, one at a time."""
     mode = "ro" if read_only else "rwc"
     return sqlite3.connect(
         f"file:{urllib.parse.quote(path)}?mode={mode}",
@@ -124,7 +127,7 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
 
 @contextmanager
 def as_ours() -> Iterator[None]:
-    """What SQLite raises within becomes one of our errors."""
+    """Convert errors of SQLite inside the block to ours."""
     try:
         yield
     except sqlite3.Error as problem:
@@ -136,27 +139,28 @@ def _check_place(path: str, *, create: bool) -> None:
     if place.is_dir():
         raise LogUnusable(f"{path!r} is a folder: give the path of a file in it.")
     if not place.parent.is_dir():
-        raise LogUnusable(f"there is no folder {str(place.parent)!r}: make it first.")
+        raise LogUnusable(f"there is no folder {str(place.parent)!r}: create it first.")
     if not place.exists() and not create:
         raise LogUnusable(f"there is no log at {path!r}.")
     if place.exists() and place.stat().st_nlink > 1 and not os.path.exists(path + "-lock"):
         raise LogUnusable(
             f"{path!r} has another name (a hard link), and SQLite would keep a write-ahead log for "
-            "each. Open it by the name beside which its -lock file is, make a copy with "
+            "each. Open it by the name that has a -lock file beside it, make a copy with "
             "log.backup(), or remove the other names."
         )
     for needed in (place, place.parent):
         if needed.exists() and not os.access(needed, os.W_OK):
             raise PermissionDenied(
-                f"{str(needed)!r} is read-only. A log needs a file and a folder that it may write "
-                "in, also to be read: copy it to such a place."
+                f"{str(needed)!r} is read-only. Even to be read, a log needs a file and a folder "
+                "that can be written: copy it to such a place."
             )
 
 
 def _check_size(connection: sqlite3.Connection, path: str, is_log: bool) -> None:
-    """SQLite takes what is missing of a last page for zeros. While there is a write-ahead log the
-    rest may still be in that. Before there is a log, another process may be about to make one, with
-    pages of a size that this connection does not know: then those of SQLite's smallest size count.
+    """Raise LogUnusable if the last page is incomplete, which SQLite would fill with zeros.
+
+    While a write-ahead log exists, it may still hold the rest of that page. Before there is a log,
+    another process may be creating one with pages of unknown size: the smallest possible counts.
     """
     (page,) = connection.execute("pragma page_size").fetchone() if is_log else (_SMALLEST_PAGE,)
     wal = Path(path + "-wal")
@@ -165,8 +169,8 @@ def _check_size(connection: sqlite3.Connection, path: str, is_log: bool) -> None
 
 
 def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether there is a log; False for an empty file. Raises LogUnusable for anything else."""
-    # one statement, so that all three are of one moment: another process may be making the log
+    """Return True for a log, and False for an empty file. Raises LogUnusable for any other."""
+    # one statement, for a consistent answer: another process may be creating the log
     application, version, tables = connection.execute(
         "select (select application_id from pragma_application_id), "
         "(select user_version from pragma_user_version), (select count(*) from sqlite_master)"
@@ -180,16 +184,16 @@ def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
         )
     if tables or application or version:
         raise LogUnusable(
-            f"{path!r} is an SQLite database, but no log of eventkit's. It is left as it is."
+            f"{path!r} is an SQLite database, but not an eventkit log. It is left as it is."
         )
     return False
 
 
 def open_file(path: str, lock: FileLock) -> sqlite3.Connection:
-    """The one connection that writes. Closes the lock if there can be none."""
+    """Return the one connection that writes. If that fails, close the lock."""
     try:
         if not lock.acquire(_PATIENCE_MS / 1000):
-            raise LogUnusable(f"another process holds {lock.path!r} and does not let go.")
+            raise LogUnusable(f"another process holds {lock.path!r} and does not release it.")
         with as_ours():
             return _connect_prepared(path)
     except BaseException:
@@ -212,7 +216,7 @@ def _connect_prepared(path: str) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
     is_new = not _check_contents(connection, path)
     if is_new:
-        connection.execute("pragma page_size=1024")  # a commit writes one page: let it be small
+        connection.execute("pragma page_size=1024")  # a commit writes at least one page
     mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
     if mode != "wal":
         raise LogUnusable(f"{path!r} cannot have a write-ahead log: is it on a network drive?")
@@ -225,7 +229,9 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def identities(path: str) -> tuple[tuple[int, int], ...]:
-    """What tells the log's files from others that get their names. Raises LogUnusable for none."""
+    """Return what identifies the log's files even if others get their names. Raises LogUnusable if
+    they are missing.
+    """
     try:
         return tuple((f.st_dev, f.st_ino) for f in (os.stat(path), os.stat(path + "-wal")))
     except OSError as problem:
@@ -233,7 +239,7 @@ def identities(path: str) -> tuple[tuple[int, int], ...]:
 
 
 def check_same(path: str, before: tuple[tuple[int, int], ...]) -> None:
-    """Raise LogUnusable if the log's files were removed or others have their names."""
+    """Raise LogUnusable if the log's files were removed or replaced."""
     if identities(path) != before:
         raise _replaced(path)
 
@@ -241,21 +247,21 @@ def check_same(path: str, before: tuple[tuple[int, int], ...]) -> None:
 def _replaced(path: str) -> LogUnusable:
     return LogUnusable(
         f"the file {path!r} or its write-ahead log was removed, or replaced by another, while the "
-        "log was open. Nothing more is stored. Close this log, see to the file and open it again."
+        "log was open. Nothing more is stored. Close this log, restore the file and reopen it."
     )
 
 
 def keep_open(connection: sqlite3.Connection) -> None:
-    """Never close this connection to a file that was replaced, not even at the interpreter's end.
-    SQLite would remove the write-ahead log, which by its name is the other file's.
+    """Never close this connection to a file that was replaced, not even when the interpreter exits.
+    SQLite would remove the write-ahead log, which now belongs to the new file of that name.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def copy_file(connection: sqlite3.Connection, target: str) -> None:
-    """Copy the database to a new file, which is there when it is whole. Raises FileExistsError."""
+    """Copy the database to a new file, which appears when complete. Raises FileExistsError."""
     if os.path.lexists(target):
-        raise FileExistsError(f"there is a file {target!r} already: give the copy another name.")
+        raise FileExistsError(f"there is already a file {target!r}: give the copy another name.")
     part = f"{target}.part"
     with suppress(FileNotFoundError):
         os.unlink(part)
@@ -269,7 +275,7 @@ def copy_file(connection: sqlite3.Connection, target: str) -> None:
 
 
 def close_file(connection: sqlite3.Connection, lock: FileLock) -> None:
-    """Close the connection, which may checkpoint, and the lock. Readers must be closed before."""
+    """Close the connection, which may checkpoint, and the lock. Close the readers first."""
     if lock.acquire(_PATIENCE_MS / 1000):
         with suppress(sqlite3.Error):
             connection.close()

@@ -1,4 +1,4 @@
-"""FileLock: one process at a time, by a lock of the operating system that dies with its holder."""
+"""FileLock: a lock of the operating system for one process at a time. It ends with its holder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONGEST_PAUSE = 0.005
 
 
 class FileLock:
-    """Held by at most one of all that have opened the same path, in this process or another.
+    """A lock on a file that at most one FileLock holds, among all processes that open its path.
 
-    Opening makes the file if need be; it stays when the lock is closed, because another process may
-    be about to lock it. A process that ends, however it ends, lets go.
+    The file is created if needed. It stays when the lock is closed, because another process may be
+    about to lock it. When a process ends, for any reason, it releases the lock.
     """
 
     def __init__(self, path: str) -> None:
@@ -24,7 +24,7 @@ class FileLock:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
     def acquire(self, timeout: float) -> bool:
-        """Whether the lock could be had within `timeout` seconds."""
+        """Take the lock. Return False if that is not possible within `timeout` seconds."""
         assert self._file is not None, "it is closed"
         if _try(self._file):
             return True
@@ -33,17 +33,17 @@ class FileLock:
         while not _try(self._file):
             if time.monotonic() > deadline:
                 return False
-            time.sleep(pause)  # not a blocking lock, which could not be given up in time
+            time.sleep(pause)  # a blocking lock would have no time-out
             pause = min(2 * pause, _LONGEST_PAUSE)
         return True
 
     def release(self) -> None:
-        """Let the next one have it. Does nothing if it is not held."""
+        """Release the lock, if it is held."""
         if self._file is not None:
             _let_go(self._file)
 
     def close(self) -> None:
-        """Give up the file, and with it the lock. Can be called twice."""
+        """Close the file, which releases the lock. Can be called twice."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)

@@ -1,4 +1,4 @@
-"""SqliteLock: a lock with an end, and the token that outlives it."""
+"""SqliteLock: a lock that expires, and its fencing token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from .store import Store
 
 
 class SqliteLock(Lock):
-    """A row in `locks` while it is held. Tokens are counted for all locks together. It keeps its
-    `log` alive: a log without references is closed.
+    """A row in `locks` while it is held. All locks of a log share one counter of tokens.
+
+    It keeps a reference to its `log`, because a log without references is closed.
     """
 
     def __init__(self, log: object, store: Store, name: str, ttl: float, wait: float) -> None:

@@ -30,7 +30,7 @@ from .store import Store
 from .tail import Tail
 
 _TRIM_AT_ONCE = 10_000
-_LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite itself ends at 1,000 million
+_LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite's own limit is 1,000 million
 
 
 class SqliteLog(PagedLog):
@@ -104,7 +104,7 @@ class SqliteLog(PagedLog):
         while some := self.store.do(
             lambda sql: self._trim_some(sql, keep, older_than, unread=unread)
         ):
-            removed += some  # part by part, so that no writer waits for long
+            removed += some  # in parts, so that no writer waits for long
         return removed
 
     def _trim_some(
@@ -141,7 +141,7 @@ def _pack(event: Event | CloudEvent) -> Packed:
     if len(packed.body) > _LARGEST:
         raise QuotaExceeded(
             f"an event of {len(packed.body):,} bytes is too large: at most {_LARGEST:,}. Store "
-            "such data elsewhere, and where that is in the event."
+            "such data elsewhere, and its location in the event."
         )
     return packed
 
@@ -151,7 +151,7 @@ def _last_sequence(sql: sqlite3.Cursor) -> int:
 
 
 def _last_before(sql: sqlite3.Cursor, moment: float, end: int) -> int:
-    """The last entry, up to `end`, before the first that was stored at that moment or later."""
+    """Return the last sequence, at most `end`, before the first entry stored since that moment."""
     row = sql.execute(
         "select sequence from events where sequence <= ? and stored >= ? order by sequence limit 1",
         (end, moment),
@@ -162,7 +162,7 @@ def _last_before(sql: sqlite3.Cursor, moment: float, end: int) -> int:
 def _first_unacknowledged(
     sql: sqlite3.Cursor, name: str, topic: str, position: int, *, end: int
 ) -> int:
-    """The first entry that a consumer still needs; the one behind `end` if there is none."""
+    """Return the first sequence that a consumer still needs, or `end + 1` if there is none."""
     fits, values = fitting(topic)
     row = sql.execute(
         f"select sequence from events where sequence > ? and sequence <= ? and {fits} "

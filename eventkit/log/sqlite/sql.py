@@ -1,4 +1,4 @@
-"""What several of the files here say in SQL."""
+"""SQL that several modules of this package share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from ...topics import matches
 
-ROW = "sequence, cast(body as blob), stored"  # whatever another program has put there
+ROW = "sequence, cast(body as blob), stored"  # another program may have stored another type
 ROWS = f"select {ROW} from events"
 fits_pattern = lru_cache(maxsize=10_000)(matches)
 
 
 def fitting(pattern: str) -> tuple[str, tuple[Any, ...]]:
-    """A condition for events whose topic fits, and its values."""
+    """Return a condition for events whose topic matches, and its values."""
     if pattern == ">":
         return "1", ()
     if any(word in ("*", ">") for word in pattern.split(".")):

@@ -1,4 +1,4 @@
-"""Store: the file, its connections, and the callers that wait for changes."""
+"""Store: the file of a log, its connections, and the callers that wait for changes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Store:
                 sql.execute("rollback")
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """Return the next entries after `after`, at most a page in memory."""
+        """Return the next rows after `after`: at most `limit`, and at most a page."""
         fits, values = fitting(topic)
         statement = f"{ROWS} where sequence > ? and {fits} order by sequence limit ?"
         page, size = [], 0
@@ -75,12 +75,12 @@ class Store:
         return page
 
     def backup(self, target: str) -> None:
-        """Copy all that is stored at this moment to a new file."""
+        """Copy everything that is stored at this moment to a new file."""
         with self._reader() as sql:
             copy_file(sql, target)
 
     def until(self, attempt: Callable[[], T], seconds: float | None) -> T:
-        """As `News.until`."""
+        """Call `attempt` as `News.until` does."""
         return self._news.until(attempt, seconds)
 
     def check_open(self) -> None:
@@ -95,7 +95,7 @@ class Store:
         self._writer.close()
 
     def forget(self) -> None:
-        """This is a forked child: the log is the parent's, and closing its files would harm it."""
+        """In a forked child, never close the files: that would release the parent's locks."""
         self._is_parents = True
         self._refusal = f"the log {self.path!r} was opened before this process was forked."
         self._lock.close()
@@ -130,7 +130,7 @@ class Store:
             sql = self._connect_reader()
         try:
             yield sql
-        except BaseException:  # in the middle of a transaction, perhaps
+        except BaseException:  # perhaps in the middle of a transaction
             sql.close()
             raise
         self._idle.append(sql)
@@ -151,11 +151,11 @@ class Store:
 
 
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
-THE_PARENTS: dict[tuple[int, int], object] = {}  # files and what must never be closed here
+THE_PARENTS: dict[tuple[int, int], object] = {}  # files, and connections that must stay open here
 
 
 def identity_of(path: str) -> tuple[int, int]:
-    """Return what identifies a file, whatever its name."""
+    """Return what identifies a file, independent of its name."""
     found = os.stat(path)
     return found.st_dev, found.st_ino
 

@@ -1,4 +1,4 @@
-"""Tail: where a log ends, and what may still be added."""
+"""Tail: the end of a log, where events are added, and the quota."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .. import Packed, Usage, no_room
 
 
 class Tail:
-    """Where the log ends, as this transaction sees it, and what it may still add."""
+    """The end of the log and its quota, as one transaction sees them."""
 
     def __init__(self, sql: sqlite3.Cursor) -> None:
         settings = dict(sql.execute("select name, value from settings").fetchall())
@@ -24,7 +24,7 @@ class Tail:
         self._sql = sql
 
     def find(self, packed: Packed) -> int | None:
-        """Return the sequence of an event that is already stored."""
+        """Return the sequence of an event that is already stored, or None."""
         row = self._sql.execute(
             "select sequence from events where source = ? and id = ?", (packed.source, packed.id)
         ).fetchone()
@@ -40,7 +40,7 @@ class Tail:
         )
 
     def add(self, packed: Packed, now: float) -> int:
-        """Store an event unless it is stored, and return its sequence. Raises QuotaExceeded."""
+        """Store an event unless it is there already. Return its sequence. Raises QuotaExceeded."""
         if (first := self.find(packed)) is not None:
             return first
         topic, source, id, body = packed
@@ -54,7 +54,9 @@ class Tail:
         return self.last
 
     def add_all(self, events: list[Packed], now: float) -> list[int]:
-        """As `add`, for many. Raises QuotaExceeded, and stores none, unless all new ones fit."""
+        """Store many events as `add` does. Raises QuotaExceeded, and stores none, unless all that
+        are new fit.
+        """
         new = {(one.source, one.id): len(one.body) for one in events if self.find(one) is None}
         self._check_room(len(new), sum(new.values()))
         return [self.add(one, now) for one in events]

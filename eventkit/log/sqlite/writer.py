@@ -45,7 +45,7 @@ class Writer:
         ended: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.connection: sqlite3.Connection
-        self._sql: sqlite3.Cursor  # one for all work: making one is slow
+        self._sql: sqlite3.Cursor  # one for all work, because creating one is slow
         self._connect = connect
         self._lock = lock
         self._check = check
@@ -66,12 +66,12 @@ class Writer:
             raise
 
     def do(self, work: Work[T], *, durable: bool = True) -> T:
-        """Return what `work` returned, once it is on disk. Without `durable`, once others can see
-        it: for changes that a power cut may undo.
+        """Return the result of `work` once it is on disk, or, without `durable`, once other
+        connections see it. A power cut may undo a change that is not durable.
         """
         job = _Job(work, durable)
         self._jobs.put(job)
-        if self._has_ended:  # perhaps too late to see this job
+        if self._has_ended:  # perhaps before it could see this job
             self._refuse_rest()
         result: T = job.wait()
         return result
@@ -79,7 +79,7 @@ class Writer:
     def close(self) -> None:
         """Finish the submitted work, accept no more and close the connection."""
         self._jobs.put(None)
-        if threading.current_thread() is not self._thread:  # which may have dropped the log
+        if threading.current_thread() is not self._thread:  # it may have closed the log itself
             self._thread.join()
 
     def _run(self, opening: _Job) -> None:
@@ -122,8 +122,8 @@ class Writer:
         try:
             if not self._lock.acquire(_PATIENCE):
                 raise LogUnusable(
-                    f"another process has been writing for {_PATIENCE:g} s. Is it stopped, or is "
-                    f"the disk? Nothing was stored. It holds {self._lock.path!r}."
+                    f"another process has held {self._lock.path!r} for {_PATIENCE:g} s. Nothing "
+                    "was stored. Is that process stopped, or the disk stalled?"
                 )
             self._transact(group)
         finally:
@@ -157,7 +157,7 @@ class Writer:
             raise
 
     def _set_durable(self, durable: bool) -> None:
-        self._is_durable = False  # should it fail
+        self._is_durable = False  # in case it fails
         self._sql.execute(f"pragma synchronous={'full' if durable else 'normal'}")
         self._is_durable = durable
 
@@ -180,11 +180,11 @@ class _Job:
             self.result = self.work(sql)
         except sqlite3.Error:
             raise
-        except BaseException as problem:  # a clock of the caller's own may raise anything
+        except BaseException as problem:  # the caller's clock may raise anything
             self.error = problem
 
     def wait(self) -> Any:
-        """Return the result, or raise the error, when the writer has done it."""
+        """Wait until the writer has done the work. Return the result or raise the error."""
         self.done.acquire()
         if self.error is not None:
             raise self.error
@@ -192,17 +192,17 @@ class _Job:
 
 
 def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
-    """Return the error of ours for an error of SQLite."""
+    """Return our error for an error of SQLite."""
     name = getattr(problem, "sqlite_errorname", "SQLITE_ERROR")
     text = f"{problem} ({name})"
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
-        return PermissionDenied(f"the log may not be written: {text}.")
+        return PermissionDenied(f"the log cannot be written: {text}.")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return LogUnusable(f"this is no log, or a damaged one: {text}. It is left as it is.")
+        return LogUnusable(f"this is not a log, or is damaged: {text}. It is left as it is.")
     if is_committing:
         return OutcomeUnknown(
-            f"the disk failed while this was being written: {text}. It may be stored or not. See "
-            "to the disk and append again: nothing is stored twice."
+            f"the disk failed during the write: {text}. It may be stored or not. Check the disk "
+            "and append again: nothing is stored twice."
         )
     return LogUnusable(f"the log cannot be read or written: {text}. Nothing was stored.")
 
@@ -210,7 +210,7 @@ def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:
 def _copy_of(problem: BaseException) -> BaseException:
     try:
         return copy.copy(problem)
-    except BaseException:  # one that copies badly
+    except BaseException:  # it cannot be copied
         return problem
 
 

@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..checks import seconds, whole_number
-from ..event import CloudEvent
+from ..event import CloudEvent, check_cloud_event
 from ..forks import renew_in_child
 from .access import check_clock
 
@@ -136,7 +136,13 @@ class Cipher:
             raise TypeError(f"guard must be a ReplayGuard() or None; got {type(guard).__name__}.")
         self._keys: dict[bytes, AESGCM] = {}
         self._guard = guard
+        self.renew()
+        renew_in_child(self)
         self.rotate(key_id, key)
+
+    def renew(self) -> None:
+        """Make a new lock, in a forked child: a thread of the parent may have held the old one."""
+        self._lock = Lock()
 
     @staticmethod
     def new_key() -> bytes:
@@ -153,10 +159,11 @@ class Cipher:
         name = _key_name(key_id)
         if not isinstance(key, bytes) or len(key) != _KEY:
             raise ValueError(f"a key must be {_KEY} bytes, such as Cipher.new_key() makes.")
-        if name in self._keys:
-            raise ValueError(f"there is already a key {key_id!r}: give each key its own id.")
-        self._keys = {**self._keys, name: AESGCM(key)}
-        self._seals_with = name, self._keys[name]
+        with self._lock:
+            if name in self._keys:
+                raise ValueError(f"there is already a key {key_id!r}: give each key its own id.")
+            self._keys = {**self._keys, name: AESGCM(key)}
+            self._seals_with = name, self._keys[name]
 
     def forget(self, key_id: str) -> None:
         """Open no more events that were sealed with this key.
@@ -164,14 +171,20 @@ class Cipher:
         Raises UnknownKey if there is no such key, and ValueError for the key that seals.
         """
         name = _key_name(key_id)
-        if name not in self._keys:
-            raise UnknownKey(f"there is no key {key_id!r}; this cipher has {self.key_ids}.")
-        if name == self._seals_with[0]:
-            raise ValueError(f"this cipher seals with {key_id!r}: rotate to another key first.")
-        self._keys = {other: key for other, key in self._keys.items() if other != name}
+        with self._lock:
+            if name not in self._keys:
+                raise UnknownKey(f"there is no key {key_id!r}; this cipher has {self.key_ids}.")
+            if name == self._seals_with[0]:
+                raise ValueError(f"this cipher seals with {key_id!r}: rotate to another key first.")
+            self._keys = {other: key for other, key in self._keys.items() if other != name}
 
     def seal(self, event: CloudEvent) -> CloudEvent:
-        """Return the event with its data encrypted. Raises TypeError for data JSON cannot hold."""
+        """Return the event with its data encrypted.
+
+        Raises TypeError or ValueError for data that JSON cannot hold, such as NaN.
+        """
+        _check_is_cloud_event(event)
+        check_cloud_event(event)
         key_id, key = self._seals_with
         nonce = os.urandom(_NONCE)
         header = _MAGIC + bytes([len(key_id)]) + key_id
@@ -183,6 +196,7 @@ class Cipher:
 
         Raises NotSealed, UnknownKey or Tampered, and SeenBefore if the guard refuses the event.
         """
+        _check_is_cloud_event(sealed)
         blob = sealed.data_base64
         if blob is msgspec.UNSET or not blob.startswith(_MAGIC) or sealed.data is not msgspec.UNSET:
             raise NotSealed(f"event {sealed.id!r} is not encrypted: it must be sealed first.")
@@ -213,6 +227,14 @@ class Cipher:
             raise UnknownKey(
                 f"an event was sealed with the key {key_id!r}; this cipher has {self.key_ids}."
             ) from None
+
+
+def _check_is_cloud_event(event: object) -> None:
+    if not isinstance(event, CloudEvent):
+        raise TypeError(
+            "a cipher takes a CloudEvent, such as to_cloud(event, source) returns; "
+            f"got {type(event).__name__}."
+        )
 
 
 def _key_name(key_id: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -141,8 +142,30 @@ def test_a_key_has_an_id_of_its_own(cipher: ek.Cipher, key_id: object) -> None:
 
 
 def test_data_that_json_cannot_say_is_refused(cipher: ek.Cipher) -> None:
-    with pytest.raises(TypeError):
-        cipher.seal(wire(object()))
+    for data in (object(), float("nan"), {1: "a"}, [b"bytes"]):
+        with pytest.raises((TypeError, ValueError)):
+            cipher.seal(wire(data))
+
+
+def test_only_cloud_events_are_sealed_and_opened(cipher: ek.Cipher) -> None:
+    for act in (cipher.seal, cipher.open):
+        with pytest.raises(TypeError, match=r"to_cloud\(event, source\) returns; got Event"):
+            act(ek.Event("a"))  # type: ignore[arg-type]
+
+
+def test_keys_that_several_threads_add_are_all_kept(cipher: ek.Cipher) -> None:
+    def rotate(thread: int) -> None:
+        for number in range(40):
+            cipher.rotate(f"{thread}-{number}", KEY)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(rotate, range(4)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert len(cipher.key_ids) == 1 + 4 * 40
 
 
 class Clock:

@@ -18,7 +18,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, TimeoutError as FutureTimeout
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any
 
@@ -48,7 +48,7 @@ from .sending import Sender
 
 _RECONNECT = 0.1
 _PING = 5  # seconds; nats-py gives up a server at the third ping without an answer
-_LOOP_HAS_ENDED = (FutureTimeout, CancelledError, RuntimeError)  # or is ending, after an interrupt
+_LOOP_HAS_ENDED = (TimeoutError, CancelledError, RuntimeError)  # or is ending, after an interrupt
 _log = logging.getLogger("eventkit")
 
 
@@ -100,10 +100,11 @@ class Bridge:
     says who it is. When the server no longer accepts it, queued events become dead letters with
     PermissionDenied.
 
-    Raises InvalidTopic for patterns and prefixes that NATS would misroute; ConnectionError if no
-    server answers within `timeout` seconds; NotTrusted, a ConnectionError, if the server could not
-    be authenticated; PermissionDenied if the server refuses the client or one of its subscriptions;
-    ValueError for a `tls://` address without `tls`.
+    Raises InvalidTopic for patterns, prefixes and groups that NATS would misroute; ConnectionError
+    if no server answers within `timeout` seconds; NotTrusted, a ConnectionError, if the server
+    could not be authenticated; PermissionDenied if the server refuses the client or one of its
+    subscriptions; TypeError or ValueError for other arguments that are not allowed, such as a
+    `tls://` address without `tls`.
     """
 
     def __init__(
@@ -189,7 +190,7 @@ class Bridge:
 
     @property
     def received(self) -> int:
-        """Return the number of events from other buses that were published here."""
+        """Return the number of events from other buses that this bus was given."""
         return self._receiver.received
 
     @property
@@ -214,7 +215,8 @@ class Bridge:
 
         Raises PermissionDenied if the server refused an event since the last flush. Raises
         OutcomeUnknown if events were not confirmed within `timeout` seconds, or were lost with
-        the connection during the call. Such events may have arrived.
+        the connection during the call. Such events may have arrived. Raises BusClosed after
+        `close`, and RuntimeError in a forked child.
         """
         self._check_process()
         seconds("timeout", timeout)
@@ -225,7 +227,7 @@ class Bridge:
         lost = self.lost
         try:
             self._delivery.run(self._sender.confirm_all(), timeout)
-        except FutureTimeout:
+        except TimeoutError:
             raise OutcomeUnknown(
                 f"{self.waiting} events were not confirmed by {self!r} within {timeout} s. They "
                 "may have arrived, or may still arrive."
@@ -291,10 +293,6 @@ class Bridge:
             )
 
     # Events
-
-    @property
-    def _confirming(self) -> object:
-        return self._sender.confirming
 
     def _handler(self, place: int, place_of: Callable[[str], int]) -> Callable[[Event], None]:
         """Return the handler of one outgoing pattern.

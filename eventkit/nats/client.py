@@ -3,8 +3,8 @@
 nats-py has one task that sends what is published, and one task for each subscription. Waking a task
 takes a turn of the loop, and messages of two subscriptions can overtake each other.
 
-This is the only file that uses private attributes of nats-py and asyncio, where they offer no
-other way:
+This is the only file that uses private attributes of nats-py and of asyncio's streams, where they
+offer no other way:
 
 - `_process_msg` of nats-py: the bridge gets messages in the order in which they arrive, and a
   message that cannot be read does not end the task that reads.
@@ -18,6 +18,7 @@ other way:
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import re
 import ssl
@@ -181,8 +182,14 @@ def options_for(url: str, tls: ssl.SSLContext | None, options: dict[str, Any]) -
 
     `options` override the name and password in the urls. With `tls`, the client sends nothing
     before the server has shown its certificate. Raises ValueError for a `tls://` address without
-    `tls`, and for an address without a host or with a port that is not a number.
+    `tls`, and for an address without a host or with a port that is not a number. Raises TypeError
+    for options that nats-py does not have.
     """
+    if unknown := options.keys() - inspect.signature(Client.connect).parameters.keys():
+        raise TypeError(
+            f"unknown option {', '.join(sorted(unknown))}: further options are those of nats-py's "
+            "connect(), such as connect_timeout=2."
+        )
     if tls is None and "tls://" in url:
         raise ValueError(
             "a tls:// address needs tls=, such as an authority's client_context(): without it "

@@ -265,6 +265,13 @@ def test_what_makes_no_sense_is_refused(server: ek.NatsServer) -> None:
             ek.Bridge(bus, server.url, capacity=0)
 
 
+def test_an_option_that_nats_py_does_not_have_is_named(server: ek.NatsServer) -> None:
+    with pytest.raises(TypeError, match="unknown option nosuch"):
+        ek.Bridge(ek.EventBus(), server.url, nosuch=1)
+    with pytest.raises(TypeError, match="unknown option nme"):
+        ek.open_log(server.url, nme="x")
+
+
 def test_data_that_json_cannot_say_and_what_is_too_large_are_dead_letters(side: Make) -> None:
     here, there = side([">"]), side([], [">"])
     here.bus.fire("a", object())

@@ -238,7 +238,7 @@ def wait_until_on_the_line(switch: PartitionSwitch) -> None:
     """Until the bridge has sent what it had, and asked whether it has arrived."""
     assert switch.halves is not None
     deadline = time.monotonic() + LONG
-    while not switch.halves._bridge._confirming:
+    while not switch.halves._bridge._sender.confirming:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -230,6 +230,9 @@ def test_an_append_that_expects_the_last_event_on_its_topic_is_stored(log: ek.Ev
 
     assert log.last_sequence_of("account.1") == second
     assert log.last_sequence_of("account.3") == 0
+    for no_topic in ("account.*", "account.>", "a b", "", None):
+        with pytest.raises(ek.InvalidTopic):
+            log.last_sequence_of(no_topic)  # type: ignore[arg-type]
 
 
 def test_a_conflict_says_both_numbers_and_stores_nothing(log: ek.EventLog) -> None:
@@ -590,7 +593,24 @@ def test_a_consumer_can_be_removed_and_made_afresh(log: ek.EventLog) -> None:
     assert log.consumers() == []
     with pytest.raises(ek.LeaseLost):
         consumer.ack(*claimed)
+    with pytest.raises(ek.LogError, match="was removed"):
+        consumer.progress()
     assert len(log.consumer("mail", ">").claim()) == 1
+
+
+def test_the_last_number_of_tries_that_was_given_holds_for_all(
+    home: SqliteHome, log: ek.EventLog
+) -> None:
+    fill(log, "a")
+    once, twice = log.consumer("mail", max_tries=1), log.consumer("mail", max_tries=2)
+    once.nack(*once.claim(1, LEASE))
+    assert (once.progress().dead, twice.progress().dead) == (0, 0)
+    once.claim(1, LEASE)
+    home.pass_time(LEASE)
+    for consumer in (once, twice):
+        assert (consumer.progress().dead, len(consumer.dead_letters())) == (1, 1)
+    assert twice.claim() == []
+    assert once.put_back() == 1
 
 
 def test_a_consumer_of_that_name_with_another_pattern_is_refused(log: ek.EventLog) -> None:
@@ -931,6 +951,7 @@ def test_a_closed_log_says_so_and_can_be_closed_again(log: ek.EventLog) -> None:
         lambda: log.follow(),
         lambda: log.last_sequence,
         lambda: log.consumer("x"),
+        lambda: log.lock("x"),
         lambda: log.usage(),
         lambda: log.trim(keep=0),
         lambda: consumer.claim(),

@@ -6,13 +6,13 @@ import os
 import sqlite3
 from typing import Any
 
+from ...checks import seconds
 from .. import (
     Consumer,
     Delivery,
     LogUnusable,
     Progress,
     check_claim,
-    check_seconds,
     check_sequences,
     claim_lost,
     consumer_gone,
@@ -23,7 +23,8 @@ from .sql import ROW, fitting
 from .store import Store
 from .tail import Tail
 
-_IS_DEAD = "(due is null or (due <= ? and tries >= ?))"
+_MAX_TRIES = "(select max_tries from consumers where name = consumer)"
+_IS_DEAD = f"(due is null or (due <= ? and tries >= {_MAX_TRIES}))"
 
 
 class SqliteConsumer(Consumer):
@@ -68,15 +69,15 @@ class SqliteConsumer(Consumer):
         self._settle("delete from deliveries", (), deliveries, durable=True)
 
     def nack(self, *deliveries: Delivery, delay: float = 0.0) -> None:
-        check_seconds("delay", delay)
+        seconds("delay", delay)
         self._settle(
-            "update deliveries set claim = 0, due = case when tries < ? then ? end",
-            (self.max_tries, self._store.clock() + delay),
+            f"update deliveries set claim = 0, due = case when tries < {_MAX_TRIES} then ? end",
+            (self._store.clock() + delay,),
             deliveries,
         )
 
     def extend(self, *deliveries: Delivery, lease: float = 30.0) -> None:
-        check_seconds("lease", lease, above=0)
+        seconds("lease", lease, above_zero=True)
         due = self._store.clock() + lease
         self._settle("update deliveries set due = ?", (due,), deliveries)
 
@@ -85,7 +86,7 @@ class SqliteConsumer(Consumer):
             lambda sql: sql.execute(
                 f"select tries, claim, {ROW} from deliveries join events using (sequence) "
                 f"where consumer = ? and {_IS_DEAD} order by sequence",
-                (self.name, self._store.clock(), self.max_tries),
+                (self.name, self._store.clock()),
             ).fetchall()
         )
         return [Delivery(entry_or_bytes(*row), tries, claim) for tries, claim, *row in rows]
@@ -106,7 +107,7 @@ class SqliteConsumer(Consumer):
             ).fetchone()
             everything, dead = sql.execute(
                 f"select count(*), coalesce(sum({_IS_DEAD}), 0) from deliveries where consumer = ?",
-                (self._store.clock(), self.max_tries, self.name),
+                (self._store.clock(), self.name),
             ).fetchone()
             return Progress(waiting, everything - dead, dead)
 
@@ -150,8 +151,9 @@ class SqliteConsumer(Consumer):
         if not sql.execute(is_due, (self.name, now)).fetchone():
             return []
         sql.execute(
-            "update deliveries set due = null where consumer = ? and due <= ? and tries >= ?",
-            (self.name, now, self.max_tries),
+            "update deliveries set due = null "
+            f"where consumer = ? and due <= ? and tries >= {_MAX_TRIES}",
+            (self.name, now),
         )
         rows = sql.execute(
             f"select tries + 1, {ROW} from deliveries join events using (sequence) "
@@ -216,7 +218,7 @@ class SqliteConsumer(Consumer):
         check_sequences(sequences)
 
         def work(sql: sqlite3.Cursor) -> int:
-            values = (self.name, self._store.clock(), self.max_tries)
+            values = (self.name, self._store.clock())
             statement = f"{change} where consumer = ? and {_IS_DEAD}"
             if not sequences:
                 return sql.execute(statement, values).rowcount

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable
 
 from ...event import CloudEvent, Event
+from ...topics import check_topic
 from .. import (
     Conflict,
     Consumer,
@@ -70,6 +71,7 @@ class SqliteLog(PagedLog):
         return self.store.ask(_last_sequence)
 
     def last_sequence_of(self, topic: str) -> int:
+        check_topic(topic)
         return self.store.ask(lambda sql: last_on(sql, topic))
 
     def consumer(
@@ -87,6 +89,7 @@ class SqliteLog(PagedLog):
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
         check_lock(name, ttl, wait)
+        self.store.check_open()
         return SqliteLock(self, self.store, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:

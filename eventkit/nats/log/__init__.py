@@ -8,14 +8,18 @@ one step. The second stream stores each consumer's state as one message. A chang
 that it is based on. If that is no longer the last one, the server refuses the change, and the
 client reads the state again.
 
-Every message has an id made of the event's source and id. Unanswered requests are repeated, and the
-server stores no id twice. It remembers ids for an hour.
+Every message has an id. An event's is made of its source and id. Unanswered requests are repeated,
+and the server stores no id twice. It remembers ids for an hour.
 
 Differences from a file:
 
 - Sequences have gaps, because locks have sequences too.
+- Acknowledged means that the server has the event. It is on disk with `sync_interval: always`,
+  which NatsServer sets.
+- A repeated event is recognised for an hour.
 - A held lock takes one of the places of `set_quota(events=)`.
-- Bytes include the server's own overhead for each event.
+- Bytes include the server's own overhead for each event, and the held locks.
+- While the log holds no event, `last_sequence` counts locks as well.
 - `stored` is the server's time. Leases are counted on the server's clock, as read when the log was
   opened.
 """

@@ -106,7 +106,7 @@ class Connection:
     def page(
         self, stream: str, after: int, subject: str, limit: int, size: int
     ) -> tuple[list[Row], int]:
-        """Return the next messages behind `after` that match the subject, and how many follow.
+        """Return the next messages after `after` that match the subject, and how many follow.
 
         Any server that stores them may answer.
         """
@@ -195,7 +195,7 @@ class Connection:
         return await self._repeated(subject, attempt)
 
     async def _page(self, subject: str, body: bytes) -> tuple[list[Row], int]:
-        """Return the rows of an answer in several messages, and how many there are behind them."""
+        """Return the rows of an answer in several messages, and how many rows follow them."""
 
         async def attempt() -> tuple[list[Row], int]:
             inbox = self._nats.new_inbox()

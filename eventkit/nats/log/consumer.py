@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import msgspec
 
+from ...checks import seconds
 from ...log import (
     Consumer,
     Delivery,
     LogUnusable,
     Progress,
     check_claim,
-    check_seconds,
     check_sequences,
     claim_lost,
     consumer_gone,
@@ -53,7 +53,7 @@ class State(msgspec.Struct):
         return sorted(one for one in chosen if self.is_dead(self.given[one], now))
 
     def due(self, now: float) -> list[int]:
-        """Return the sequences whose lease or delay has ended, oldest first."""
+        """Return the sequences whose lease or delay has ended, the longest due first."""
         waiting = (
             (given.due, sequence)
             for sequence, given in self.given.items()
@@ -147,7 +147,7 @@ class NatsConsumer(Consumer):
         self._settle(deliveries, lambda state, sequence: state.given.pop(sequence))
 
     def nack(self, *deliveries: Delivery, delay: float = 0.0) -> None:
-        check_seconds("delay", delay)
+        seconds("delay", delay)
 
         def put_off(state: State, sequence: int) -> None:
             given = state.given[sequence]
@@ -157,7 +157,7 @@ class NatsConsumer(Consumer):
         self._settle(deliveries, put_off)
 
     def extend(self, *deliveries: Delivery, lease: float = 30.0) -> None:
-        check_seconds("lease", lease, above=0)
+        seconds("lease", lease, above_zero=True)
 
         def prolong(state: State, sequence: int) -> None:
             state.given[sequence].due = self._store.clock() + lease
@@ -187,7 +187,7 @@ class NatsConsumer(Consumer):
     def progress(self) -> Progress:
         state, _ = self._load()
         if state is None:
-            return Progress(0, 0, 0)
+            raise consumer_gone(self.name)
         waiting = self._store.count(state.position, state.topic)
         dead = len(state.dead(self._store.clock()))
         return Progress(waiting, len(state.given) - dead, dead)

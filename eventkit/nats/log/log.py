@@ -18,6 +18,7 @@ from ...log import (
     pack,
 )
 from ...log.paging import PagedLog
+from ...topics import check_topic
 from .connection import Headers, Refused
 from .consumer import NatsConsumer, states
 from .lock import NatsLock, find_held
@@ -78,6 +79,7 @@ class NatsLog(PagedLog):
         return last.sequence if last else int(self.store.info()["state"]["last_seq"])
 
     def last_sequence_of(self, topic: str) -> int:
+        check_topic(topic)
         last = self.store.last_on(self.store.subject_of(topic))
         return last.sequence if last else 0
 
@@ -100,6 +102,7 @@ class NatsLog(PagedLog):
 
     def lock(self, name: str, ttl: float = 10.0, *, wait: float = 0.0) -> Lock:
         check_lock(name, ttl, wait)
+        self.store.check_open()
         return NatsLock(self.store, name, ttl, wait)
 
     def set_quota(self, events: int | None = None, bytes: int | None = None) -> None:

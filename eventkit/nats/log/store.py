@@ -36,7 +36,6 @@ class Message(NamedTuple):
     """A message as the stream's leader stores it."""
 
     sequence: int
-    subject: str
     body: bytes
 
 
@@ -97,7 +96,7 @@ class Store:
         return self._find(self.subject_of(packed.topic), _id_of(packed))
 
     def page(self, after: int, topic: str, limit: int) -> list[Row]:
-        """Return the next entries behind `after`, at most about 1 MB of them."""
+        """Return the next entries after `after`, at most about 1 MB of them."""
         rows, _ = self._page(after, topic, limit)
         if rows or not self._is_replicated:
             return rows
@@ -107,7 +106,7 @@ class Store:
         return [] if message is None else [_row_of(message)]
 
     def count(self, after: int, topic: str) -> int:
-        """Return the number of entries behind `after`."""
+        """Return the number of entries after `after`."""
         rows, more = self._page(after, topic, 1)
         return len(rows) + more
 
@@ -253,7 +252,7 @@ class Store:
         if message is None:
             return None
         sequence, body, _ = _row_of(message)
-        return Message(sequence, message["subject"], body)
+        return Message(sequence, body)
 
     def _got(self, stream: str, question: dict[str, Any]) -> Any:
         try:
@@ -300,7 +299,8 @@ class Store:
         except Refused as refused:
             if refused.code not in _NOT_THERE or not create:
                 raise LogUnusable(
-                    f"there is no log {self.name!r} at {self.connection!r}."
+                    f"there is no log {self.name!r} at {self.connection!r}. Leave out create=False "
+                    "to create one."
                 ) from refused
         config = {
             "name": name,
@@ -311,7 +311,14 @@ class Store:
             "allow_rollup_hdrs": True,
             "metadata": {},
         }
-        return self.ask(f"STREAM.CREATE.{name}", changes=True, **(config | special))
+        try:
+            return self.ask(f"STREAM.CREATE.{name}", changes=True, **(config | special))
+        except Refused as refused:
+            cluster = " Replicas need a cluster." if replicas > 1 else ""
+            raise LogUnusable(
+                f"the log {self.name!r} could not be created with replicas={replicas}: "
+                f"{refused}.{cluster}"
+            ) from refused
 
 
 def _id_of(packed: Packed) -> str:

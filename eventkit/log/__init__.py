@@ -9,8 +9,9 @@ A log is a sequence of entries to which new ones are only appended. `contract.py
 of every log. Each backend keeps them, and one contract suite runs on all backends.
 
 - **Acknowledged means on disk.** When `append` returns, the event survives a crash and a power cut.
-- **Never twice.** `append` is idempotent: events are deduplicated by source and id. After
-  `OutcomeUnknown`, a crash or a time-out, append the event again.
+- **Never twice.** `append` is idempotent: events are deduplicated by source and id, in a file for
+  as long as it keeps them, on a server for an hour. After `OutcomeUnknown`, a crash or a time-out,
+  append the event again.
 - **At least once.** An entry that a consumer claimed and did not acknowledge before its lease ends
   is delivered again, perhaps to another worker while the first is still running.
 - **Sequences only grow**, and no two entries share one.
@@ -45,7 +46,6 @@ from .checks import (
     check_name as check_name,
     check_quota as check_quota,
     check_reading as check_reading,
-    check_seconds as check_seconds,
     check_sequences as check_sequences,
     check_speed as check_speed,
     check_trim as check_trim,
@@ -77,8 +77,10 @@ def open_log(where: str | os.PathLike[str], **options: Any) -> EventLog:
     Creates a log if there is none, unless `create=False`. `clock` returns seconds since 1970 and
     measures leases, locks and ages. `eventkit.nats.log` has the other options of a log on a server.
 
-    Raises LogUnusable if the file or server is there and cannot be used as a log; it is left
-    unchanged. Raises PermissionDenied if this process may not write there.
+    Raises LogUnusable if there is no log and none can be created, or if the file or server cannot
+    be used as a log; it is left unchanged. Raises PermissionDenied if this process may not write
+    there, LogClosed in a forked child if its parent had the file open, and ValueError for an
+    address that cannot be read.
     """
     place = os.fspath(where)
     scheme, separator, _ = place.partition("://")

@@ -36,11 +36,6 @@ def check_reading(after: object, topic: object, limit: object = None) -> None:
         _count("limit", limit, "a number of entries, or None for no limit")
 
 
-def check_seconds(name: str, value: object, *, above: float | None = None) -> None:
-    """Raise ValueError unless the value is a time that a caller can wait for."""
-    seconds(name, value, above_zero=above == 0)
-
-
 def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
     """Raise InvalidTopic or ValueError unless `consumer` accepts these."""
     check_name(name, "consumer")
@@ -51,8 +46,8 @@ def check_consumer(name: object, topic: object, max_tries: object, after: object
 def check_claim(n: object, lease: object, wait: object) -> None:
     """Raise ValueError unless `claim` accepts these."""
     _count("n", n, "how many to claim at most", least=1)
-    check_seconds("lease", lease, above=0)
-    check_seconds("wait", wait)
+    seconds("lease", lease, above_zero=True)
+    seconds("wait", wait)
 
 
 def check_sequences(sequences: Iterable[object]) -> None:
@@ -64,8 +59,8 @@ def check_sequences(sequences: Iterable[object]) -> None:
 def check_lock(name: object, ttl: object, wait: object) -> None:
     """Raise ValueError unless `lock` accepts these."""
     check_name(name, "lock")
-    check_seconds("ttl", ttl, above=0)
-    check_seconds("wait", wait)
+    seconds("ttl", ttl, above_zero=True)
+    seconds("wait", wait)
 
 
 def check_quota(events: object, bytes: object) -> None:
@@ -82,7 +77,7 @@ def check_trim(keep: object, older_than: object) -> None:
     if keep is not None:
         _count("keep", keep, "a number of entries")
     if older_than is not None:
-        check_seconds("older_than", older_than)
+        seconds("older_than", older_than)
 
 
 def check_speed(speed: object) -> None:

@@ -28,8 +28,8 @@ class EventLog(ABC):
     """Entries on disk, in the order in which they were appended. Made by `open_log`.
 
     All methods may be called from any thread, and several processes may open the same log. After
-    `close`, and in a forked child, they raise LogClosed: open the log after forking, or use the
-    spawn start method.
+    `close`, and in a forked child, calls that need the log raise LogClosed: open the log after
+    forking, or use the spawn start method.
     """
 
     @abstractmethod
@@ -42,12 +42,14 @@ class EventLog(ABC):
         sequence is returned, whatever `expect` and `fence` are. A log remembers an event for as
         long as it keeps it, or for its backend's time window.
 
-        `expect` is the sequence of the last event on exactly this topic, 0 for none. If it
-        differs, Conflict is raised. `fence` is a lock's token. If the lock's lease has ended or it
-        was taken again since, LeaseLost is raised. Check and storing are one atomic step.
+        `expect` is the sequence of the last event that the log still holds on exactly this topic,
+        0 for none. If it differs, Conflict is raised. `fence` is a lock's token. If the lock's
+        lease has ended or it was taken again since, LeaseLost is raised. Check and storing are one
+        atomic step.
 
-        Raises InvalidTopic, QuotaExceeded, PermissionDenied, and TypeError or ValueError if JSON
-        cannot express the data. After OutcomeUnknown, append the event again.
+        Raises InvalidTopic, QuotaExceeded, PermissionDenied, LogUnusable if the file or server
+        cannot be used any more, and TypeError or ValueError if JSON cannot express the data. After
+        OutcomeUnknown, append the event again.
         """
 
     @abstractmethod
@@ -80,7 +82,9 @@ class EventLog(ABC):
 
     @abstractmethod
     def last_sequence_of(self, topic: str) -> int:
-        """Return the sequence of the last event on exactly this topic, for `expect`. 0: none."""
+        """Return the sequence of the last event that the log still holds on exactly this topic, for
+        `expect`, or 0 if there is none. Raises InvalidTopic for a pattern.
+        """
 
     @abstractmethod
     def consumer(
@@ -89,8 +93,8 @@ class EventLog(ABC):
         """Return the consumer of that name. A new one begins with the entry after `after`.
 
         All callers that ask for the same name, in any process, share its entries. An entry that
-        fails `max_tries` times becomes a dead letter. Raises ValueError if the consumer exists with
-        another `topic`.
+        fails `max_tries` times becomes a dead letter. A consumer that exists gets the new
+        `max_tries`. Raises ValueError if it exists with another `topic`.
         """
 
     @abstractmethod
@@ -128,13 +132,16 @@ class EventLog(ABC):
         """Copy what the log holds at this moment to a new file, which is a log itself.
 
         Use this to copy an open file: a plain copy in the same process drops SQLite's locks.
-        Raises FileExistsError. Raises LogError if a server keeps the log: use the server's backup.
+        Raises FileExistsError, and LogUnusable for a folder that does not exist. Raises LogError
+        if a server keeps the log: use the server's backup.
         """
         raise LogError("this log lives on a server: use the server's backup, nats stream backup.")
 
     @abstractmethod
     def close(self) -> None:
-        """Finish calls in progress, and close the files or the connection. Can be called twice."""
+        """Finish calls in progress (on a server, for up to 1 s) and close the files or the
+        connection. Can be called twice.
+        """
 
     def replay(
         self,
@@ -150,7 +157,8 @@ class EventLog(ABC):
 
         With `speed` None they are published at once, with 1.0 at the pace at which they happened,
         with 2.0 twice as fast. Setting `stop` ends the replay before the next event. The events are
-        `Replayed` ones, due now: a bus that persists into this log stores none of them twice.
+        `Replayed` ones, due now: a bus that persists into this log stores none of them twice, as
+        long as the log recognises a repeated event.
         """
         check_speed(speed)
         pace = _Pace(speed, stop or threading.Event())
@@ -185,9 +193,9 @@ class Consumer(ABC):
 
     @abstractmethod
     def claim(self, n: int = 1, lease: float = 30.0, *, wait: float = 0.0) -> list[Delivery]:
-        """Return up to `n` deliveries, oldest first, which are the caller's for `lease` seconds:
-        those whose lease or delay has ended, then new ones. If there are none, wait up to `wait`
-        seconds for one. An empty list means that none came.
+        """Return up to `n` deliveries, which are the caller's for `lease` seconds: first those
+        whose lease or delay has ended, the longest due first, then new ones in order. If there are
+        none, wait up to `wait` seconds for one. An empty list means that none came.
 
         A damaged entry becomes a dead letter at once. Raises LogError if the consumer was removed.
         """
@@ -196,8 +204,9 @@ class Consumer(ABC):
     def ack(self, *deliveries: Delivery) -> None:
         """Acknowledge deliveries: they are not delivered again. On disk when this returns.
 
-        Raises LeaseLost, which names them, if some are no longer the caller's: their lease ended
-        and another worker claimed them, or could have. The others are acknowledged.
+        Raises LeaseLost, which names them, if some are no longer the caller's: they were
+        acknowledged or returned, or another worker claimed them after their lease had ended. The
+        others are acknowledged.
         """
 
     @abstractmethod
@@ -229,7 +238,9 @@ class Consumer(ABC):
 
     @abstractmethod
     def progress(self) -> Progress:
-        """Return how many entries wait, are unfinished, and are dead letters."""
+        """Return how many entries wait, are unfinished, and are dead letters. Raises LogError if
+        the consumer was removed.
+        """
 
     @abstractmethod
     def remove(self) -> None:

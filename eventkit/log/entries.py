@@ -93,7 +93,7 @@ class Delivery(NamedTuple):
 
 class Usage(NamedTuple):
     """How much a log holds, and its limits, where None means no limit. `bytes` counts the events as
-    stored, without the backend's overhead.
+    stored, on a server with its overhead and the held locks.
     """
 
     events: int
@@ -130,8 +130,8 @@ def pack(event: Event | CloudEvent) -> Packed:
     body = msgspec.json.encode(wire)
     try:
         unpack(body)
-    except LogUnusable as problem:  # such as an integer of 4,300 digits
-        raise ValueError(f"this event cannot be read back from JSON: {problem}") from problem
+    except LogUnusable as problem:  # a longer integer than Python reads, if encoding allowed it
+        raise ValueError(f"this event cannot be read back: {problem.__cause__}.") from problem
     return Packed(wire.type, wire.source, wire.id, body)
 
 
@@ -157,7 +157,8 @@ def unpack(body: bytes) -> CloudEvent:
         event = _decoder.decode(body)
         _check_topic_once(event.type)
     except (ValueError, InvalidTopic) as problem:  # JSON and UTF-8 errors among them
-        raise LogUnusable(f"an entry of this log is damaged: {problem}.") from problem
+        reason = str(problem).rstrip(".")
+        raise LogUnusable(f"an entry of this log is damaged: {reason}.") from problem
     return event
 
 

@@ -29,11 +29,11 @@ def entry_of(sequence: int, body: bytes, stored: float) -> Entry:
 
 def readable(rows: Iterable[Row]) -> Iterator[Entry]:
     """Yield the undamaged entries among `rows`, and log the sequence of each damaged one."""
-    for sequence, body, stored in rows:
+    for row in rows:
         try:
-            entry = Entry(sequence, unpack(body), stored)
+            entry = entry_of(*row)
         except LogUnusable as problem:
-            report_damaged(sequence, problem)
+            report_damaged(row[0], problem)
         else:
             yield entry
 

@@ -61,6 +61,13 @@ def test_a_log_that_is_not_there_is_not_made_if_that_is_not_wanted(
         ek.open_log(server.url, name=name, create=False)
 
 
+def test_replicas_without_a_cluster_are_refused_and_it_says_what_they_need(
+    server: ek.NatsServer, name: str
+) -> None:
+    with pytest.raises(ek.LogUnusable, match=r"replicas=3: .*need a cluster"):
+        ek.open_log(server.url, name=f"{name}-three", replicas=3)
+
+
 def test_a_user_who_may_only_read_is_refused_at_once(
     server: ek.NatsServer, log: ek.EventLog, name: str
 ) -> None:

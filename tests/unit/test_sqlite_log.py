@@ -425,7 +425,8 @@ def test_closing_a_log_that_was_replaced_leaves_the_new_one_alone(path: Path) ->
 
 
 def test_a_backup_is_a_log_with_all_that_was_stored(path: Path) -> None:
-    target = path.with_name("copy.db")
+    target, other = path.with_name("copy.db"), path.with_name("copy.db.part")
+    other.write_text("somebody's own file", encoding="utf-8")
     with ek.open_log(path) as log:
         log.append_all(ek.Event("a", number) for number in range(3_000))
         log.consumer("mail").claim(5)
@@ -435,13 +436,13 @@ def test_a_backup_is_a_log_with_all_that_was_stored(path: Path) -> None:
             log.backup(target)
         with pytest.raises(FileExistsError):
             log.backup(path)
-        with pytest.raises(ek.LogUnusable):
+        with pytest.raises(ek.LogUnusable, match=r"no folder .* for the copy: create it"):
             log.backup(path.with_name("no such folder") / "copy.db")
     with ek.open_log(target) as copied:
         assert [entry.data for entry in copied.read()] == list(range(3_000))
         assert copied.consumer("mail").progress() == (2_995, 5, 0)
         assert copied.append(ek.Event("a")) == 3_001
-    assert sorted(one.name for one in path.parent.glob("*.part*")) == []
+    assert list(path.parent.glob("*.part*")) == [other]
 
 
 def test_a_backup_beside_others_who_append_is_a_moment_of_the_log(path: Path) -> None:

@@ -1,7 +1,8 @@
 """The file of a log: its schema, how it is opened, and which files are refused.
 
-The file is in WAL mode with `synchronous=FULL`: a commit is one write and one fsync of the
-write-ahead log. On macOS `fullfsync` is set too, or data would stay in the disk's cache.
+The file is in WAL mode. A durable commit (`synchronous=full`) is one write and one fsync of the
+write-ahead log. Changes that a power cut may undo, such as claims, skip the fsync. On macOS
+`fullfsync` is set too, or data would stay in the disk's cache.
 
 Several processes may open one file. SQLite before 3.51.3 has a fault there: when two connections
 write or checkpoint at the same moment, one can restart the write-ahead log while the other still
@@ -30,12 +31,11 @@ from pathlib import Path
 
 from .. import LogUnusable, PermissionDenied
 from .file_lock import FileLock
-from .writer import failure
+from .writer import PATIENCE, failure, hold
 
 APPLICATION = 0x65766B6C  # "evkl", in the file's header: it identifies the file as a log
 VERSION = 2
 
-_PATIENCE_MS = 30_000
 _SMALLEST_PAGE = 512
 _SETTINGS = (
     "synchronous=full",
@@ -119,7 +119,7 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{urllib.parse.quote(path)}?mode={mode}",
         uri=True,
-        timeout=_PATIENCE_MS / 1000,
+        timeout=PATIENCE,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -141,7 +141,7 @@ def _check_place(path: str, *, create: bool) -> None:
     if not place.parent.is_dir():
         raise LogUnusable(f"there is no folder {str(place.parent)!r}: create it first.")
     if not place.exists() and not create:
-        raise LogUnusable(f"there is no log at {path!r}.")
+        raise LogUnusable(f"there is no log at {path!r}. Leave out create=False to create one.")
     if place.exists() and place.stat().st_nlink > 1 and not os.path.exists(path + "-lock"):
         raise LogUnusable(
             f"{path!r} has another name (a hard link), and SQLite would keep a write-ahead log for "
@@ -192,8 +192,7 @@ def _check_contents(connection: sqlite3.Connection, path: str) -> bool:
 def open_file(path: str, lock: FileLock) -> sqlite3.Connection:
     """Return the one connection that writes. If that fails, close the lock."""
     try:
-        if not lock.acquire(_PATIENCE_MS / 1000):
-            raise LogUnusable(f"another process holds {lock.path!r} and does not release it.")
+        hold(lock)
         with as_ours():
             return _connect_prepared(path)
     except BaseException:
@@ -259,12 +258,15 @@ def keep_open(connection: sqlite3.Connection) -> None:
 
 
 def copy_file(connection: sqlite3.Connection, target: str) -> None:
-    """Copy the database to a new file, which appears when complete. Raises FileExistsError."""
+    """Copy the database to a new file, which appears when complete. Raises FileExistsError, and
+    LogUnusable for a folder that does not exist.
+    """
+    folder = os.path.dirname(target)
     if os.path.lexists(target):
         raise FileExistsError(f"there is already a file {target!r}: give the copy another name.")
-    part = f"{target}.part"
-    with suppress(FileNotFoundError):
-        os.unlink(part)
+    if not os.path.isdir(folder):
+        raise LogUnusable(f"there is no folder {folder!r} for the copy: create it first.")
+    part = f"{target}.{os.urandom(4).hex()}.part"
     try:
         with as_ours(), closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
@@ -276,7 +278,7 @@ def copy_file(connection: sqlite3.Connection, target: str) -> None:
 
 def close_file(connection: sqlite3.Connection, lock: FileLock) -> None:
     """Close the connection, which may checkpoint, and the lock. Close the readers first."""
-    if lock.acquire(_PATIENCE_MS / 1000):
+    if lock.acquire(PATIENCE):
         with suppress(sqlite3.Error):
             connection.close()
     lock.close()

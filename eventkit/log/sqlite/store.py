@@ -95,7 +95,9 @@ class Store:
         self._writer.close()
 
     def forget(self) -> None:
-        """In a forked child, never close the files: that would release the parent's locks."""
+        """Refuse further use in a forked child. The database stays open: closing it would release
+        the parent's locks.
+        """
         self._is_parents = True
         self._refusal = f"the log {self.path!r} was opened before this process was forked."
         self._lock.close()

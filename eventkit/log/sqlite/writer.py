@@ -20,7 +20,7 @@ from .file_lock import FileLock
 T = TypeVar("T")
 Work = Callable[[sqlite3.Cursor], T]
 
-_PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
+PATIENCE = 30.0  # seconds that another process may hold the lock: it writes for milliseconds
 
 
 class Writer:
@@ -29,7 +29,8 @@ class Writer:
     Work must check before it writes. If it raises, only its own caller gets the error, and the rest
     of the group is committed. An error of SQLite fails the whole group.
 
-    `check` is called before each transaction, under `lock`, and `committed` after it.
+    `check` is called before each transaction, under `lock`, and `committed` after each that was
+    committed. `ended` is called with the connection when the thread ends, and closes it.
 
     One thread does the work and holds the operating system's lock. Callers hold no lock at all, so
     a KeyboardInterrupt in a caller leaves nothing held or half done, and a signal handler may call
@@ -120,11 +121,7 @@ class Writer:
 
     def _do(self, group: list[_Job]) -> None:
         try:
-            if not self._lock.acquire(_PATIENCE):
-                raise LogUnusable(
-                    f"another process has held {self._lock.path!r} for {_PATIENCE:g} s. Nothing "
-                    "was stored. Is that process stopped, or the disk stalled?"
-                )
+            hold(self._lock)
             self._transact(group)
         finally:
             self._lock.release()
@@ -189,6 +186,15 @@ class _Job:
         if self.error is not None:
             raise self.error
         return self.result
+
+
+def hold(lock: FileLock) -> None:
+    """Take the lock. Raises LogUnusable if another process holds it for too long."""
+    if not lock.acquire(PATIENCE):
+        raise LogUnusable(
+            f"another process has held {lock.path!r} for {PATIENCE:g} s. Nothing was stored. "
+            "Is that process stopped, or the disk stalled?"
+        )
 
 
 def failure(problem: sqlite3.Error, *, is_committing: bool = False) -> LogError:

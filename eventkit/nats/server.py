@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -115,9 +115,14 @@ class NatsServer:
         return self.url_of(_OWNER)
 
     def url_of(self, user: str) -> str:
-        """Return the address, with the password of one of the users unless TLS is used."""
+        """Return the address, with the password of one of the users unless TLS is used.
+
+        Raises KeyError for an unknown user.
+        """
         if self._tls is not None:
             return f"tls://{self.address}"
+        if user not in self._passwords:
+            raise KeyError(f"there is no user {user!r} on this server: {sorted(self._passwords)}.")
         return f"nats://{user}:{self._passwords[user]}@{self.address}"
 
     @property
@@ -168,9 +173,14 @@ class NatsServer:
     # Starting and stopping
 
     def start(self) -> None:
-        """Start it on its old ports with its stored data. Do nothing if it is running."""
+        """Start it on its old ports with its stored data. Do nothing if it is running.
+
+        Raises RuntimeError after `close`, and ServerFailed if it does not become ready.
+        """
         if self.is_running:
             return
+        if not self._scratch.exists():
+            raise RuntimeError(f"{self!r} was closed: make a new NatsServer.")
         for old in self._scratch.glob("*.ports"):
             old.unlink()
         config = self._scratch / "server.conf"
@@ -226,16 +236,15 @@ class NatsServer:
         if not hasattr(signal, "SIGHUP"):  # Windows has no signal for it
             self.restart()
             return
-        config = self._scratch / "server.conf"
-        settings = json.loads(config.read_text(encoding="utf-8"))  # its ports cannot change
-        config.write_text(
-            json.dumps(settings | {"authorization": self._settings["authorization"]}),
-            encoding="utf-8",
-        )
-        before = self._loaded()
-        self._signal(signal.SIGHUP)
-        if not wait_until(lambda: self._loaded() != before, self._timeout):
-            raise ServerFailed(self._failure("did not reload"))
+        _change(self._scratch / "server.conf", authorization=self._settings["authorization"])
+        try:
+            before = self._loaded()
+            self._signal(signal.SIGHUP)
+            if wait_until(lambda: self._loaded() != before, self._timeout):
+                return
+        except OSError as problem:  # it does not answer
+            raise ServerFailed(self._failure(f"did not reload ({problem})")) from problem
+        raise ServerFailed(self._failure("did not reload"))
 
     def freeze(self) -> None:
         """Suspend the process until `thaw`: connections stay open and nothing is answered."""
@@ -291,7 +300,7 @@ class NatsServer:
         } | self._encryption()
 
     def _authorization(self) -> dict[str, Any]:
-        users = self._users | self._principals()
+        users = self._users | _principals(self._policy, {_OWNER, *self._users})
         if self._tls is not None:
             # without any user, a server would allow everything to every client
             allowed: list[dict[str, Any]] = [{"user": "nobody", "permissions": NOTHING}]
@@ -307,18 +316,6 @@ class NatsServer:
                 for one, of in users.items()
             ]
         }
-
-    def _principals(self) -> dict[str, Any]:
-        """Return the permissions of the policy's principals."""
-        if self._policy is None:
-            return {}
-        names = self._policy.principals()
-        if taken := {_OWNER, *self._users}.intersection(names):
-            raise ValueError(
-                f"a principal cannot be called {taken.pop()!r} here: one of the server's own users "
-                "has that name. Choose another name."
-            )
-        return {name: permissions_of(self._policy, name) for name in names}
 
     def _encryption(self) -> dict[str, Any]:
         if self._tls is None:
@@ -425,6 +422,25 @@ def _is_frozen(pid: int) -> bool:
         for path in Path("/proc").glob(f"{pid}/task/*/stat")
     ]
     return all(state.startswith("T") for state in states)
+
+
+def _principals(policy: AccessPolicy | None, taken: Collection[str]) -> dict[str, Any]:
+    """Return the permissions of a policy's principals. Raises ValueError for a taken name."""
+    if policy is None:
+        return {}
+    names = policy.principals()
+    if both := set(taken).intersection(names):
+        raise ValueError(
+            f"a principal cannot be called {both.pop()!r} here: one of the server's own users "
+            "has that name. Choose another name."
+        )
+    return {name: permissions_of(policy, name) for name in names}
+
+
+def _change(config: Path, **settings: Any) -> None:
+    """Change settings in a configuration file. The others stay, for a running server's ports."""
+    text = config.read_text(encoding="utf-8")
+    config.write_text(json.dumps(json.loads(text) | settings), encoding="utf-8")
 
 
 def _address(urls: list[str]) -> str:

@@ -102,6 +102,22 @@ def test_where_no_signal_can_reload_it_the_server_is_restarted(
     assert server.address == address and server.pid != pid and is_answering(address)
 
 
+def test_a_frozen_server_does_not_reload_and_says_so() -> None:
+    with ek.NatsServer(policy=ek.AccessPolicy(), timeout=1) as server:
+        server.freeze()
+        with pytest.raises(ek.ServerFailed, match="did not reload"):
+            server.reload()
+        server.thaw()
+
+
+def test_a_closed_server_and_an_unknown_user_are_named(server: ek.NatsServer) -> None:
+    with pytest.raises(KeyError, match="no user 'bob' on this server"):
+        server.url_of("bob")
+    server.close()
+    with pytest.raises(RuntimeError, match="make a new NatsServer"):
+        server.start()
+
+
 def test_a_frozen_server_can_be_closed() -> None:
     server = ek.NatsServer()
     pid = server.pid

@@ -97,12 +97,16 @@ def to_cloud(event: Event, source: str) -> CloudEvent:
 def encode(event: Event, source: str) -> bytes:
     """Return the event as a CloudEvents 1.0 JSON object.
 
-    `source` names the bus or process that counts its id. An empty key is written as no key. Raises
-    TypeError or ValueError for data that `decode` would not read as an equal value, such as NaN,
-    data nested too deeply, or an integer of 4,301 digits.
+    `source` names the bus or process that counts its id. An empty key is written as no key. Tuples,
+    sets, dates and the like are read back as lists and strings.
+
+    Raises InvalidTopic; OverflowError for a time that no date can hold; TypeError or ValueError for
+    data that `decode` could not read, such as NaN, data nested too deeply, or an integer of 4,301
+    digits.
     """
     if not isinstance(source, str) or not source:
         raise ValueError(f"source is a string that is not empty; got {source!r}.")
+    check_topic(event.topic)
     check_event(event if event.key != "" else msgspec.structs.replace(event, key=None))
     body = msgspec.json.encode(to_cloud(event, source))
     if len(body) > _LONGEST_INTEGER:  # it may hold an integer that is too long
@@ -112,13 +116,16 @@ def encode(event: Event, source: str) -> bytes:
 
 def decode(raw: bytes | str) -> CloudEvent:
     """Return the CloudEvent in `raw`. Raises InvalidEvent, which says what is wrong."""
+    if not isinstance(raw, bytes | str):
+        raise TypeError(f"raw is bytes or a string of JSON; got {raw!r}.")
     try:
         check_json(raw, DEPTH + 1)
         wire = _decoder.decode(raw)
         check_topic(wire.type)
     except (msgspec.DecodeError, InvalidTopic, UnicodeError, RecursionError) as problem:
+        reason = str(problem).rstrip(".")
         raise InvalidEvent(
-            f"not a CloudEvents 1.0 JSON object that eventkit can take: {problem}. "
+            f"not a CloudEvents 1.0 JSON object that eventkit can take: {reason}. "
             "It needs specversion '1.0', id, source, and a type that is a valid topic."
         ) from problem
     if not wire.id or not wire.source:
@@ -144,7 +151,8 @@ def _monotonic_ns(moment: datetime) -> int:
 
 
 def check_cloud_event(event: CloudEvent) -> None:
-    """Raise TypeError or ValueError unless this event, written as JSON, is read as an equal one.
+    """Raise TypeError or ValueError for attributes and data that cannot be written as JSON and read
+    again. The caller checks the topic. Text that is not valid Unicode fails when it is written.
 
     The id, source and type are required and not empty. A subject (the key of an Event) is not
     empty. A time has an offset from UTC. The data passes `check_data`.

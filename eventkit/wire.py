@@ -1,7 +1,7 @@
 """Checks of events before they are written as JSON, and of JSON before it is read.
 
-All encoders and decoders share these checks, so a decoder reads whatever an encoder accepts, as
-an equal value. The checks do not recurse: data nested too deeply raises an error on any thread.
+All encoders and decoders share these checks, so a decoder reads whatever an encoder accepts. The
+checks do not recurse: data nested too deeply raises an error on any thread.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def check_data(data: Any) -> None:
 
     That is NaN and infinity, bytes, keys that are not strings, and more than `DEPTH` nested lists
     and objects. Tuples, sets, dates, enums and dataclasses are accepted, and decoded as JSON's
-    lists, strings and objects. Other types are left to the encoder, which refuses them.
+    lists, strings and objects. Other types are left to the encoder: it writes some, such as
+    Decimal, as strings and refuses the rest. Text that is not valid Unicode, and integers of more
+    than 4,300 digits, are found when writing or reading.
     """
     if type(data) in _LEAVES or (type(data) is dict and _is_flat(data)):
         return

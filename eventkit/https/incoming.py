@@ -118,8 +118,9 @@ def _json(body: bytes) -> Any:
     try:
         check_json(body)
         return msgspec.json.decode(body)
-    except (ValueError, RecursionError) as problem:
-        raise Refused(400, f"the body is not valid JSON: {problem}.") from None
+    except ValueError as problem:
+        reason = str(problem).rstrip(".")
+        raise Refused(400, f"the body is not JSON that can be read: {reason}.") from None
 
 
 def _media_type(headers: Headers) -> str | None:

@@ -134,8 +134,21 @@ LEAST = {"specversion": "1.0", "id": "1", "source": "/x", "type": "a"}
     ],
 )
 def test_nonsense_is_refused_with_what_is_wrong_about_it(raw: bytes, reason: str) -> None:
-    with pytest.raises(ek.InvalidEvent, match=f"(?i){reason}"):
+    with pytest.raises(ek.InvalidEvent, match=f"(?i){reason}") as refusal:
         ek.decode(raw)
+    assert ".." not in str(refusal.value).replace("a..b", "")
+
+
+@pytest.mark.parametrize("raw", [5, None, bytearray(b"{}"), ek.Event("a")])
+def test_what_is_no_text_is_not_decoded(raw: Any) -> None:
+    with pytest.raises(TypeError, match=r"raw is bytes or a string of JSON; got"):
+        ek.decode(raw)
+
+
+@pytest.mark.parametrize("topic", ["a b", "a.*", "a..b", ""])
+def test_a_topic_that_would_not_be_decoded_is_not_encoded(topic: str) -> None:
+    with pytest.raises(ek.InvalidTopic):
+        ek.encode(ek.Event(topic), "/test")
 
 
 def test_the_refusal_says_what_is_needed() -> None:

@@ -219,7 +219,7 @@ def test_what_is_no_cloud_event_by_its_headers_is_refused(
 def test_what_is_no_json_is_refused(house: House, body: bytes) -> None:
     answer = house.ask("POST", "/topics/button.click", body, PLAIN)
     assert answer.status == 400
-    assert "not valid JSON" in answer.problem["detail"]
+    assert "not JSON that can be read" in answer.problem["detail"]
     assert house.got == []
 
 

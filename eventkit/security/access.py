@@ -7,8 +7,8 @@
     bus = ek.EventBus(policy)
     ann = bus.as_("ann")
 
-Rules use the same patterns as subscriptions, so a NATS server can enforce the same rules. What no
-rule allows is denied.
+Rules use the same patterns as subscriptions, so a NATS server can enforce most policies; it refuses
+the others. What no rule allows is denied.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ class AccessPolicy:
     def allow(self, principal: str, *, publish: Patterns = (), subscribe: Patterns = ()) -> None:
         """Also allow a principal to publish and subscribe to topics that match the patterns.
 
-        Raises ValueError unless the principal's name consists of letters, digits, - and _, as in
-        certificates. Raises InvalidTopic for an invalid pattern.
+        Raises ValueError unless the principal's name consists of 1 to 64 letters, digits, - and _,
+        as in certificates, and there is a pattern. Raises InvalidTopic for an invalid pattern, and
+        TypeError for what is no pattern at all.
         """
         self._add(principal, publish, subscribe, allowed=True)
 
@@ -87,7 +88,10 @@ class AccessPolicy:
             self._replace({name: of for name, of in self._rules.items() if name != principal})
 
     def allows(self, principal: str, action: Action, topic: str) -> bool:
-        """Return True if the principal may do this to this topic now. Raises InvalidTopic."""
+        """Return True if the principal may do this to this topic now.
+
+        Raises InvalidTopic, and ValueError for an unknown action.
+        """
         decided = self._decided  # before the rules: old decisions must not get into a new dict
         try:
             return decided[principal, action, topic]
@@ -241,7 +245,7 @@ class Bus(Protocol):
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """The data of an event on `audit.denied`. It never contains what the principal sent."""
+    """The data of an event on `audit.denied`. It has the topic, and never the data of an event."""
 
     principal: str
     action: Action

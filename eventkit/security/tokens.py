@@ -63,7 +63,7 @@ class Tokens:
         return sum(self._known.pop(number, None) is not None for number in theirs)
 
     def __repr__(self) -> str:
-        return f"<Tokens: {len(self._known)} issued>"
+        return f"<Tokens: {len(self._known)} stored>"
 
 
 def _hash(secret: str) -> bytes:

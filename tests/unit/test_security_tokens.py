@@ -54,7 +54,7 @@ def test_a_token_ends() -> None:
     assert tokens.principal_of(token) == "ann"
     now[0] = 3_600.0
     assert tokens.principal_of(token) is None
-    assert repr(tokens) == "<Tokens: 0 issued>"
+    assert repr(tokens) == "<Tokens: 0 stored>"
 
 
 def test_revoking_takes_all_tokens_of_one_principal() -> None:

@@ -122,16 +122,16 @@ def _consumer(log: EventLog, name: str) -> Consumer:
 
 def _first(entries: Iterator[Entry], limit: int | None) -> Iterator[Entry]:
     """Yield at most `limit` entries. Do not wait for the one after the last."""
+    if limit is not None and limit < 1:
+        raise ValueError(f"--limit with --follow is a number of entries, 1 or more; got {limit}.")
     for count, entry in enumerate(entries, start=1):
-        if limit == 0:
-            return
         yield entry
         if count == limit:
             return
 
 
 def _paced(entries: Iterable[Entry], speed: float) -> Iterator[Entry]:
-    """Yield entries with the delays between which they were stored, divided by `speed`."""
+    """Yield entries at the pace at which they were stored, `speed` times as fast."""
     if not speed > 0:
         raise ValueError(f"--speed is a factor above 0; got {speed!r}.")
     began, first = time.monotonic(), None

@@ -2,13 +2,14 @@
 
 A failure is recorded first, as a dead letter, and then reported: a log line, the event
 `error.<topic>`, and an error for the caller that waits for an answer. A report that fails does not
-prevent the next ones.
+prevent the next ones. A failure on a topic that begins with `error.` fires no further event.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -31,7 +32,10 @@ _DEAD_LETTERS = 1_000
 
 
 class DeadLetter(NamedTuple):
-    """An event on which a handler failed, or that was accepted and could not be handled."""
+    """An event on which a handler failed, or that was accepted and then given up because of
+    `close`, an interrupt or a cancelled caller. Events that an overflow policy or a flow drops are
+    only counted.
+    """
 
     event: Event
     error: BaseException
@@ -62,7 +66,7 @@ class Outcomes:
         self.dead_letters: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS)
         self._publish = publish
         self._replies = replies
-        self._dropping: list[Executor | Flow] = []
+        self._dropping: list[weakref.ref[Executor | Flow]] = []
 
     def emitted(self, subscription: Subscriber, event: Event, result: Any) -> None:
         """Publish a processor's result, and answer with it if its event was a request."""
@@ -82,7 +86,7 @@ class Outcomes:
         self, subscription: Subscriber | None, event: Event, error: BaseException
     ) -> BaseException | None:
         """Record what a delivery raised in the caller's thread. Return what the caller must raise:
-        an executor refused this very event, or the caller was interrupted.
+        an executor refused this very event, the caller was interrupted, or handlers recurse.
         """
         if subscription is None:
             return error
@@ -116,7 +120,7 @@ class Outcomes:
             self.refuse_request(subscription, event, error)
 
     def given_up(self, subscription: Subscriber, event: Event, error: BaseException | None) -> None:
-        """Record that an accepted event will not be handled: the overflow policy dropped it (no
+        """Report that an accepted event will not be handled: the overflow policy dropped it (no
         error), or `close` came first.
         """
         try:
@@ -159,13 +163,17 @@ class Outcomes:
             )
 
     def assert_clean(self) -> None:
-        """Raise HandlersFailed if there are dead letters, naming each handler and its error."""
+        """Raise HandlersFailed if there are dead letters. It holds every error and names the
+        handlers of the first ten.
+        """
         letters = list(self.dead_letters)
         if letters:
             lines = [
                 f"{one.handler} on event {one.event.id} ({one.event.topic!r}): {_text(one.error)}"
                 for one in letters[:10]
             ]
+            if len(letters) > 10:
+                lines.append(f"and {len(letters) - 10} more")
             raise HandlersFailed(
                 f"{len(letters)} dead letter(s); they are in bus.dead_letters.\n  "
                 + "\n  ".join(lines),
@@ -228,8 +236,9 @@ class Outcomes:
     def _warn_once(
         self, what: Executor | Flow, text: str, event: Event, subscription: Subscriber
     ) -> None:
-        if what not in self._dropping:
-            self._dropping.append(what)
+        dropping = [one for one in self._dropping if one() is not None]
+        if all(one() is not what for one in dropping):
+            self._dropping = [*dropping, weakref.ref(what)]
             self.warn(text, what, event.id, event.topic, subscription.name)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .delivery import deliver_to
 from .errors import QueueFull
 from .event import Event
+from .handlers import check_returned
 from .timeline import Journey, Outcome, Timeline
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class RecordedWork:
         self._start()
         try:
             returned = self._subscription.run(event)
+            check_returned(returned)
         except BaseException:
             _finish(self._journey, "failed")
             raise

@@ -130,13 +130,15 @@ class Gate:
 
     def __call__(self, event: Event) -> None:
         self._entered.release()
-        assert self._opened.wait(LONG), "the gate was never opened: call its open()."
+        if not self._opened.wait(LONG):
+            raise AssertionError(f"the gate was not opened within {LONG:g} s: call its open().")
         self.handled.append(event)
 
     def wait_entered(self, times: int = 1) -> None:
         """Wait until `times` more events have reached the gate since the last call."""
-        for _ in range(times):
-            assert self._entered.acquire(timeout=LONG), "no event has reached the gate."
+        for count in range(times):
+            if not self._entered.acquire(timeout=LONG):
+                raise AssertionError(f"only {count} of {times} events have reached the gate.")
 
     def open(self) -> None:
         """Let all waiting handlers go on, and hold none from now on."""

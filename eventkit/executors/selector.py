@@ -13,7 +13,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
-from ..checks import whole_number
+from ..checks import seconds as check_seconds, whole_number
 from ..handlers import WaitsBy, check_returned
 from .base import Queued
 from .hub import Hub
@@ -45,10 +45,10 @@ class Writable(Wait):
 
 
 class Delay(Wait):
-    """Wait for `seconds`."""
+    """Wait for `seconds`, a number of 0 or more. Raises ValueError for anything else."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = check_seconds("seconds", seconds)
 
 
 class Selector(Queued):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import eventkit as ek
+from eventkit.testing import wait_until
 
 from .conftest import LONG, Gate
 
@@ -83,6 +84,33 @@ def test_assert_clean_raises_all_failures_and_names_the_handler(failing: ek.Even
     with pytest.raises(ek.HandlersFailed, match=r"fails.* on event .*cannot take 1") as failed:
         failing.assert_clean()
     assert [str(error) for error in failed.value.exceptions] == ["cannot take 1"]
+
+
+def test_assert_clean_says_how_many_more_there_are(failing: ek.EventBus) -> None:
+    for number in range(12):
+        failing.fire("a", number)
+    failing.drain(LONG)
+    with pytest.raises(ek.HandlersFailed, match=r"(?s)12 dead letter.*\n  and 2 more") as failed:
+        failing.assert_clean()
+    assert len(failed.value.exceptions) == 12
+
+
+def test_an_executor_that_dropped_events_can_be_collected(
+    bus: ek.EventBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "eventkit")  # a record of the warning would refer to it
+    gate, executor = Gate(), ek.Threads(1, capacity=1, overflow="drop_newest")
+    with bus.subscribe("a", gate, executor=executor):
+        bus.fire("a")
+        gate.wait_entered()
+        for _ in range(3):
+            bus.fire("a")
+        assert executor.dropped
+        gate.open()
+        bus.drain(LONG)
+    is_there = weakref.ref(executor)
+    del executor
+    wait_until(lambda: gc.collect() >= 0 and is_there() is None)
 
 
 def test_assert_clean_is_content_with_a_clean_bus(bus: ek.EventBus) -> None:

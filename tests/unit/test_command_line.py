@@ -150,6 +150,8 @@ def test_an_interrupt_ends_it_without_a_traceback(path: Path) -> None:
         ["--after", "x"],
         ["--replay", "--speed", "0"],
         ["--follow", "--replay"],
+        ["--follow", "--limit", "0"],
+        ["--follow", "--limit", "-1"],
         ["--nonsense"],
     ],
 )

@@ -69,6 +69,16 @@ def test_a_coroutines_journey_ends_when_it_has_been_awaited(bus: ek.EventBus) ->
     assert journey.worker == "loop-1"
 
 
+def test_a_handler_that_returns_what_nothing_runs_is_recorded_as_failed(bus: ek.EventBus) -> None:
+    async def never_run() -> None: ...
+
+    bus.subscribe("a", lambda event: never_run())
+    with bus.record() as timeline:
+        bus.fire("a")
+    assert [journey.outcome for journey in timeline] == ["failed"]
+    assert len(bus.dead_letters) == 1
+
+
 def test_a_failure_is_recorded_as_failed(bus: ek.EventBus, executor: Any) -> None:
     bus.subscribe("a", fails, executor=executor)
     with bus.record() as timeline:

@@ -71,6 +71,20 @@ def test_settle_is_not_content_with_a_failed_handler(bus: ek.EventBus) -> None:
         testing.settle(bus)
 
 
+def test_a_gate_that_is_reached_too_seldom_says_how_often(
+    bus: ek.EventBus, gate: testing.Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "LONG", 0.05)
+    bus.subscribe("a", gate, executor=ek.Threads(3))
+    bus.fire("a")
+    with pytest.raises(AssertionError, match="only 1 of 2 events have reached the gate"):
+        gate.wait_entered(2)
+    bus.drain(5)
+    with pytest.raises(ek.HandlersFailed, match=r"not opened within 0\.05 s: call its open"):
+        bus.assert_clean()
+    bus.dead_letters.clear()
+
+
 def test_a_gate_counts_who_has_reached_it(bus: ek.EventBus, gate: testing.Gate) -> None:
     bus.subscribe("a", gate, executor=ek.Threads(3))
     for number in range(3):

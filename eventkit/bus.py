@@ -58,15 +58,18 @@ class Log(Protocol):
 class EventBus:
     """Deliver events to the handlers that subscribed to their topics.
 
-    A handler runs at once in the caller's thread, unless its `executor` runs it elsewhere.
-    Subscribers get an event in the order of their priority (higher first), then of their
-    registration. An event that an inline handler fires is delivered at once, like a nested call.
+    A handler runs at once in the caller's thread, unless its `executor` runs it elsewhere or its
+    `flow` delays it. Subscribers get an event in the order of their priority (higher first), then
+    of their registration. An event that an inline handler fires is delivered at once, like a nested
+    call.
 
-    All methods may be called from any thread. Publishing takes no lock.
+    All methods may be called from any thread. Publishing takes no lock of the bus. Bounded queues
+    and flows have locks of their own.
 
     Whatever a handler raises, SystemExit included, is recorded in `dead_letters`, and the caller
     continues. A KeyboardInterrupt is recorded and reaches the caller as well. The subscribers that
     it keeps the event from get a dead letter each.
+
     Handlers that fire each other's topics without end are stopped by a RecursionError, which is
     recorded as one failure of the outermost handler.
 
@@ -92,7 +95,7 @@ class EventBus:
 
     @property
     def dead_letters(self) -> deque[DeadLetter]:
-        """The last 1,000 events on which a handler failed, or that could not be handled."""
+        """The last 1,000 events on which a handler failed, or that were given up (DeadLetter)."""
         return self._outcomes.dead_letters
 
     # Firing
@@ -107,14 +110,14 @@ class EventBus:
 
     def publish(self, event: Event) -> None:
         """Deliver an event. When this returns, inline handlers have run, and every other executor
-        has the event in its queue.
+        has got the event, unless a flow delays it.
 
         What handlers raise stays with the bus. Raises InvalidTopic and BusClosed. Raises QueueFull,
         after all others got the event, if an executor with overflow="raise" refused it.
         """
         try:
             route = self._routing.routes[event.topic]
-        except (KeyError, TypeError):  # not seen yet, or no topic at all
+        except (KeyError, TypeError, AttributeError):  # not seen yet, or no topic or event at all
             event = _plain(event)
             route = self._routing.find(event.topic)
         for deliver, subscription in route:
@@ -159,7 +162,7 @@ class EventBus:
         executor: Executor | None = None,
         emits: str | None = None,
         flow: Flow | None = None,
-        priority: int = 0,
+        priority: float = 0,
         once: bool = False,
         retry: Retry | None = None,
     ) -> Subscription:
@@ -206,7 +209,10 @@ class EventBus:
         one wait for the disk. An event that cannot be stored becomes a dead letter. That includes
         events on `error.`, because they carry exceptions.
         """
-        return self.subscribe(pattern, log.append, **options)
+        append = getattr(log, "append", None)
+        if append is None:
+            raise TypeError(f"log is an open log, such as open_log('a.db') returns; got {log!r}.")
+        return self.subscribe(pattern, append, **options)
 
     def as_(self, principal: str) -> Any:
         """Return the Identity of a principal: this bus as the policy lets them use it.
@@ -231,8 +237,9 @@ class EventBus:
         a flow included.
 
         `timeout` is in seconds, None for no limit. Raises DrainTimeout, which names what is still
-        running. Raises RuntimeError at once on a thread that the waiting events need: use
-        `await drain_async()` there, and do not wait inside a handler.
+        running. Raises RuntimeError on a thread that the waiting events need: use `await
+        drain_async()` there, and do not wait inside a handler. Raises BusClosed in the child of a
+        fork if the parent used the bus.
         """
         for place, left in self._busy_places(timeout):
             if place.is_own_thread() and not place.wait_idle(0):
@@ -256,7 +263,9 @@ class EventBus:
         return self._places.busy(timeout)
 
     def wait_for(self, pattern: str, timeout: float | None = None) -> Event:
-        """Return the next event that matches. Raises TimeoutError after `timeout` seconds."""
+        """Return the next event that matches. Raises TimeoutError after `timeout` seconds,
+        InvalidTopic, and BusClosed if the bus is closed meanwhile.
+        """
         timeout = optional_seconds("timeout", timeout)
         with self._next_event(pattern) as future:
             return result(future, timeout, f"no event on {pattern!r}")
@@ -273,8 +282,9 @@ class EventBus:
         """Fire an event and return the first processor's answer, which is an event.
 
         Raises what that processor raises. Raises NoReply if no processor (with `emits=`) takes the
-        topic or its answer was None, TimeoutError after `timeout` seconds, and RuntimeError where
-        the answer would have to wait for the handler that asks.
+        topic, its answer was None, or its flow left the event out; TimeoutError after `timeout`
+        seconds; RuntimeError where the answer would have to wait for the handler that asks;
+        InvalidTopic, BusClosed and QueueFull as `publish` does.
         """
         timeout = optional_seconds("timeout", timeout)
         with self._request(Event(topic, data, key=key), blocks=True) as future:
@@ -293,11 +303,14 @@ class EventBus:
     # Watching
 
     def record(self, capacity: int = 100_000) -> AbstractContextManager[Timeline]:
-        """Record the journeys of the events fired in this block, the last `capacity` of them."""
+        """Record the journeys of the events fired in this block, the last `capacity` of them.
+
+        Raises RuntimeError if the bus is being recorded already.
+        """
         return self._routing.record(capacity)
 
     def assert_clean(self) -> None:
-        """Raise HandlersFailed if there are dead letters, naming each handler and its error."""
+        """Raise HandlersFailed, which holds every error, if there are dead letters."""
         self._outcomes.assert_clean()
 
     # Ending
@@ -309,6 +322,7 @@ class EventBus:
 
         Events that wait in a flow leave it at once, unless a quota holds them back. An event that
         no worker began in time becomes a dead letter. A warning names a handler that still runs.
+        Inside a handler, it does not wait for the handler's own executor.
         """
         timeout = optional_seconds("timeout", timeout)
         if self._ended:
@@ -378,7 +392,11 @@ class EventBus:
 
 
 def _plain(event: Event) -> Event:
-    """Return the event with a topic and key that are plain strings."""
+    """Return the event with a topic and key that are plain strings. Raises TypeError for what is
+    no event.
+    """
+    if not isinstance(event, Event):
+        raise TypeError(f"an Event is published; got {event!r}. To make one, use fire(topic).")
     topic, key = plain(event.topic), plain(event.key)
     if topic is event.topic and key is event.key:
         return event

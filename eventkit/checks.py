@@ -1,7 +1,8 @@
 """Checks of numbers that callers pass in: counts, and times in seconds.
 
 Each returns the value, or raises a ValueError that names the argument, what is allowed and what was
-given. Bools, NaN, infinity and times longer than a lock can wait are refused.
+given. Bools, NaN, infinity and times longer than a lock can wait are refused. Where None means no
+limit, infinity does too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ def whole_number(name: str, value: object, meaning: str, *, least: int = 1) -> i
     `meaning` completes the sentence "`name` is …" in the error.
     """
     if type(value) is not int or value < least:
-        raise ValueError(f"{name} is {meaning}, {least} or more; got {value!r}.")
+        raise ValueError(f"{name} is {meaning}, a whole number of {least} or more; got {value!r}.")
     return value
 
 

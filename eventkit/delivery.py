@@ -40,7 +40,8 @@ def must_tell_caller(
     outcomes: Outcomes,
 ) -> bool:
     """Record what a delivery raised. Return True if the caller must raise it. By then the remaining
-    subscribers have had the event. Raises a KeyboardInterrupt that came meanwhile.
+    subscribers have had the event, unless handlers recurse. Raises a KeyboardInterrupt that came
+    meanwhile.
     """
     problem = outcomes.raised(subscription, event, error)
     try:

@@ -24,7 +24,9 @@ class QueueFull(Exception):
 
 
 class BusClosed(RuntimeError):
-    """An event was fired at a bus, or handed to an executor, that has been closed."""
+    """A bus or executor was used or waited for after it, or its event loop, was closed, or in the
+    child of a fork after the parent had used it.
+    """
 
 
 class HandlersFailed(ExceptionGroup):
@@ -47,7 +49,9 @@ class DrainTimeout(TimeoutError):
 
 
 class NoReply(LookupError):
-    """A request got no answer: no processor takes it, or the processor returned None."""
+    """A request got no answer: no processor takes it, the processor returned None, or its flow left
+    the event out.
+    """
 
 
 class FlowClosed(RuntimeError):
@@ -84,7 +88,7 @@ class QuotaExceeded(LogError):
 
 
 class PermissionDenied(LogError):
-    """The caller is not allowed to do this to this log or on this bus."""
+    """The caller is not allowed to do this to this log, or on this bus."""
 
 
 class Held(LogError):

@@ -22,8 +22,8 @@ _FEW_STAGES = 8
 class Places:
     """Knows every place where events of a bus may wait.
 
-    It does not keep executors alive: their subscriptions and events do that. The bus holds its lock
-    when it calls `add` or `discard`.
+    It does not keep executors alive: their subscriptions and events do that. The caller of
+    `add` and `discard` holds the lock of the routing.
     """
 
     def __init__(self) -> None:

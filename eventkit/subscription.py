@@ -25,8 +25,9 @@ _LONGEST_PAUSE = 1e6  # seconds between two attempts: eleven days
 
 class Retry(NamedTuple):
     """Call a handler that raised again, up to `times` more: first after `backoff` seconds, then
-    after twice as long each time. The worker waits in between, so order is kept. A RecursionError
-    is not retried.
+    after twice as long each time, at most a million seconds. The worker waits in between, so an
+    executor that keeps the order still does. A RecursionError, and what is no Exception, is not
+    retried.
     """
 
     times: int
@@ -69,7 +70,7 @@ class Options(NamedTuple):
 def _check_retry(retry: object) -> None:
     try:
         if not isinstance(retry, Retry):
-            raise ValueError("it is none.")
+            raise ValueError("that is not a Retry.")
         whole_number("times", retry.times, "how often to try again", least=0)
         seconds("backoff", retry.backoff)
     except ValueError as problem:

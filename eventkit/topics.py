@@ -50,8 +50,8 @@ def matches(pattern: str, topic: str) -> bool:
 
 
 class TopicTree(Generic[T]):
-    """A map from patterns to values. Finding the values for a topic takes one step for each of its
-    words, however many patterns there are.
+    """A map from patterns to values. Finding the values for a topic takes about one step for each
+    of its words, however many patterns there are. It branches where a word and `*` both match.
     """
 
     def __init__(self) -> None:

@@ -23,12 +23,11 @@ _SLOWEST, _FASTEST = 1e-6, 1e9  # events a second
 
 
 class Trigger:
-    """Base class: fires events from its own thread until it has fired `count` or is stopped.
+    """Base class: fires events from threads of its own until it has fired `count` or is stopped.
 
     `fired` is the number of events fired so far. If the bus raised an error that ended the trigger,
-    such as QueueFull, `error` holds it and `wait` raises it. If an inline handler raised something
-    that is no Exception, such as SystemExit, `error` is a RuntimeError with that as its cause, so
-    that the waiting thread does not exit.
+    such as QueueFull, `error` holds it and `wait` raises it. If that was no Exception, such as a
+    KeyboardInterrupt that a handler raised, `error` is a RuntimeError with that as its cause.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -180,7 +179,8 @@ class ClosedLoop(Trigger):
     build up during a stall.
 
     The topic needs a processor that answers (with `emits=`). A request that fails is counted in
-    `failed`, and its user continues.
+    `failed`, and its user continues. NoReply and BusClosed end the trigger. `stop` waits for the
+    answers to the requests that were sent.
     """
 
     def __init__(self, users: int, think: float = 0.0, count: int | None = None) -> None:

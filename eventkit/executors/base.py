@@ -69,6 +69,7 @@ class Executor(Protocol):
         """Stop, after waiting up to `timeout` seconds for accepted events to be handled.
 
         Events that no worker has started by then are given up with BusClosed. Can be called twice.
+        On a thread of its own it does not wait. Inline and Awaited have nothing to stop.
         """
 
 

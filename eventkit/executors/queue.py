@@ -224,7 +224,9 @@ class JobQueue:
     # Capacity
 
     def put(self, work: Work, event: Event) -> None:
-        """Accept a job, or raise QueueFull or BusClosed. May block, as `overflow` says."""
+        """Accept a job, or raise QueueFull or BusClosed, or TypeError for an unhashable key. May
+        block, as `overflow` says.
+        """
         if event.key is not None:
             hash(event.key)  # fail here if it is unhashable, rather than in a worker
         job = (work, event)
@@ -338,7 +340,7 @@ class JobQueue:
     # Waking and closing
 
     def wake_one(self) -> None:
-        """Wake one sleeping worker thread. Engines without threads replace `wake_engine`."""
+        """Wake one sleeping worker thread. Engines set `wake_engine`, which may call this."""
         self._wake_ups.put(None)
 
     def _wake(self, job: Job | None = None) -> None:
@@ -403,8 +405,8 @@ class JobQueue:
 def _check(capacity: object, overflow: object) -> None:
     if capacity is not None and (type(capacity) is not int or capacity < 1):
         raise ValueError(
-            f"capacity is the number of events that may wait: 1 or more, or None for no "
-            f"bound; got {capacity!r}."
+            f"capacity is the number of events that may wait: a whole number of 1 or more, or None "
+            f"for no bound; got {capacity!r}."
         )
     if overflow not in get_args(Overflow):
         raise ValueError(f"overflow is one of {get_args(Overflow)}; got {overflow!r}.")

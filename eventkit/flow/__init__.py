@@ -11,7 +11,8 @@ the newest event of one key never replaces an event of another. Batch and TokenB
 line for all events.
 
 Events come out in order. They are delivered in the thread that put them in or, if they had to wait,
-in the clock's thread. All flows share one clock, so run slow handlers on an executor.
+in the clock's thread, or in that of `flush` or of a later `put`. All flows without a `clock=` share
+one clock, so run slow handlers on an executor.
 """
 
 from ..errors import FlowClosed

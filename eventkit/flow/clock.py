@@ -142,7 +142,7 @@ class ManualClock:
         self._move(self._now + round(check_seconds("seconds", seconds) * 1e9))
 
     def advance_to(self, moment: float) -> None:
-        """Move forward to a time in seconds. Do nothing if it has passed."""
+        """Move forward to a time in seconds. If it has passed, only make the calls due by then."""
         self._move(_moment("moment", moment))
 
     def call_at(self, due: int, call: Callable[[], object]) -> None:
@@ -172,7 +172,10 @@ def _moment(name: str, value: object) -> int:
     """Convert a ManualClock's time in seconds to nanoseconds, or raise ValueError."""
     if type(value) in (int, float) and -threading.TIMEOUT_MAX <= value < 0:  # type: ignore[operator]
         return round(value * 1e9)  # type: ignore[operator]
-    return round(check_seconds(name, value) * 1e9)
+    try:
+        return round(check_seconds(name, value) * 1e9)
+    except ValueError as problem:
+        raise ValueError(f"{problem} A ManualClock may also start below 0.") from None
 
 
 CLOCK = Clock()

@@ -48,8 +48,8 @@ class Held(NamedTuple):
 class Line:
     """The events of one topic and key that wait in a stage, oldest first.
 
-    `since` is when the oldest of them came. `until` is for the flow to use; None means that the
-    line is new. `due` is when the clock will wake the line.
+    `since` is when the first came after there were none. `until` is for the flow to use; None means
+    that the line is new. `due` is when the clock will wake the line.
 
     An interrupt between any two steps here loses no waiting event and lets none out twice.
     """
@@ -121,7 +121,7 @@ class Flow:
 
     A flow decides in `_came` what happens to a new event, and in `_woke` what happens to the events
     that wait. Both return when to wake the line next, in nanoseconds, or None to wake it only when
-    another event comes.
+    another event comes. While a line has such a time, `_came` cannot change it; `_woke` can.
     """
 
     per_key = True
@@ -129,7 +129,8 @@ class Flow:
     is_quota = False  # True if dropped events are worth a warning
 
     def __init__(self, clock: AnyClock | None) -> None:
-        if clock is not None and not hasattr(clock, "call_at"):
+        is_clock = hasattr(clock, "call_at") and not isinstance(clock, type)
+        if clock is not None and not is_clock:
             raise TypeError(f"clock is a ManualClock(), or None for the real one; got {clock!r}.")
         self.clock: AnyClock = CLOCK if clock is None else clock
 
@@ -224,7 +225,7 @@ class Stage:
         self._deliver_outgoing()
 
     def close(self, timeout: float = 0.0) -> list[tuple[Any, Event]]:
-        """Accept no more events, and let out those that wait.
+        """Let out the events that wait, and then accept no more.
 
         Events that a quota holds back come out in their own time, for up to `timeout` seconds.
         Return those that are left then, with their tickets.

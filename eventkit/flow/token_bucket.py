@@ -16,9 +16,9 @@ class TokenBucket(Flow):
     In any stretch of t seconds at most `rate`·t + `burst` events pass.
 
     `rate` tokens a second are added to the bucket until it holds `burst`. Each event takes one. An
-    event that finds no token waits up to `wait` seconds for one, in order and without loss
-    (`math.inf`: without limit). If it would have to wait longer, it is dropped and counted in
-    `refused`.
+    event that finds no token waits, in order and without loss, if one is due for it within `wait`
+    seconds (`math.inf`: without limit). Otherwise it is dropped and counted in `refused`. It waits
+    longer if others take tokens meanwhile.
 
     The bucket is shared by all topics and keys, and by all subscriptions that are given it. `take`
     and `try_take` use it without a subscription, from any thread.

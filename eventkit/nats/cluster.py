@@ -38,7 +38,7 @@ class NatsCluster:
     """
 
     def __init__(self, size: int = 3, *, timeout: float = 30.0) -> None:
-        whole_number("size", size, "a number of nodes, and 3 tolerate the loss of one", least=2)
+        whole_number("size", size, "the number of nodes (3 tolerate the loss of one)", least=2)
         seconds("timeout", timeout, above_zero=True)
         self._timeout = timeout
         self._password = secrets.token_hex(12)

@@ -1,5 +1,7 @@
 """Bad input: a clear error at once, that says what was given, what is allowed, what to do."""
 
+import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -42,6 +44,26 @@ def test_an_invalid_pattern_cannot_be_subscribed_to(bus: ek.EventBus, pattern: A
     refusal(ek.InvalidTopic, bus.wait_for, pattern)
 
 
+@pytest.mark.parametrize("event", ["a", None, 5])
+def test_only_an_event_is_published(bus: ek.EventBus, event: Any) -> None:
+    assert f"got {event!r}" in refusal(TypeError, bus.publish, event)
+    with pytest.raises(TypeError, match="use fire"):
+        asyncio.run(bus.publish_async(event))
+
+
+def test_events_are_persisted_into_an_open_log(bus: ek.EventBus) -> None:
+    assert "got 'events.db'" in refusal(TypeError, bus.persist, "events.db", ">")
+
+
+@pytest.mark.parametrize("wrong", [-1, math.nan, math.inf, "1", None, True])
+def test_a_delay_is_a_number_of_seconds(wrong: Any) -> None:
+    assert f"got {wrong!r}" in refusal(ValueError, ek.Delay, wrong)
+
+
+def test_a_clock_is_an_instance() -> None:
+    assert "clock is a ManualClock()" in refusal(TypeError, ek.Debounce, 1, clock=ek.ManualClock)
+
+
 def test_a_processor_cannot_emit_on_an_invalid_topic(bus: ek.EventBus) -> None:
     text = refusal(ek.InvalidTopic, bus.subscribe, "a", handler, emits="b.*")
     assert "'b.*' is not a valid topic" in text
@@ -65,14 +87,14 @@ def test_overflow_is_one_of_four(make: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("workers", [0, -1, 2.0, "4", None, True])
 def test_workers_are_1_or_more(workers: Any) -> None:
     text = refusal(ValueError, ek.Threads, workers)
-    assert "number of threads, 1 or more" in text
+    assert "number of threads, a whole number of 1 or more" in text
     assert f"got {workers!r}" in text
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 2.0, "4", None, True])
 def test_concurrency_is_1_or_more(concurrency: Any) -> None:
     text = refusal(ValueError, ek.EventLoop, concurrency=concurrency)
-    assert "run at once, 1 or more" in text
+    assert "run at once, a whole number of 1 or more" in text
     assert f"got {concurrency!r}" in text
 
 

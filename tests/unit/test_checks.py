@@ -50,7 +50,7 @@ def test_none_means_no_limit_where_there_may_be_none() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "2", None, math.nan], ids=repr)
 def test_a_count_is_an_int_of_one_or_more(value: object) -> None:
-    with pytest.raises(ValueError, match="workers is the number of threads, 1 or more"):
+    with pytest.raises(ValueError, match="the number of threads, a whole number of 1 or more"):
         checks.whole_number("workers", value, "the number of threads")
 
 

@@ -1048,9 +1048,9 @@ def test_a_time_is_more_than_0(make: Callable[[Any], object], name: str, seconds
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", None, True])
 def test_sizes_and_bursts_are_1_or_more(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=f"size is .*, 1 or more; got {wrong!r}"):
+    with pytest.raises(ValueError, match=f"size is .* number of 1 or more; got {wrong!r}"):
         ek.Batch(wrong, 1)
-    with pytest.raises(ValueError, match=f"burst is .*, 1 or more; got {wrong!r}"):
+    with pytest.raises(ValueError, match=f"burst is .* number of 1 or more; got {wrong!r}"):
         ek.TokenBucket(1, wrong)
 
 

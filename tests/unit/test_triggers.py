@@ -287,7 +287,7 @@ def test_waiting_for_many_users_takes_no_longer_than_the_timeout_allows(
         (lambda: ek.OpenLoop(1, count=1.5), "got 1.5"),  # type: ignore[arg-type]
         (lambda: ek.OpenLoop(1, count=True), "got True"),
         (lambda: ek.OpenLoop(1, arrivals="often"), "arrivals is one of .*poisson.*got 'often'"),  # type: ignore[arg-type]
-        (lambda: ek.ClosedLoop(0), "users is the number of users, 1 or more; got 0"),
+        (lambda: ek.ClosedLoop(0), "the number of users, a whole number of 1 or more; got 0"),
         (lambda: ek.ClosedLoop(1, think=-1), "think is a number of seconds, 0 or more; got -1"),
         (lambda: ek.ClosedLoop(1, think=float("inf")), "got inf"),
     ],

@@ -1,4 +1,4 @@
-"""Checks of numbers that callers pass in: counts, and times in seconds.
+"""Checks of what callers pass in: counts, times in seconds, and names.
 
 Each returns the value, or raises a ValueError that names the argument, what is allowed and what was
 given. Bools, NaN, infinity and times longer than a lock can wait are refused. Where None means no
@@ -8,7 +8,26 @@ limit, infinity does too.
 from __future__ import annotations
 
 import math
+import re
 import threading
+from typing import TypeGuard
+
+_is_name = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return True for an int or a float, and False for a bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def name(kind: str, value: object, example: str) -> str:
+    """Return `value` if it is a name that files, certificates and servers can have."""
+    if not isinstance(value, str) or not _is_name(value):
+        raise ValueError(
+            f"a {kind} has a name of 1 to 64 letters, digits, - and _, such as {example!r}; "
+            f"got {value!r}."
+        )
+    return value
 
 
 def whole_number(name: str, value: object, meaning: str, *, least: int = 1) -> int:
@@ -27,15 +46,14 @@ def seconds(name: str, value: object, *, above_zero: bool = False) -> float:
     It must be 0 or more (more than 0 with `above_zero`) and at most `threading.TIMEOUT_MAX`.
     """
     least = "more than 0" if above_zero else "0 or more"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf or (above_zero and value == 0):  # type: ignore[operator]
+    if not is_number(value) or not 0 <= value < math.inf or (above_zero and value == 0):
         raise ValueError(f"{name} is a number of seconds, {least}; got {value!r}.")
-    if value > threading.TIMEOUT_MAX:  # type: ignore[operator]
+    if value > threading.TIMEOUT_MAX:
         raise ValueError(
             f"{name} is a number of seconds, at most {threading.TIMEOUT_MAX:.0f}, the longest "
             f"that a thread can wait here; got {value!r}."
         )
-    return value  # type: ignore[return-value]
+    return value
 
 
 def optional_seconds(name: str, value: object) -> float | None:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .checks import seconds, whole_number
+from .checks import is_number, seconds, whole_number
 from .event import Event
 from .executors.awaited import Awaited
 from .executors.base import Executor
@@ -58,8 +58,7 @@ class Options(NamedTuple):
                     f"an event leaves {self.flow!r} later, when no caller awaits it: use "
                     "executor=EventLoop() with a flow."
                 )
-        is_number = isinstance(self.priority, int | float) and not isinstance(self.priority, bool)
-        if not is_number or self.priority != self.priority:
+        if not is_number(self.priority) or self.priority != self.priority:
             raise TypeError(f"priority is a number, the higher the sooner; got {self.priority!r}.")
         if not isinstance(self.once, bool):
             raise TypeError(f"once is True or False; got {self.once!r}.")

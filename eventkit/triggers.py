@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .checks import optional_seconds, seconds, whole_number
+from .checks import is_number, optional_seconds, seconds, whole_number
 from .errors import BusClosed, NoReply
 from .event import Event
 
@@ -209,12 +209,11 @@ class ClosedLoop(Trigger):
 
 
 def _rate(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not _SLOWEST <= value <= _FASTEST:  # type: ignore[operator]
+    if not is_number(value) or not _SLOWEST <= value <= _FASTEST:
         raise ValueError(
             f"rate is a number of events a second, {_SLOWEST} to {_FASTEST:.0e}; got {value!r}."
         )
-    return value  # type: ignore[return-value]
+    return value
 
 
 def _as_exception(error: BaseException) -> Exception:

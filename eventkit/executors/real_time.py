@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..checks import is_number
+
 _lock = threading.Lock()
 _intervals: dict[object, float] = {}  # of each block that is running
 _usual = 0.0  # the interval outside all blocks
@@ -24,8 +26,7 @@ def real_time(interval: float = 0.0005) -> Iterator[None]:
     threads: the shortest interval applies. After the last block the previous interval is restored.
     Raises ValueError unless the interval is between 1 microsecond and 1 second.
     """
-    is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
-    if not is_number or not 1e-6 <= interval <= 1:
+    if not is_number(interval) or not 1e-6 <= interval <= 1:
         raise ValueError(f"interval is in seconds, 0.000001 to 1; got {interval!r}.")
     block = object()
     try:  # includes `_begin`, which an interrupt may cut short

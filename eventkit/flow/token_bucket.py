@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
-from ..checks import seconds, whole_number
+from ..checks import is_number, seconds, whole_number
 from ..forks import renew_in_child
 from .stage import AnyClock, Flow, Held, Line, options_repr
 
@@ -138,10 +138,9 @@ def _token_wait(wait: object) -> float:
 
 def _step(rate: object) -> int:
     """Return the nanoseconds between two tokens, or raise ValueError."""
-    number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if not number or not 1 / threading.TIMEOUT_MAX <= rate <= 1e9:  # type: ignore[operator]
+    if not is_number(rate) or not 1 / threading.TIMEOUT_MAX <= rate <= 1e9:
         raise ValueError(
             f"rate is events a second, more than 0, at most 1e9; got {rate!r}. The lowest is one "
             f"in {threading.TIMEOUT_MAX:.0f} seconds."
         )
-    return math.ceil(1e9 / rate)  # type: ignore[operator]
+    return math.ceil(1e9 / rate)

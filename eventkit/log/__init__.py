@@ -43,7 +43,6 @@ from .checks import (
     check_claim as check_claim,
     check_consumer as check_consumer,
     check_lock as check_lock,
-    check_name as check_name,
     check_quota as check_quota,
     check_reading as check_reading,
     check_sequences as check_sequences,

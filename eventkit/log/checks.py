@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
-from ..checks import seconds, whole_number
+from ..checks import is_number, name as check_name, seconds, whole_number
 from ..errors import LeaseLost, LogError, QuotaExceeded
 from ..topics import check_pattern
-
-
-def check_name(name: object, what: str) -> None:
-    """Raise ValueError unless every backend accepts this name for a consumer or a lock."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(
-            f"a {what} has a name of letters, digits, - and _, such as 'mail-senders'; "
-            f"got {name!r}."
-        )
 
 
 def check_append(expect: object, fence: object) -> None:
@@ -38,7 +28,7 @@ def check_reading(after: object, topic: object, limit: object = None) -> None:
 
 def check_consumer(name: object, topic: object, max_tries: object, after: object) -> None:
     """Raise InvalidTopic or ValueError unless `consumer` accepts these."""
-    check_name(name, "consumer")
+    check_name("consumer", name, "mail-senders")
     check_reading(after, topic)
     _count("max_tries", max_tries, "a number of tries", least=1)
 
@@ -58,7 +48,7 @@ def check_sequences(sequences: Iterable[object]) -> None:
 
 def check_lock(name: object, ttl: object, wait: object) -> None:
     """Raise ValueError unless `lock` accepts these."""
-    check_name(name, "lock")
+    check_name("lock", name, "counter")
     seconds("ttl", ttl, above_zero=True)
     seconds("wait", wait)
 
@@ -84,8 +74,7 @@ def check_speed(speed: object) -> None:
     """Raise ValueError unless `replay` accepts this speed."""
     if speed is None:
         return
-    is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
-    if not is_number or not 0 < speed < math.inf:  # type: ignore[operator]
+    if not is_number(speed) or not 0 < speed < math.inf:
         raise ValueError(f"speed is a factor above 0, or None for at once; got {speed!r}.")
 
 
@@ -138,6 +127,3 @@ def consumer_gone(consumer: str) -> LogError:
 
 
 _LARGEST_NUMBER = 2**63 - 1
-
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import ssl
 import threading
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 import msgspec
 
+from ..checks import is_number, name as check_name
 from ..errors import PermissionDenied
 from ..event import Event
 from ..forks import renew_in_child
@@ -38,7 +38,6 @@ Admits = Callable[[Event], Event | None]
 DENIED = "audit.denied"
 _RESERVED = ("audit.", "error.")
 _DECISIONS = 100_000
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Rule(NamedTuple):
@@ -168,16 +167,12 @@ def _each(patterns: object) -> Iterable[str]:
 
 def check_principal(name: object) -> None:
     """Raise ValueError unless this name is allowed in a policy and in a certificate."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(
-            f"a principal has a name of letters, digits, - and _, up to 64, such as 'ann'; "
-            f"got {name!r}."
-        )
+    check_name("principal", name, "ann")
 
 
 def check_hours(hours: object, most: float) -> float:
     """Return `hours` if it is more than 0 and at most `most`. Raise ValueError otherwise."""
-    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 < hours <= most:
+    if not is_number(hours) or not 0 < hours <= most:
         raise ValueError(
             f"hours is a number: more than 0 hours, at most {most:,.0f}; got {hours!r}."
         )

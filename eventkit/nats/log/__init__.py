@@ -30,8 +30,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ...checks import seconds, whole_number
-from ...log import EventLog, check_name
+from ...checks import name as check_name, seconds, whole_number
+from ...log import EventLog
 from ..client import options_for
 from .log import NatsLog as NatsLog
 from .store import Store
@@ -55,7 +55,7 @@ def open(
     changes the log, else LogUnusable. With `tls`, such as an authority's `client_context`, the
     client sends nothing before the server has shown its certificate. `options` are nats-py's.
     """
-    check_name(name, "log")
+    check_name("log", name, "counter")
     seconds("timeout", timeout, above_zero=True)
     whole_number("replicas", replicas, "a number of servers")
     return NatsLog(

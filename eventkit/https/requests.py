@@ -50,7 +50,7 @@ class Trigger(Protocol):
 
 
 PROBLEM = "application/problem+json"
-_DISCARDABLE = 1 << 20
+_DISCARDABLE = 1 << 20  # bytes
 """The number of bytes of a refused body that are read and discarded before the connection ends."""
 
 

@@ -20,7 +20,7 @@ TLS_FAILED = 0
 """The status of a refusal for a failed TLS handshake, where HTTP has none."""
 
 _AT_ONCE = 128
-_PAUSE = 0.1
+_PAUSE = 0.1  # seconds
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _BAD_FRAMING = b"HTTP/1.1 400 Bad Request\r\n\r\n"  # only tornado writes this, never a handler
 _HUNG_UP = {ssl.SSL_ERROR_EOF, ssl.SSL_ERROR_ZERO_RETURN}

@@ -50,7 +50,7 @@ __all__ = ["HttpsTrigger", "Received", "Refusal"]
 REFUSED = "audit.refused"
 _WORKERS = 4
 _RECORDS = 10_000
-_LONGEST_WAIT = 86_400
+_LONGEST_WAIT = 86_400  # seconds
 _LAST_PORT = 65_535
 
 

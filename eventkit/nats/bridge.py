@@ -46,7 +46,7 @@ from .delivery import Delivery
 from .receiving import Arrived as Arrived, Receiver, first_match
 from .sending import Sender
 
-_RECONNECT = 0.1
+_RECONNECT = 0.1  # seconds
 _PING = 5  # seconds; nats-py gives up a server at the third ping without an answer
 _LOOP_HAS_ENDED = (TimeoutError, CancelledError, RuntimeError)  # or is ending, after an interrupt
 _log = logging.getLogger("eventkit")

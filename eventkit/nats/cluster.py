@@ -14,7 +14,7 @@ from .server import NatsServer, ServerFailed, wait_until
 
 T = TypeVar("T")
 
-_POLL = 0.02
+_POLL = 0.02  # seconds
 
 
 class NatsCluster:

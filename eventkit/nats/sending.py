@@ -26,9 +26,9 @@ from .counting import LONGEST, Counts
 _CONFIRM = 0.05  # seconds between the first unconfirmed event and the ping
 _GRACE = 0.5  # seconds for receivers to reconnect before a sender continues
 _FOREVER = 10**9  # seconds
-_BUFFER = 0.001
-_BEHIND = 0.005
-_ROOM = 0.001
+_BUFFER = 0.001  # seconds
+_BEHIND = 0.005  # seconds
+_ROOM = 0.001  # seconds
 _LONGEST_INTEGER = 4_300  # digits that Python reads; a shorter body cannot have more
 _LONGEST_SUBJECT = 3_500  # bytes; a server accepts no line of more than 4,096
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OWNER = "eventkit"
-_POLL = 0.005
+_POLL = 0.005  # seconds
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _WATCHDOG = str(Path(__file__).with_name("watchdog.py"))
 

@@ -35,9 +35,9 @@ except ImportError as missing:
     ) from missing
 
 _MAGIC = b"ek1"
-_NONCE = 12
-_TAG = 16
-_KEY = 32
+_NONCE = 12  # bytes
+_TAG = 16  # bytes
+_KEY = 32  # bytes
 _JSON, _BYTES = b"j", b"b"
 
 

@@ -36,7 +36,7 @@ from .writer import PATIENCE, failure, hold
 APPLICATION = 0x65766B6C  # "evkl", in the file's header: it identifies the file as a log
 VERSION = 2
 
-_SMALLEST_PAGE = 512
+_SMALLEST_PAGE = 512  # bytes
 _SETTINGS = (
     "synchronous=full",
     "fullfsync=1",

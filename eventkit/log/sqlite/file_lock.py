@@ -7,8 +7,8 @@ import sys
 import time
 from contextlib import suppress
 
-_FIRST_PAUSE = 0.0001
-_LONGEST_PAUSE = 0.005
+_FIRST_PAUSE = 0.0001  # seconds
+_LONGEST_PAUSE = 0.005  # seconds
 
 
 class FileLock:

@@ -30,7 +30,7 @@ from .sql import fitting, last_on, put
 from .store import Store
 from .tail import Tail
 
-_TRIM_AT_ONCE = 10_000
+_TRIM_AT_ONCE = 10_000  # entries
 _LARGEST = 256 * 1024 * 1024  # bytes of an event; SQLite's own limit is 1,000 million
 
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Headers = dict[str, str]
 
 _ATTEMPT = 1.0  # seconds before a request is repeated: a leader may be gone
-_PAUSE = 0.05
+_PAUSE = 0.05  # seconds
 _PING = 2  # seconds; a frozen server is noticed after two to three of them
 _HEADERS = 1_000  # bytes reserved for headers
 _NOT_NOW = {

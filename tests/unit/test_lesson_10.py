@@ -124,6 +124,15 @@ def test_the_page_says_which_other_logs_know_a_repeated_event(claim: str) -> Non
     assert claim in row
 
 
+def test_the_page_has_the_figures_of_the_benchmarks() -> None:
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for measure in ("one way to another process", "burst to another process"):
+        rows = benchmarks.partition(f"| {measure} | nats-py |")[2].splitlines()
+        bare, ours = rows[0].split("|")[0].strip(), rows[1].split("|")[3].strip()
+        assert rows[1].split("|")[2].strip() == "eventkit"
+        assert f"| {bare} | {ours} |" in PAGE.partition(f"| {measure}")[2][:60]
+
+
 def test_the_page_says_how_soon_a_frozen_server_is_noticed() -> None:
     """Up to (outstanding pings + 1) × interval, by the numbers of nats-py and of eventkit."""
     pings = nats_py.DEFAULT_MAX_OUTSTANDING_PINGS

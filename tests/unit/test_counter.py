@@ -49,6 +49,13 @@ def test_clicks_that_are_given_up_are_told_and_the_counter_lives_on(gate: Gate) 
     assert len(panel.bus.dead_letters) == 2  # where assert_clean sees them
     panel._click(1)
     wait_until(lambda: panel.counter.value == 2)
+
+    change(panel, INLINE)
+    panel._painter.paint_now()
+    assert "given up" not in panel._notice.text  # these are not given up once more
+    panel._click(1, 100)
+    panel._painter.paint_now()
+    assert panel._notice.text.startswith("Notification 1:")
     panel.bus.close()
 
 

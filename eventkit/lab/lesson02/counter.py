@@ -29,6 +29,7 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 
 
 _MOST_DOTS = 30
+_NO_NOTICE = "No notification yet."
 
 
 class Counter:
@@ -125,8 +126,9 @@ class CounterPanel(Panel):
         self.bus = EventBus()
         self.notifications: list[str] = []
         self._changed: tuple[str, bool | None] | None = None
+        self._carried_over = 0  # dead letters of earlier buses
         self._number = widgets.HTML()
-        self._notice = Status(text="No notification yet.")
+        self._notice = Status(text=_NO_NOTICE)
         self._threshold = widgets.BoundedIntText(
             value=threshold, min=1, max=1_000_000, description="Notify at",
             layout=widgets.Layout(width="180px"), continuous_update=False,
@@ -157,9 +159,10 @@ class CounterPanel(Panel):
         self._paint()
 
     def text(self) -> str:
-        said = self.notifications[-1] if self.notifications else "No notification yet."
+        said = self.notifications[-1] if self.notifications else _NO_NOTICE
         waiting = self.counter.clicked - self.counter.handled
-        wait = f" {waiting} clicks wait." if waiting else ""
+        clicks = "1 click waits" if waiting == 1 else f"{waiting} clicks wait"
+        wait = f" {clicks}." if waiting else ""
         return f"[Live counter: {self.counter.value}.{wait} {said}]"
 
     def _connect(self, value: int = 0) -> None:
@@ -202,12 +205,15 @@ class CounterPanel(Panel):
         old, before = self.bus, self.counter.value
         self.counter.work = 0.0
         old.close(self.patience)
+        letters = list(old.dead_letters)
+        given_up = sum(isinstance(one.error, BusClosed) for one in letters[self._carried_over :])
         self.bus = EventBus()
-        self.bus.dead_letters.extend(old.dead_letters)
+        self.bus.dead_letters.extend(letters)
+        self._carried_over = len(letters)
         self._connect(self.counter.value)
-        given_up = sum(isinstance(one.error, BusClosed) for one in old.dead_letters)
         if given_up:
-            self._tell_change(f"{given_up} clicks were given up: the old one was stuck.", False)
+            clicks = "1 click was" if given_up == 1 else f"{given_up} clicks were"
+            self._tell_change(f"{clicks} given up: the old one was stuck.", False)
         elif self.counter.value != before:
             self._tell_change(
                 "The clicks that waited were counted at once, without their work: from "
@@ -223,11 +229,13 @@ class CounterPanel(Panel):
         self._number.value = _picture(self.counter)
         if self._changed:
             self._notice.say(*self._changed)
-        elif self.bus.dead_letters:
+        elif len(self.bus.dead_letters) > self._carried_over:
             last = self.bus.dead_letters[-1]
             self._notice.say(f"{last.handler} failed: {last.error}", good=False)
         elif self.notifications:
             self._notice.say(self.notifications[-1], good=True)
+        else:
+            self._notice.say(_NO_NOTICE)
 
 
 def _picture(counter: Counter) -> str:

@@ -30,6 +30,7 @@ GOOD = build_one_that_holds.text_of(build_one_that_holds.exercise.solution)
 FOUND_BY = {
     "to be at the target is to be beyond it": "counting",
     "a door is a door": "access",
+    "who may look may look at everything": "access",
     "a message is handled exactly once": "again",
     "to handle it at once is to be quick": "slow",
     "one worker is safer": "slow",
@@ -100,6 +101,18 @@ def test_what_a_submission_prints_is_nobodys_proof() -> None:
     found = finding(prints, "counting")
     assert found is not None
     assert "SystemExit" in found.seen
+
+
+def test_a_function_that_lacks_an_import_is_told_where_to_put_it() -> None:
+    found = finding(GOOD.replace("    import threading\n", "", 1), "counting")
+    assert found is not None
+    assert "NameError" in found.seen and "import inside it" in found.look_at
+
+
+@pytest.mark.parametrize("topic", ["visitor.>", "audit.>"])
+def test_a_screen_that_sees_more_than_its_own_is_refused(topic: str) -> None:
+    found = finding(GOOD.replace('"notice.>"]', f'"notice.>", "{topic}"]'), "access")
+    assert found is not None and found.expected == f"screen subscribes to {topic}: PermissionDenied"
 
 
 def test_a_submission_that_ends_the_process_is_wrong() -> None:

@@ -43,7 +43,9 @@ def diagnose(attempt: object) -> str | None:
     letters = attempted(attempt() if callable(attempt) else attempt)
     if isinstance(letters, str):
         letters = letters.upper()
-    if not isinstance(letters, str) or sorted(letters) != list(STAGE_OF):
+    else:
+        return f"give the letters as one string, such as 'ABCDEFGHI'.\n  Yours: {letters!r}."
+    if sorted(letters) != list(STAGE_OF):
         return _not_each_once(letters)
     at = [letters.index(_LETTER_OF[stage]) for stage in STAGES]
     *_, processing, _, _, painting = STAGES
@@ -85,7 +87,8 @@ exercise = Exercise(
         "Browser, way, loop, callback, fire, queue, processor, listener, way, browser. The first "
         "letter is G, the last is D.",
     ),
-    praise="Nine stages, and your code is in three of them: callback, processor, listener.",
+    praise="Nine stages, and your code runs in four of them: the callback in two, then the "
+    "processor and the listener.",
     wrong=[
         Wrong("a click runs my code now", lambda: "GEBIAHCFD", "before the loop is free"),
         Wrong("the kernel sees the finger", lambda: "BGEIAHCFD", "cannot see your finger"),

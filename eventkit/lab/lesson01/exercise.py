@@ -25,8 +25,8 @@ class OwnBus:
 
     def subscribe(self, topic, handler):
         """Have `handler(event)` called for each event on this topic. Returns a
-        function that ends it. Both count from the next event on, also when
-        called inside a handler.
+        function that ends it, and that does nothing when called again. Both
+        count from the next event on, also when called inside a handler.
         """
         # solution begins
         known = self.handlers.get(topic, ())
@@ -263,8 +263,8 @@ CASES: list[tuple[Callable[[Any], list[str]], str, str]] = [
     (
         _subscribes_twice,
         "the first of three handlers is the third as well; cancel the third, twice; fire once",
-        "cancelling ends one subscription, its own. A handler can have two, so looking for the "
-        "handler may find the other one",
+        "cancelling ends one subscription, its own, and doing it again does nothing. A handler can "
+        "have two, so looking for the handler may find the other one",
     ),
 ]
 

@@ -24,6 +24,7 @@ def _notified(rule: Rule, counts: list[int], threshold: int) -> list[int]:
 
 
 CASES = [
+    ([0, 5, 9], 10, "the count never got beyond 9, and the user was told that it reached 10"),
     (
         [0, 9, 11],
         10,
@@ -54,7 +55,12 @@ CASES = [
         "the count went 10, 11, 12 and the user was told more than once. At or above the "
         "threshold is a state and lasts; a crossing is a step, and starts below the threshold",
     ),
-    ([0, 5, 9], 10, "the count never got beyond 9, and the user was told that it reached 10"),
+    (
+        [0, 2, 3],
+        3,
+        "the threshold was 3, and the user was not told at 3: compare with `threshold`, not with a "
+        "fixed number",
+    ),
 ]
 
 
@@ -63,6 +69,11 @@ def _expected(counts: list[int], threshold: int) -> list[int]:
 
 
 def diagnose(rule: Rule) -> str | None:
+    if attempted(rule(0, 5, 10)) is None:
+        return (
+            "your function returned None. Return True or False.\n  crossed(0, 5, 10) returned "
+            "None, expected False."
+        )
     for counts, threshold, meaning in CASES:
         got = _notified(rule, list(counts), threshold)
         if got != _expected(counts, threshold):
@@ -103,5 +114,8 @@ exercise = Exercise(
         Wrong("both ends count as inside", lambda b, a, t: b <= t <= a, "starts below"),
         Wrong("a change of side is a crossing", lambda b, a, t: (b < t) != (a < t), "direction"),
         Wrong("told once is told for ever", _remembering(), "after a reset"),
+        Wrong("every step is news", lambda b, a, t: True, "never got beyond 9"),
+        Wrong("the threshold is 10", lambda b, a, t: b < 10 <= a, "not with a fixed number"),
+        Wrong("to have computed it is enough", lambda b, a, t: None, "returned None"),
     ],
 )

@@ -48,6 +48,10 @@ def _case(servers: int) -> str:
     return ""
 
 
+def _workers(number: int) -> str:
+    return f"{number} worker" + ("s" if number > 1 else "")
+
+
 def diagnose(choose: Any) -> str | None:
     executor = choose()
     if executor is ...:
@@ -64,6 +68,11 @@ def diagnose(choose: Any) -> str | None:
             f"at a time, up to {slowest(1):.1f} s, like inline. Async makes waiting cheap; it "
             f"does not make blocking code fast.{_case(1)}"
         )
+    if hasattr(executor, "waits_by") and not isinstance(executor, Threads | type):
+        return (
+            "this work blocks, and the goal is stated in threads: return ek.Threads(n) with the "
+            f"smallest n that meets it.\n  This returned {executor!r}."
+        )
     if not isinstance(executor, Threads):
         return (
             "an executor is an object with its own workers, made by a call: return one such as "
@@ -72,17 +81,18 @@ def diagnose(choose: Any) -> str | None:
     servers = executor.workers
     if slowest(servers) > GOAL:
         return (
-            f"with {servers} worker(s), {RATE * WORK:g} events come while one is handled, and "
+            f"with {_workers(servers)}, {RATE * WORK:g} events come while one is handled, and "
             f"the queue grows with every one: the slowest takes {slowest(servers):.2f} s. "
             f"Utilisation is {RATE * WORK / servers:.2f}; above 1 no patience helps."
             f"{_case(servers)}"
         )
     if servers > FEWEST:
         return (
-            f"{servers} workers meet the goal, but {servers - FEWEST} of them never have anything "
-            f"to do: no more than {RATE * WORK:g} events are handled at once. More threads are not "
-            f"faster threads.\n  Event {FEWEST + 1} is due at {FEWEST / RATE:.2f} s. Event 1 "
-            f"ends at {WORK:.2f} s, so its worker is free again, and so on."
+            f"{servers} workers meet the goal, but {servers - FEWEST} of them would never have "
+            f"anything to do: no more than {RATE * WORK:g} events are handled at once. More "
+            f"threads are not faster threads.\n  Event {FEWEST + 1} is due at "
+            f"{FEWEST / RATE:.2f} s. Event 1 ends at {WORK:.2f} s, so its worker is free again, "
+            "and so on."
         )
     return None
 
@@ -102,7 +112,8 @@ exercise = Exercise(
         Wrong("the slow part is the processor", lambda: Inline(), "the next events that wait"),
         Wrong("async makes my code faster", lambda: EventLoop(), "blocking handler holds up"),
         Wrong("any thread pool will do", lambda: Threads(2), "the queue grows"),
-        Wrong("more threads are faster", lambda: Threads(64), "never have anything"),
+        Wrong("more threads are faster", lambda: Threads(64), "never have"),
         Wrong("an executor is a class", lambda: Threads, "made by a call"),
+        Wrong("processes are stronger", lambda: ek.Processes(4), "stated in threads"),
     ],
 )

@@ -126,7 +126,8 @@ CASES: list[tuple[Delays, str]] = [
 
 
 def diagnose(run: Callable[..., Any]) -> str | None:
-    if run([], VirtualClock()) is ...:
+    probe = _Told()
+    if run([probe.task("a", 0.0)], probe.clock) is ...:
         raise NotAttempted
     for delays, meaning in CASES:
         try:
@@ -135,7 +136,8 @@ def diagnose(run: Callable[..., Any]) -> str | None:
             return (
                 "your scheduler looks at the clock again and again and never sleeps. Looking does "
                 "not make time pass; on a real clock that would be a busy loop. Sleep until the "
-                f"first task is due.\n  Tasks that yield {_yields(delays)}"
+                f"first task is due.\n  Tasks that yield {_yields(delays)}.\n  Expected: "
+                f"{_lines(_played(run_all, delays)[0])}"
             )
         expected, results = _played(run_all, delays)
         if got != expected:

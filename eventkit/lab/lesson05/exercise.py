@@ -44,7 +44,8 @@ class Account:
 
 def transfer(source: Account, target: Account, amount: int) -> None:
     """Move the amount from one account to another, if it is there. Each account has a `name`, a
-    `balance` and a `lock`. No balance may become negative, no money appear or vanish.
+    `balance`, and a `lock` to use in a `with` block. No balance may become negative, no money
+    appear or vanish.
     """
     # solution begins
     first, second = sorted([source, target], key=lambda account: account.name)
@@ -144,19 +145,30 @@ def alone(attempt: Transfer) -> str | None:
     """Return what is wrong with a transfer that runs alone, or None."""
     if inspect.iscoroutinefunction(attempt):
         return "threads will run it: write a plain function, with `def` and `with`"
+    for amount, rule in (
+        (AMOUNT, "even without another transfer, the amount must be moved"),
+        (BEFORE, "all that is on an account may be moved"),
+        (BEFORE + 1, "if the money is not there, nothing is moved, and nothing is raised"),
+    ):
+        moves = amount if amount <= BEFORE else 0
+        if wrong := _moved_wrongly(attempt, amount, [BEFORE - moves, BEFORE + moves]):
+            return f"{rule}.\n  {wrong}"
+    return None
+
+
+def _moved_wrongly(attempt: Transfer, amount: int, expected: list[int]) -> str | None:
     results: list[Any] = []
     accounts = Account("a"), Account("b")
-    moved = run(lambda: Program({"A": lambda: results.append(attempt(*accounts, AMOUNT))},
+    moved = run(lambda: Program({"A": lambda: results.append(attempt(*accounts, amount))},
                                 holds=lambda: True))  # fmt: skip
     if results and results[0] is ...:
         raise NotAttempted
     left = [account.now for account in accounts]
-    if moved.problem or left != [BEFORE - AMOUNT, BEFORE + AMOUNT]:
-        return (
-            f"even without another transfer, moving {AMOUNT} from a to b, with {BEFORE} on each, "
-            f"left {left[0]} and {left[1]}" + (f" ({moved.problem})" if moved.problem else "")
-        )
-    return None
+    if not moved.problem and left == expected:
+        return None
+    return f"Moving {amount} from a to b, with {BEFORE} on each, left {left[0]} and {left[1]}" + (
+        f" ({moved.problem})." if moved.problem else "."
+    )
 
 
 def meaning(bad: Run) -> str:
@@ -270,6 +282,21 @@ def _source_only(source: Account, target: Account, amount: int) -> None:
             target.balance += amount
 
 
+def _no_check(source: Account, target: Account, amount: int) -> None:
+    first, second = sorted([source, target], key=lambda account: account.name)
+    with first.lock, second.lock:
+        source.balance -= amount
+        target.balance += amount
+
+
+def _leaves_something(source: Account, target: Account, amount: int) -> None:
+    first, second = sorted([source, target], key=lambda account: account.name)
+    with first.lock, second.lock:
+        if source.balance > amount:
+            source.balance -= amount
+            target.balance += amount
+
+
 _everything = Lock("the one lock")
 
 
@@ -301,5 +328,7 @@ exercise = Exercise(
         Wrong("more locks are safer", _opposite_order, "in the same order"),
         Wrong("the giver's lock will do", _source_only, "Hold the lock of everything"),
         Wrong("one lock around everything", _one_lock_for_all, "too careful"),
+        Wrong("locks make a check needless", _no_check, "nothing is moved"),
+        Wrong("something must stay", _leaves_something, "all that is on an account"),
     ],
 )

@@ -81,8 +81,9 @@ def _overload(executor: Threads, passages: Passages) -> str | None:
     seed = max(passages, key=lambda seed: max(passages[seed].answered))
     one = passages[seed]
     return (
-        f"with {executor.workers} worker(s) utilisation is {load:g}: even without a burst, as many "
-        "readings come as can be shown, or more. No queue absorbs that."
+        f"with {executor.workers} worker{'' if executor.workers == 1 else 's'}, utilisation is "
+        f"{load:g}: even without a burst, as many readings come as can be shown, or more. No queue "
+        "absorbs that."
         + _case(seed, f"the slowest took {max(one.answered):.2f} s, and {_share(one):.0%} were "
                       "given up")
     )  # fmt: skip
@@ -153,7 +154,8 @@ def _too_many_lost(executor: Threads, passages: Passages) -> str | None:
     good = [str(seed) for seed, one in passages.items() if _share(one) <= GIVEN_UP]
     if good:
         return (
-            f"this meets the goal on seed {', '.join(good)} and not on the others. A queue that "
+            f"this meets the goal on seed{'s' if len(good) > 1 else ''} {', '.join(good)} and not "
+            "on the others. A queue that "
             f"was fitted to one day is too tight for the next.{case}"
         )
     return (
@@ -215,7 +217,7 @@ exercise = Exercise(
     wrong=[
         Wrong("a queue absorbs overload", lambda: Threads(2), "No queue absorbs that"),
         Wrong("one worker keeps the order", lambda: Threads(1, capacity=10, overflow="drop_oldest"),
-              "with 1 worker(s)"),
+              "with 1 worker, "),
         Wrong("a queue needs no bound", lambda: Threads(3), "takes the whole burst"),
         Wrong("blocking loses nothing", lambda: Threads(3, capacity=12), "went to where"),
         Wrong("an error is the honest answer",

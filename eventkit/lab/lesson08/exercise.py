@@ -266,6 +266,11 @@ def diagnose(make: Any) -> str | None:
             "returns is called for each event: define allow(now) inside, and return it.\n"
             f"  make_bucket(1, 1) returned {made!r}, which cannot be called."
         )
+    if attempted(made(0.0)) is None:
+        return (
+            "allow returned None. Return True if the event may pass, and False if not.\n"
+            "  make_bucket(1, 1)(0.0) returned None, expected True."
+        )
     for case in CASES:
         broken = breach(case, case.answers(make))
         if broken:
@@ -328,6 +333,7 @@ exercise = Exercise(
         *(Wrong(one.name, one.make, one.says.split(".")[0][:60]) for one in BELIEFS),
         Wrong("one bucket is all that anybody needs", _one_for_all(), "two buckets share"),
         Wrong("the answer is the bucket", lambda rate, burst: True, "returns no function"),
+        Wrong("a change is an answer", lambda rate, burst: lambda now: None, "allow returned None"),
         Wrong("no event may pass", lambda rate, burst: lambda now: False, "no token bucket yet"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import eventkit as ek
 
-from ..course.exercise import Exercise, Wrong, attempted
+from ..course.exercise import Exercise, NotAttempted, Wrong, attempted
 
 Project = Callable[[dict[str, Any], ek.Entry], dict[str, Any]]
 
@@ -117,7 +117,15 @@ def counted(attempt: Project, deliveries: Sequence[str]) -> Any:
     state: dict[str, Any] = {"count": 0}
     for delivery in deliveries:
         given = copy.deepcopy(state)
-        new = attempted(attempt(given, _entry(delivery)))
+        try:
+            new = attempted(attempt(given, _entry(delivery)))
+        except NotAttempted:
+            raise
+        except Exception as error:
+            raise Refused(
+                f"your code raised {type(error).__name__}: {error}.\n  Given: the state {state}, "
+                f"and the entry {delivery} with the data {_entry(delivery).data!r}."
+            ) from error
         _check_rules(state, given, new)
         state = json.loads(json.dumps(new))
     return state["count"]
@@ -254,6 +262,10 @@ def _in_a_set(state: dict[str, Any], entry: ek.Entry) -> dict[str, Any]:
     return {"count": _count(state, entry), "seen": seen | {entry.sequence}}
 
 
+def _expects_a_count(state: dict[str, Any], entry: ek.Entry) -> dict[str, Any]:
+    return {**state, "count": state["count"] + entry.data["count"]}
+
+
 exercise = Exercise(
     name="survive_replays",
     solution=project,
@@ -278,5 +290,6 @@ exercise = Exercise(
         Wrong("a variable will remember", _remembering(), "outside of the state"),
         Wrong("state is there to be changed", _changes_the_state, "Make a new one"),
         Wrong("what is in memory is kept", _in_a_set, "cannot be saved"),
+        Wrong("every entry has a count", _expects_a_count, "the entry 3 reset with the data None"),
     ],
 )

@@ -104,7 +104,10 @@ def _ended_badly(
             "twice, an endless loop?",
         )
     if "error" in facts:
-        return Finding("no exception", facts["error"], f"what was raised from: {step}")
+        look_at = f"what was raised from: {step}"
+        if facts["error"].startswith("NameError"):
+            look_at += ". It runs alone in a new process: import inside it whatever it uses"
+        return Finding("no exception", facts["error"], look_at)
     if name == "killed":
         if "end" in facts or status == 0:
             return Finding(

@@ -90,6 +90,7 @@ def access(stage: Stage) -> None:
     subscribing = [
         ("screen", "count.>"), ("screen", "notice.>"),
         ("screen", "door.>"), ("mallory", "count.>"), ("north", "door.>"), ("north", "notice.full"),
+        ("screen", "visitor.>"), ("screen", "audit.>"), ("south", "count.>"),
     ]  # fmt: skip
     tried = {
         f"{who} publishes on {topic}": outcome(

@@ -52,6 +52,8 @@ function picker(el) {
   function go(name) {
     const { program, path } = state, waits = program.positions[path].waits[name];
     if (program.positions[path + name]) to(path + name);
+    else if (!Object.keys(program.code).some((one) => program.positions[path + one]))
+      to(path, "No task can go on. Press Undo or Reset.");
     else to(path, `${name} ${waits || "has finished"} and cannot go on: let the other go.`);
   }
 

@@ -72,7 +72,7 @@ def threads_that_tell_twice() -> Program:
     return Program(
         {"A": visit, "B": visit},
         holds=lambda: len(told) == 1,
-        state=lambda: f"count = {door.count}, told {len(told)} times",
+        state=lambda: f"count = {door.count}, times told: {len(told)}",
     )
 
 

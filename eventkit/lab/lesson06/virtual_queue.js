@@ -1,7 +1,7 @@
 // A queue on a virtual clock: random requests, first come, first served, by the recurrence of
 // `queueing.response_times`. Times are in units of work, so a mean of 2 is twice the work. Every
-// setting has the same chance: the same gaps, only scaled, and the same work. virtual_queue.py has
-// the same numbers, and a test compares the two.
+// setting has the same chance: the same gaps, only scaled, and the same work. virtual_run.py has the
+// same numbers, and a test compares the two.
 
 const FACTOR = 48271, MODULUS = 2147483647;
 

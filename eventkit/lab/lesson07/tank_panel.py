@@ -139,6 +139,7 @@ class TankPanel(RunPanel[Tank]):
         return round(tank.seconds)
 
     def _watch(self, tank: Tank, running: bool) -> int:
+        self._burst_button.disabled = tank.poured >= tank.seconds  # nothing comes any more
         places = self._follower.look()
         self._samples.append(
             Sample(tank.elapsed, len(places.waiting), places.came, len(places.answered))

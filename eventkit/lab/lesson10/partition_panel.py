@@ -19,7 +19,7 @@ from .places import Places
 
 SAID = {
     "whole": "Whole: each click goes over the line and is counted on the other machine.",
-    "cut": "Cut: both sides know. The number here is old, and clicks wait for the line.",
+    "cut": "Cut: both sides know. Clicks wait for the line, and the number here stays as it is.",
     "cut, full": "Cut, and every place is taken: who clicks now is refused, and knows it.",
     "frozen": "Frozen: neither side is told. Clicks are sent, and no answer comes.",
     "frozen, full": f"Frozen, and every place is taken: a new click waits {TIMEOUT:g} s and is "

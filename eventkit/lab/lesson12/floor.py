@@ -84,9 +84,10 @@ class Floor:
 
     def in_words(self) -> str:
         """Return what became of those who were accepted."""
+        printed = f"{len(self.printed)} with a ticket and not yet counted, " if self.printed else ""
         return (
             f"{self.doors['in']} accepted: {len(self.waiting)} waiting, "
-            f"{len(self.at_printers)} at the printers, {len(self.counted)} counted, "
+            f"{len(self.at_printers)} at the printers, {printed}{len(self.counted)} counted, "
             f"{len(self.failed)} given up."
         )
 

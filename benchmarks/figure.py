@@ -79,7 +79,7 @@ def lines(rows: list[Row]) -> Iterator[Line]:
 
 def words(found: list[Line]) -> str:
     """What the figure says, for those who do not see it."""
-    judged = [line.worst for line in found if line.worst.goal is not None]
+    judged = [row for line in found for row in line.ours if row.goal is not None]
     missed = [
         f"{row.measure} ({_figure(row.ratio)}, goal {_figure(row.goal)})"
         for row in judged

@@ -36,8 +36,8 @@ def heading(quick: bool, seconds: float) -> Iterator[str]:
         "packages that do the same. × is the ratio to the first line of each measure, which is the "
         "limit: the median over the rounds, and the quartiles. In each round all candidates take "
         "turns, so a busy machine affects all of them. Each peer is used as its own documentation "
-        "recommends. Where there are peers, the goal is a share of what the best of them took in "
-        "the same run."
+        "recommends. A goal is a ratio to the limit. Where it is worked out from a peer of the "
+        "same run, the table names that peer."
     )
     if quick:
         yield ""
@@ -68,8 +68,8 @@ def summary(rows: list[Row]) -> Iterator[str]:
     missed = [row for row in judged if not row.is_met]
     yield f"{len(judged) - len(missed)} of {len(judged)} goals met."
     for row in missed:
-        found = row.missing or f"{row.ratio:.3g} × and not {row.goal:.3g} ×"
-        found += f", which is {row.goal_is}" if row.goal_is else ""
+        found = row.missing or f"{row.ratio:.4g} ×, and the goal is {row.goal:.4g} ×"
+        found += f" ({row.goal_is})" if row.goal_is else ""
         yield f"Not met: {row.measure} ({row.candidate}), {found}."
 
 

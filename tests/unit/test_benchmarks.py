@@ -47,7 +47,7 @@ def test_a_goal_is_met_or_not_by_the_median_of_the_ratios() -> None:
     assert "≤ 1.9 **not met**" in list(table([missed]))[-1]
     assert list(summary([met, missed])) == [
         "1 of 2 goals met.",
-        "Not met: fire (eventkit), 2 × and not 1.9 ×.",
+        "Not met: fire (eventkit), 2 ×, and the goal is 1.9 ×.",
     ]
 
 

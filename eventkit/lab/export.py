@@ -51,7 +51,10 @@ def app(lesson: Any) -> Any:
     The panel's cell must use only what the set-up cell imports. Raises ValueError if the lesson
     lacks a part that the app needs.
     """
-    title, question, *_ = lesson.cells[0].source.split("\n\n")
+    first = lesson.cells[0].source.split("\n\n") if lesson.cells else []
+    if len(first) < 2:
+        raise ValueError("the lesson's first cell has no title and question, which its app needs.")
+    title, question = first[:2]
     to_try, panel = _panel(lesson)
     predict, *others = _tagged(lesson, "predict")
     asked_again = f"{predict.source.partition(' = ')[0]}.again()"
@@ -105,15 +108,20 @@ def _code(source: str) -> Any:
 def write(convert: Convert, lessons: Sequence[Path], folder: Path) -> list[Path]:
     """Convert each lesson and write the results to `folder`, creating it if needed.
 
-    Return the paths written. Raises ValueError if a lesson is itself in `folder`, because it would
-    be overwritten.
+    Return the paths written. Raises ValueError if a lesson is itself in `folder`, or two have the
+    same name, because one would be overwritten.
     """
     if any(lesson.parent.resolve() == folder.resolve() for lesson in lessons):
         raise ValueError(f"the lessons themselves are in {folder}; name another folder.")
+    if len({lesson.name for lesson in lessons}) < len(lessons):
+        raise ValueError("two of the lessons have the same file name: write them separately.")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for lesson in lessons:
-        made = convert(nbformat.read(lesson, as_version=4))  # type: ignore[no-untyped-call]
+        try:
+            made = convert(nbformat.read(lesson, as_version=4))  # type: ignore[no-untyped-call]
+        except ValueError as problem:
+            raise ValueError(f"{lesson}: {problem}") from problem
         written.append(folder / lesson.name)
         nbformat.write(made, written[-1])  # type: ignore[no-untyped-call]
     return written
@@ -154,7 +162,8 @@ def main(arguments: Sequence[str]) -> int:
         written = chosen.make(chosen.lessons, chosen.to)
     except (OSError, ValueError) as problem:
         parser.error(str(problem))
-    print(f"Wrote {len(written)} notebooks to {chosen.to}.")
+    notebooks = "1 notebook" if len(written) == 1 else f"{len(written)} notebooks"
+    print(f"Wrote {notebooks} to {chosen.to}.")
     return 0
 
 

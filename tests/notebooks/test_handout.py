@@ -35,6 +35,29 @@ def hidden(exercise: Exercise) -> list[str]:
     return [part.partition(END)[0].strip() for part in source.split(BEGIN)[1:]]
 
 
+def test_lessons_of_one_name_are_not_written_over_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lesson = str(links.lessons()[0])
+    with pytest.raises(SystemExit):
+        export.main(["handout", lesson, lesson, "--to", str(tmp_path)])
+    assert "the same file name" in capsys.readouterr().err
+    assert export.main(["handout", lesson, "--to", str(tmp_path)]) == 0
+    assert "Wrote 1 notebook to" in capsys.readouterr().out
+
+
+def test_a_notebook_without_what_an_app_needs_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.ipynb"
+    other.write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', encoding="utf-8"
+    )
+    with pytest.raises(SystemExit):
+        export.main(["demo", str(other), "--to", str(tmp_path / "demo")])
+    assert "other.ipynb: the lesson's first cell has no title" in capsys.readouterr().err
+
+
 @each_lesson
 def test_no_solution_is_left_in_a_handout(lesson: Path, folder: Path) -> None:
     text = "\n".join(cell.source for cell in rules.read(folder / lesson.name).cells)

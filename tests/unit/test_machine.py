@@ -105,6 +105,8 @@ def test_a_machine_that_ends_too_early_says_why() -> None:
         pytest.raises(RuntimeError, match=r"without saying 'ready'(.|\n)*ZeroDivisionError"),
     ):
         machine.wait_for("ready")
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        machine.wait_for("ready")  # it is closed by now
 
 
 def test_nobody_waits_for_ever_for_what_a_machine_does_not_say() -> None:

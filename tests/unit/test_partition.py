@@ -499,3 +499,24 @@ def test_what_is_missing_for_lesson_10_is_told_by_its_first_cell(hide: str) -> N
         [sys.executable, "-c", f"{hide}\n{setup}"], capture_output=True, encoding="utf-8", cwd=ROOT
     )
     assert done.stderr.splitlines()[-1].endswith("pip install 'eventkit-notebooks[nats]'")
+
+
+def test_the_end_of_a_connection_is_not_passed_on_while_the_line_is_frozen() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as there,
+        Cable(f"127.0.0.1:{there.getsockname()[1]}") as cable,
+    ):
+        host, _, port = cable.address.rpartition(":")
+        near = socket.create_connection((host, int(port)), LONG)
+        far, _ = there.accept()
+        with far:
+            near.sendall(b"!")
+            assert far.recv(1) == b"!"
+            cable.freeze()
+            near.close()
+            far.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                far.recv(1)
+            cable.mend()
+            far.settimeout(LONG)
+            assert far.recv(1) == b""

@@ -84,11 +84,14 @@ def test_nonsense_is_refused() -> None:
         ValueError, match="each arrival needs one service time; got 1 arrivals and 2"
     ):
         response_times([1], [1, 2])
-    with pytest.raises(ValueError, match="ascending"):
+    with pytest.raises(ValueError, match="ascending order; got 2, then 1"):
         response_times([2, 1], [1, 1])
-    with pytest.raises(ValueError, match="servers is a whole number, 1 or more; got 0"):
-        response_times([1], [1], 0)
-    with pytest.raises(ValueError, match="rates are positive"):
+    with pytest.raises(ValueError, match="ascending order; got 1, then nan"):
+        response_times([1, math.nan], [1, 1])
+    for servers in (0, 1.5):
+        with pytest.raises(ValueError, match=f"a whole number of 1 or more; got {servers}"):
+            response_times([1], [1], servers)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=f"a whole number of 1 or more; got {servers}"):
+            mmc(1, 1, servers)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="service_rate more than 0; got 1 and 0"):
         mm1(1, 0)
-    with pytest.raises(ValueError, match="rates are positive"):
-        mmc(1, 1, 0)

@@ -7,10 +7,13 @@ import json
 import threading
 from array import array
 
+import pytest
+
 import eventkit as ek
-from eventkit.lab import replay
+from eventkit.lab import Replay, replay
 from eventkit.lab.lesson03.race import Race
 from eventkit.lab.replay_view.page import as_html
+from eventkit.lab.replay_view.replay import Side
 
 
 def timeline() -> ek.Timeline:
@@ -61,11 +64,18 @@ def test_what_is_recorded_is_the_journeys_as_json_beside_the_output() -> None:
     assert as_html(recorded) == made.to_html()
 
 
-def test_html_names_no_other_host_and_a_title_cannot_end_its_script() -> None:
-    html = replay(timeline(), "</script><b>").to_html()
+@pytest.mark.parametrize("title", ["</script><b>", "<!--<script>"])
+def test_html_names_no_other_host_and_a_title_cannot_end_or_hide_its_script(title: str) -> None:
+    html = replay(timeline(), title).to_html()
 
     assert "http" not in html and "import " not in html
-    assert html.count("</script>") == 1
+    assert html.count("</script>") == 1 and html.count("<script") == 1 and "<!--" not in html
+
+
+def test_sides_without_captions_are_told_apart_where_nothing_plays() -> None:
+    sides = [Side(timeline(), caption="") for _ in range(2)]
+    still = Replay(sides, "Both").still().alt
+    assert "Both, 1: " in still and "Both, 2: " in still
 
 
 def test_where_nothing_plays_there_are_waterfalls_with_words() -> None:

@@ -31,6 +31,19 @@ def test_a_part_that_is_missing_is_named_and_how_to_get_it(module: str) -> None:
     )
 
 
+def test_a_thread_that_exits_is_no_failure_of_the_lesson() -> None:
+    code = (
+        "import sys, threading; from eventkit import lab; lab.setup()\n"
+        "for target in (sys.exit, lambda: 1 / 0):\n"
+        "    thread = threading.Thread(target=target); thread.start(); thread.join()\n"
+        "lab.assert_clean()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
+    assert "ZeroDivisionError" in done.stderr and "SystemExit" not in done.stderr
+
+
 def printed_by_setup(ipython: Path) -> str:
     """What `lab.setup` prints in a kernel whose user has this folder for IPython."""
     texts: list[str] = []

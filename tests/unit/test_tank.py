@@ -301,6 +301,16 @@ def test_the_panel_fills_drains_and_says_what_it_cost() -> None:
     assert panel._burst_button.disabled
 
 
+def test_a_second_click_on_run_starts_no_second_run() -> None:
+    panel = small_panel()
+    panel._run_button.click()
+    first = panel.run
+    panel._run_button.click()  # as queued by a browser that did not grey it out in time
+    assert panel.run is first
+    finish(panel)
+    assert panel.tanks == [first]
+
+
 def test_the_panel_shows_the_tank_that_the_next_start_will_fill() -> None:
     panel = TankPanel()
     assert not panel._view.frame["bounded"]

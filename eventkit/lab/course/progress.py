@@ -50,7 +50,7 @@ def _can_write(file: Path) -> bool:
 def note(what: str, name: str, answer: str, right: bool, again: bool = False) -> None:
     """Keep an answer to a `what`: "prediction", "exercise" or "puzzle".
 
-    A file that cannot be written stops no lesson. The panel then says that nothing is kept.
+    A file that cannot be written stops no lesson. The panel then says that new answers are lost.
     """
     file = place()
     if file is None:
@@ -80,9 +80,13 @@ def delete() -> None:
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             answer = json.loads(line)
-            if isinstance(answer, dict) and {"what", "name", "answer", "right"} <= set(answer):
+            if (
+                isinstance(answer, dict)
+                and {"answer", "right"} <= set(answer)
+                and all(isinstance(answer.get(name), str) for name in ("what", "name"))
+            ):
                 yield answer
 
 
@@ -99,7 +103,7 @@ def summary() -> list[list[str]]:
 
 def _words(answer: dict[str, Any]) -> str:
     if answer["what"] == "puzzle":
-        return f"won with {answer['answer']} switches"
+        return f"won with {answer['answer']} switch" + ("" if answer["answer"] == "1" else "es")
     if answer["what"] == "exercise":
         return str(answer["answer"])
     return f"{answer['answer']}) {'right' if answer['right'] else 'not so'}"
@@ -126,7 +130,8 @@ class Progress(Panel):
         try:
             delete()
         except OSError as problem:
-            self._said.say(f"Not deleted: {problem.strerror}.", good=False)
+            what = f"{_short(place() or Path())} could not be removed ({problem.strerror})"
+            self._said.say(f"Not deleted: {what}. Delete that file yourself.", good=False)
             return
         self._show()
         self._said.say("Deleted. Nothing of it is left.")

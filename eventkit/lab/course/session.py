@@ -134,6 +134,8 @@ def _is_numeric(cells: Sequence[str]) -> bool:
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is SystemExit:  # no failure: Python's own hook ignores it as well
+        return
     if args.exc_value is not None:
         _failures.append(args.exc_value)
     sys.__excepthook__(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)

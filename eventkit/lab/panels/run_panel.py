@@ -95,6 +95,8 @@ class RunPanel(Panel, Generic[Run]):
         raise NotImplementedError
 
     def _start(self) -> None:
+        if self._run_button.disabled:  # clicked twice before the kernel could grey it out
+            return
         run = self.run = self._begin()
         self._failure = None
         self._over.clear()

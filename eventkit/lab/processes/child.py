@@ -83,6 +83,7 @@ class Machine:
         self._process.wait()
         self._listener.join()
         self._process.stdout.close()
+        self._words = self._last_words()
         self._errors.close()
 
     def __enter__(self) -> Machine:
@@ -116,5 +117,7 @@ class Machine:
             self._hear(line)
 
     def _last_words(self) -> str:
+        if self._errors.closed:
+            return self._words
         os.lseek(self._errors.fileno(), 0, os.SEEK_SET)
         return f"It said {self.said}.\n{self._errors.read().decode(errors='replace')}"

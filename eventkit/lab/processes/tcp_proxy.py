@@ -12,9 +12,10 @@ _HOST = "127.0.0.1"
 class Cable:
     """Accepts connections at `address` and passes data on, both ways, to `there`.
 
-    `cut()` ends all connections and refuses new ones until `mend()`. `freeze()` leaves them open
-    but passes nothing on until `mend()`, and neither end notices. `freeze_answers()` freezes only
-    what comes back from `there`.
+    `cut()` ends all connections, and every new one as soon as it is made, until `mend()`.
+    `freeze()` leaves them open but passes nothing on until `mend()`, and neither end notices.
+    `freeze_answers()` freezes only what comes back from `there`. When one end closes, so does the
+    other.
     """
 
     def __init__(self, there: str) -> None:
@@ -30,7 +31,7 @@ class Cable:
         threading.Thread(target=self._run, name="cable", daemon=True).start()
 
     def cut(self) -> None:
-        """End all connections, and accept none."""
+        """End all connections, and new ones as soon as they are made."""
         with self._lock:
             self._is_cut = True
             for end in self._open:
@@ -48,7 +49,7 @@ class Cable:
         self._comes.clear()
 
     def mend(self) -> None:
-        """Pass everything on again, and accept connections."""
+        """Pass everything on again, on new connections as well."""
         self._is_cut = False
         self._let_flow()
 
@@ -100,6 +101,7 @@ class Cable:
             while some := origin.recv(65_536):
                 flows.wait()
                 to.sendall(some)
+        flows.wait()  # that one end has closed is something to pass on, too
         for end in (origin, to):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

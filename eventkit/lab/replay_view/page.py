@@ -1,4 +1,4 @@
-"""A replay as HTML: for a site, an exported notebook, or a file to send."""
+"""A replay as HTML that plays without a kernel: for the site, or a file to send."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def as_text(side: dict[str, Any]) -> dict[str, Any]:
 
 def as_html(recorded: dict[str, Any]) -> str:
     """Return HTML that plays what `Replay.recorded` returned."""
-    inside = json.dumps(recorded).replace("</", r"<\/")  # no text of it may end the script
+    # no text of it may end the script, or hide its end
+    inside = json.dumps(recorded).replace("<", r"\u003c")
     return (
         '<div class="ek-panel ek-replay" role="group"></div>\n<script type="module">\n'
         f"const recorded = {inside};\n{SCRIPT}\n{script(__file__, 'page.js')}</script>\n"

@@ -13,7 +13,7 @@ function newPlayer() {
 function fittingSpeed(span) {
   const seconds = span / 1e9;
   if (seconds < 0.5) return SPEEDS.findLast((speed) => seconds / speed >= 5) || SPEEDS[0];
-  return SPEEDS.find((speed) => speed >= 1 && seconds / speed <= 60) || SPEEDS[SPEEDS.length - 2];
+  return SPEEDS.find((speed) => speed >= 1 && seconds / speed <= 60) || SPEEDS[SPEEDS.length - 1];
 }
 
 function isMoving({ playing, following }) {
@@ -35,7 +35,7 @@ function receive(player, record, running, clock) {
     player.following = false;
     if (!player.chosen && record.begun) player.speed = fittingSpeed(record.span);
   }
-  player.time = record.begun ? Math.min(player.time, end(player)) : -1;
+  player.time = record.begun ? Math.max(0, Math.min(player.time, end(player))) : -1;
 }
 
 // Returns the number of the event that is marked wherever it is drawn, or 0.

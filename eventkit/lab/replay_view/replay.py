@@ -20,8 +20,8 @@ from .positions import OUTCOMES, Whereabouts
 
 class Side(NamedTuple):
     """One record on the stage, and the colour of work in it. `due` are the times of events that a
-    trigger has yet to fire. Without `queues` there is no queue; by default the record tells. There
-    are at least as many `lanes` as workers are known to be.
+    trigger has yet to fire. Without `queues` there is no queue; by default the record tells. At
+    least `lanes` lanes are drawn, even if fewer workers have run.
     """
 
     journeys: Iterable[Journey]
@@ -128,8 +128,14 @@ class Replay(Panel):
 
     def still(self) -> Picture:
         """Return the journeys as waterfalls, for pages where nothing plays."""
+        names = [self.title]
+        if len(self._sides) > 1:
+            names = [f"{self.title}, {number}" for number in range(1, len(self._sides) + 1)]
         return waterfall_figure(
-            {side.caption or self.title: (list(side.journeys), side.colour) for side in self._sides}
+            {
+                side.caption or name: (list(side.journeys), side.colour)
+                for name, side in zip(names, self._sides, strict=True)
+            }
         )
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

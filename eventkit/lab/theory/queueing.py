@@ -15,6 +15,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from ...checks import whole_number
+
 
 def response_times(
     arrivals: Sequence[float], services: Sequence[float], servers: int = 1
@@ -30,10 +32,10 @@ def response_times(
             f"each arrival needs one service time; got {len(arrivals)} arrivals and "
             f"{len(services)} service times."
         )
-    if any(later < earlier for earlier, later in itertools.pairwise(arrivals)):
-        raise ValueError("arrivals must be in ascending order.")
-    if servers < 1:
-        raise ValueError(f"servers is a whole number, 1 or more; got {servers!r}.")
+    for earlier, later in itertools.pairwise(arrivals):
+        if not earlier <= later:
+            raise ValueError(f"arrivals are in ascending order; got {earlier!r}, then {later!r}.")
+    whole_number("servers", servers, "how many jobs are served at once")
     free_at = [-math.inf] * servers
     times = []
     for arrived, service in zip(arrivals, services, strict=True):
@@ -89,10 +91,11 @@ def erlang_c(arrival_rate: float, service_rate: float, servers: int) -> float:
 
 
 def _check(arrival_rate: float, service_rate: float, servers: int) -> float:
-    if servers < 1 or service_rate <= 0 or arrival_rate < 0:
+    whole_number("servers", servers, "how many jobs are served at once")
+    if service_rate <= 0 or arrival_rate < 0:
         raise ValueError(
-            f"rates are positive and servers 1 or more; got arrival_rate="
-            f"{arrival_rate!r}, service_rate={service_rate!r}, servers={servers!r}."
+            f"arrival_rate is 0 or more and service_rate more than 0; got {arrival_rate!r} and "
+            f"{service_rate!r}."
         )
     utilisation = arrival_rate / (service_rate * servers)
     if utilisation >= 1:

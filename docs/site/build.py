@@ -144,4 +144,6 @@ def described(names: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("Say where to build it: python docs/site/build.py FOLDER [LESSON...]")
     sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -6,8 +6,9 @@ from importlib.util import find_spec
 if not hasattr(sys.modules["eventkit"], "EventBus"):
     raise ImportError(
         "another package named eventkit is installed here, or was and took our files with it. "
-        "Run: pip uninstall eventkit, and pip install --force-reinstall --no-deps "
-        "eventkit-notebooks (in a clone: -e . for the name), then restart the kernel."
+        "Run: pip uninstall eventkit, then pip install --force-reinstall --no-deps "
+        "eventkit-notebooks (in a clone, write -e . instead of eventkit-notebooks), and restart "
+        "the kernel."
     )
 
 import lazy_loader

@@ -33,7 +33,8 @@ class Painter:
         self._loop.call_soon_threadsafe(self._schedule)
 
     def catch_up(self, patience: float = 0.002) -> None:
-        """Paint a change made by now, or within `patience` seconds, before returning.
+        """Paint a change made by now, or within `patience` seconds, before returning. If the last
+        painting is too recent for `rate`, it is painted later.
 
         For the end of a button's callback: JupyterLab shows what reaches it before the kernel
         reports idle about 5 ms sooner than what comes after.

@@ -86,7 +86,7 @@ class Snapshot(NamedTuple):
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A framed panel with a heading. `text()` says the same where there is no browser.
+    """A framed panel with a heading. `text()` is what is shown without a browser.
 
     `snapshot` is a picture of it in use, for pages where no kernel runs.
     """
@@ -99,7 +99,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("ek-panel")
 
     def text(self) -> str:
-        """The panel's content in words."""
+        """Return the panel's content in words, or how to see it."""
         return f"[{self.title}: run this cell in JupyterLab to see it and click]"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

@@ -1,8 +1,9 @@
 // The live view: records side by side on the stage, one clock with its controls, and the same in
 // words and rows. The event under the pointer, or in the field, is marked everywhere.
 
-const KEYS = "Keys: space plays and pauses, ← and → go to the stamp before and after, Page Up and "
-  + "Page Down a tenth on and back, Home and End to the ends; + and − change the speed.";
+const KEYS = "Keys, on the time slider: space plays and pauses, ← and → go to the stamp before and "
+  + "after, Page Up and Page Down a tenth on and back, Home and End to the ends; + and − change the "
+  + "speed.";
 
 function make(tag, properties = {}, style = "") {
   const made = Object.assign(document.createElement(tag), properties);

@@ -176,8 +176,8 @@ def run(make: Callable[[], Program], schedule: Sequence[str] = ()) -> Run:
 def explore(make: Callable[[], Program], limit: int = 20_000) -> Exploration:
     """Run a program in every possible order. `make` builds a new one for each.
 
-    Raises ValueError if there are more than `limit` orders, or if the same order does not always
-    give the same run. Raises what `run` raises.
+    Raises ValueError if there are more than `limit` orders, or if the first order, run twice, gives
+    two different runs. Raises what `run` raises.
     """
     runs = [run(make)]
     if run(make, runs[0].schedule) != runs[0]:
@@ -444,7 +444,7 @@ def _running(task: _Task) -> Iterator[None]:
 def _current() -> _Task:
     if _here.task is None:
         raise RuntimeError(
-            "this lock belongs to interleavings: use it inside a Program's tasks, and "
+            "pause() and the locks of interleavings work only inside a Program's tasks: use "
             "threading.Lock or asyncio.Lock elsewhere."
         )
     return _here.task

@@ -85,8 +85,9 @@ def test_where_the_other_eventkit_damaged_ours_the_setup_cell_says_what_to_do(
     (tmp_path / "eventkit/lab").symlink_to(links.ROOT / "eventkit/lab")
     assert import_beside(lesson, tmp_path, left).splitlines()[-1] == (
         "ImportError: another package named eventkit is installed here, or was and took our "
-        "files with it. Run: pip uninstall eventkit, and pip install --force-reinstall --no-deps "
-        "eventkit-notebooks (in a clone: -e . for the name), then restart the kernel."
+        "files with it. Run: pip uninstall eventkit, then pip install --force-reinstall --no-deps "
+        "eventkit-notebooks (in a clone, write -e . instead of eventkit-notebooks), and restart "
+        "the kernel."
     )
 
 

@@ -174,6 +174,11 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "told once is told for ever": Refuted(
             _02, "After a reset the count can cross again, and must be told again."
         ),
+        "every step is news": Refuted(_02, "A step that stays below the threshold is no crossing."),
+        "the threshold is 10": Refuted(_02, "The threshold is an argument, and can be any number."),
+        "to have computed it is enough": Refuted(
+            _02, "A function without `return` gives None, which is no answer."
+        ),
     },
     "03": {
         "the slow part is the processor": Refuted(
@@ -206,6 +211,9 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "an executor is a class": Refuted(
             _03, "An executor is an object with workers of its own, made by a call."
+        ),
+        "processes are stronger": Refuted(
+            _03, "Work that only waits needs no processes, which cost more to start and to reach."
         ),
     },
     "04": {
@@ -305,6 +313,12 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "one lock around everything": Refuted(
             _05, "It is right, but transfers without a common account wait for each other."
+        ),
+        "locks make a check needless": Refuted(
+            _05, "A lock keeps others out, and the money must still be looked for."
+        ),
+        "something must stay": Refuted(
+            _05, "A balance of 0 is not negative, so all of it may be moved."
         ),
     },
     "06": {
@@ -480,6 +494,9 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         "no event may pass": Refuted(
             _08, "To refuse everything keeps the rate, but a burst must pass."
         ),
+        "a change is an answer": Refuted(
+            _08, "Whoever asks the bucket needs True or False, whatever has changed inside it."
+        ),
     },
     "09": {
         "state is the truth": Refuted(
@@ -531,6 +548,9 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _09, "Other code may still use the old state, as a snapshot of that moment."
         ),
         "what is in memory is kept": Refuted(_09, "What was only in memory is gone after a crash."),
+        "every entry has a count": Refuted(
+            _09, "A reset carries no data, and code that reads its count fails on it."
+        ),
     },
     "10": {
         "a time-out is a no": Refuted(
@@ -573,6 +593,9 @@ LEDGER: dict[str, dict[str, Refuted]] = {
         ),
         "the log will be back some day": Refuted(
             _10, "After the last try the outcome is unknown, and the caller must be told so."
+        ),
+        "once more cannot hurt": Refuted(
+            _10, "The caller waits for every try, so their number must be limited."
         ),
     },
     "11": {
@@ -694,5 +717,8 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _12, "A variable dies with its process; what the log says stays."
         ),
         "twice is better than never": Refuted(_12, "A second ticket lets a second person in."),
+        "who may look may look at everything": Refuted(
+            _12, "What no rule allows is denied, so each pattern gives away what it matches."
+        ),
     },
 }

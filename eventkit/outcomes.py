@@ -236,9 +236,8 @@ class Outcomes:
     def _warn_once(
         self, what: Executor | Flow, text: str, event: Event, subscription: Subscriber
     ) -> None:
-        dropping = [one for one in self._dropping if one() is not None]
-        if all(one() is not what for one in dropping):
-            self._dropping = [*dropping, weakref.ref(what)]
+        if all(one() is not what for one in list(self._dropping)):
+            self._dropping.append(weakref.ref(what, self._dropping.remove))
             self.warn(text, what, event.id, event.topic, subscription.name)
 
 

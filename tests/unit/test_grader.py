@@ -30,7 +30,7 @@ GOOD = build_one_that_holds.text_of(build_one_that_holds.exercise.solution)
 FOUND_BY = {
     "to be at the target is to be beyond it": "counting",
     "a door is a door": "access",
-    "who may look may look at everything": "access",
+    "a screen may see everything": "access",
     "a message is handled exactly once": "again",
     "to handle it at once is to be quick": "slow",
     "one worker is safer": "slow",

@@ -315,7 +315,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _05, "It is right, but transfers without a common account wait for each other."
         ),
         "locks make a check needless": Refuted(
-            _05, "A lock keeps others out, and the money must still be looked for."
+            _05, "A lock keeps others out, but the balance must still be checked."
         ),
         "something must stay": Refuted(
             _05, "A balance of 0 is not negative, so all of it may be moved."
@@ -495,7 +495,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _08, "To refuse everything keeps the rate, but a burst must pass."
         ),
         "a change is an answer": Refuted(
-            _08, "Whoever asks the bucket needs True or False, whatever has changed inside it."
+            _08, "The caller needs True or False, whatever has changed inside the bucket."
         ),
     },
     "09": {
@@ -717,7 +717,7 @@ LEDGER: dict[str, dict[str, Refuted]] = {
             _12, "A variable dies with its process; what the log says stays."
         ),
         "twice is better than never": Refuted(_12, "A second ticket lets a second person in."),
-        "who may look may look at everything": Refuted(
+        "a screen may see everything": Refuted(
             _12, "What no rule allows is denied, so each pattern gives away what it matches."
         ),
     },

@@ -50,7 +50,7 @@ def _can_write(file: Path) -> bool:
 def note(what: str, name: str, answer: str, right: bool, again: bool = False) -> None:
     """Keep an answer to a `what`: "prediction", "exercise" or "puzzle".
 
-    A file that cannot be written stops no lesson. The panel then says that new answers are lost.
+    A file that cannot be written stops no lesson. The panel then says that it keeps no new ones.
     """
     file = place()
     if file is None:

@@ -112,7 +112,7 @@ exercise = Exercise(
         Wrong("the slow part is the processor", lambda: Inline(), "the next events that wait"),
         Wrong("async makes my code faster", lambda: EventLoop(), "blocking handler holds up"),
         Wrong("any thread pool will do", lambda: Threads(2), "the queue grows"),
-        Wrong("more threads are faster", lambda: Threads(64), "never have"),
+        Wrong("more threads are faster", lambda: Threads(64), "never have anything"),
         Wrong("an executor is a class", lambda: Threads, "made by a call"),
         Wrong("processes are stronger", lambda: ek.Processes(4), "stated in threads"),
     ],

@@ -117,14 +117,15 @@ def counted(attempt: Project, deliveries: Sequence[str]) -> Any:
     state: dict[str, Any] = {"count": 0}
     for delivery in deliveries:
         given = copy.deepcopy(state)
+        entry = _entry(delivery)
         try:
-            new = attempted(attempt(given, _entry(delivery)))
+            new = attempted(attempt(given, entry))
         except NotAttempted:
             raise
         except Exception as error:
             raise Refused(
                 f"your code raised {type(error).__name__}: {error}.\n  Given: the state {state}, "
-                f"and the entry {delivery} with the data {_entry(delivery).data!r}."
+                f"and the entry {delivery} with the data {entry.data!r}."
             ) from error
         _check_rules(state, given, new)
         state = json.loads(json.dumps(new))

@@ -65,7 +65,7 @@ exercise = Exercise(
               _with((' and not log.last_sequence_of("notice.full")', "")), "`==` is true once"),
         Wrong("a door is a door", _with(('publish="door.north"', 'publish="door.*"')),
               "north publishes on door.south"),
-        Wrong("who may look may look at everything",
+        Wrong("a screen may see everything",
               _with(('subscribe=["count.>", "notice.>"]', 'subscribe=[">"]')),
               "screen subscribes to door.>"),
         Wrong("a message is handled exactly once",
